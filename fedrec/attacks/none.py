@@ -1,0 +1,28 @@
+"""No attack: no malicious client takes part; exposure is still measured on the targets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from fedrec.interfaces import Attack, AttackerView, Model, Upload
+
+
+@dataclass(kw_only=True)
+class NoAttack(Attack):
+    takes_part: ClassVar[bool] = False
+
+    def begin(self, n_clients: int, n_items: int, model: Model, target_items: Tensor) -> None:
+        pass
+
+    def poison(self, view: AttackerView) -> Upload:
+        nothing = torch.empty(0, dtype=torch.int32, device=view.model.items.device)
+        return Upload.of_rows(view.clients, nothing, nothing, view.model.items[:0])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        pass

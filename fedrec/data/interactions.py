@@ -1,0 +1,76 @@
+"""Interactions (CSR) and Split: the two types in which data sets speak to the rest."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """User u interacted with items[offsets[u]:offsets[u + 1]], in order of time; repeat purchases stay."""
+
+    offsets: Tensor  # [U + 1] int64
+    items: Tensor  # [I] int32 in 0..n_items-1
+    n_items: int
+
+    @property
+    def n_users(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def users(self) -> Tensor:
+        """The user of each interaction, [I] int64."""
+        return torch.arange(self.n_users).repeat_interleave(self.offsets.diff())
+
+    def popularity(self) -> Tensor:
+        """Interactions of each item, [M] int64."""
+        return torch.bincount(self.items, minlength=self.n_items)
+
+    def popularity_ranks(self) -> Tensor:
+        """Rank of each item by popularity, 1 = most interactions, ties by item id, [M] int64.
+
+        >>> Interactions(torch.tensor([0, 3]), torch.tensor([2, 2, 0], dtype=torch.int32), 3).popularity_ranks().tolist()
+        [2, 3, 1]
+        """
+        order = torch.argsort(self.popularity(), descending=True, stable=True)
+        return torch.empty_like(order).scatter_(0, order, torch.arange(1, self.n_items + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A data set ready for an experiment; held-out items are never in `train` unless the user also bought them earlier."""
+
+    name: str
+    train: Interactions
+    test: Tensor  # [U] int64, -1 = this user has none
+    validation: Tensor | None  # [U] int64, -1 = none; the second-latest interaction, None unless asked for
+
+    def statistics(self) -> Mapping[str, float]:
+        """Of all interactions, held-out ones included, as in Table VIII."""
+        held_out = [self.test] if self.validation is None else [self.test, self.validation]
+        users, items = self.train.n_users, self.train.n_items
+        interactions = len(self.train.items) + sum(int((item >= 0).sum()) for item in held_out)
+        return {
+            "users": users,
+            "items": items,
+            "interactions": interactions,
+            "rate": interactions / users,
+            "sparsity": 1 - interactions / (users * items),
+        }
+
+    def checksum(self) -> str:
+        """sha256 of the split itself, whatever file format it came in."""
+        digest = hashlib.sha256(str(self.train.n_items).encode())
+        parts = [self.train.offsets, self.train.items, self.test]
+        for part in parts if self.validation is None else [*parts, self.validation]:
+            digest.update(part.numpy().tobytes())
+        return digest.hexdigest()
+
+
+class Dataset(Protocol):
+    def load(self, generator: Generator) -> Split:
+        """Read, download or draw the data. Raises ValueError that names file, line and what was expected."""

@@ -1,0 +1,137 @@
+"""The paper's client-side defense: benign clients add two regularisers to their training loss (Sec. V-B, Eqs. 14-16).
+
+Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated Recommendations", ICDE 2024.
+Re1 lets unpopular items resemble popular ones, against PIECK-IPE; its gradient flows to the client's unpopular items only.
+Re2 drives user embeddings away from popular items, against PIECK-UEA; its gradient flows to the user embedding only. Both act
+once the client has mined. Paper and released code differ in `weighting`, `divergence` and `reduction`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax, normalize, softmax
+
+from fedrec.federation.segments import scalar_segment_sum, segment_sum
+from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive, Term
+from fedrec.mining import PopularItemMiner
+
+EPSILON = 1e-8  # shortest embedding whose direction counts
+
+
+@dataclass(kw_only=True)
+class PopularityRegularizer(ClientDefense):
+    """Adds -beta * Re1 - gamma * Re2 to each client's loss, Eq. (16)."""
+
+    N: Positive
+    beta: NonNegative
+    gamma: NonNegative
+    weighting: Literal["exp", "square"]
+    divergence: Literal["user_from_item", "item_from_user"]
+    reduction: Literal["mean", "sum"]
+    mining_times: Positive
+    miner: PopularItemMiner = field(init=False)
+
+    def begin(self, n_clients: int, n_items: int) -> None:
+        try:
+            self.miner = PopularItemMiner(n_clients, n_items, self.N, self.mining_times)
+        except ValueError as error:
+            raise ValueError(f"defense.{error}") from None
+
+    def observe(self, round: int, clients: Tensor, received: GlobalModel) -> None:
+        self.miner.observe(round, clients, received.items)
+
+    def kappa(self) -> Tensor:
+        """kappa' over the ranks of the mined items, most popular first, sums to 1, [N]."""
+        ranks = torch.arange(1.0, self.N + 1)
+        if self.weighting == "exp":
+            return softmax(-ranks, 0)
+        return (self.N - ranks + 1) ** 2 / ((self.N - ranks + 1) ** 2).sum()
+
+    def penalty(self, local: LocalModel, batch: ClientBatch) -> Tensor:
+        mined, kappa, unpopular, share = self._mined(batch, local.received)
+        popular = normalize(local.received.items, eps=EPSILON)[mined]  # [C, N, d]
+        direction = (kappa[:, :, None] * popular).sum(1)  # [C, d]
+        cosine = (normalize(local.rows, eps=EPSILON) * direction[batch.segments]).sum(1)  # [E]
+        re1 = scalar_segment_sum(cosine * unpopular, batch.offsets) * share  # Eq. (14)
+        log_user = log_softmax(local.users, 1)[:, None]  # [C, 1, d]
+        log_item = log_softmax(local.received.items[mined], 2)  # [C, N, d]
+        if self.divergence == "user_from_item":
+            divergence = (log_user.exp() * (log_user - log_item)).sum(2)  # [C, N]
+        else:
+            divergence = (log_item.exp() * (log_item - log_user)).sum(2)
+        re2 = (kappa * divergence).sum(1) * self._per_coordinate(local.users)  # Eq. (15)
+        return -self.beta * re1 - self.gamma * re2
+
+    def penalty_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch) -> LocalGradients:
+        """Closed form of `penalty`; no row is made unless an aggregator asks for it."""
+        if not self.miner.ready(batch.clients).any():
+            return LocalGradients(users.new_zeros(len(users)), torch.zeros_like(users), ())
+        mined, kappa, unpopular, share = self._mined(batch, received)
+        re1, term = self._confusion(mined, kappa, unpopular, share, received, batch)
+        re2, user_gradient = self._separation(mined, kappa, users, received)
+        return LocalGradients(-self.beta * re1 - self.gamma * re2, -self.gamma * user_gradient, (term,))
+
+    def _confusion(
+        self, mined: Tensor, kappa: Tensor, unpopular: Tensor, share: Tensor, received: GlobalModel, batch: ClientBatch
+    ) -> tuple[Tensor, Term]:
+        """Re1 [C] and the gradient rows of -beta * Re1."""
+        lengths = torch.linalg.vector_norm(received.items, dim=1).clamp(min=EPSILON)  # [M]
+        normals = received.items / lengths[:, None]
+        direction = _weighted_rows(normals, mined, kappa) * share[:, None]  # [C, d]
+        coefficients = unpopular * (1 / lengths)[batch.items]  # [E]
+        towards = segment_sum(received.items, batch.items, batch.offsets, coefficients)  # [C, d], sum of unit vectors
+        # d cos(w, v) / dv is w without its part along v, divided by |v|
+        term = Term(coefficients, batch.segments, -self.beta * direction, normals)
+        return (direction * towards).sum(1), term
+
+    def _separation(self, mined: Tensor, kappa: Tensor, users: Tensor, received: GlobalModel) -> tuple[Tensor, Tensor]:
+        """Re2 [C] and its gradient by the user embeddings [C, d]."""
+        log_items, log_user = log_softmax(received.items, 1), log_softmax(users, 1)
+        probability, scale = log_user.exp(), self._per_coordinate(users)
+        mass = kappa.sum(1)  # 1 once mined, 0 before
+        if self.divergence == "user_from_item":
+            difference = log_user * mass[:, None] - _weighted_rows(log_items, mined, kappa)  # [C, d]
+            re2 = (probability * difference).sum(1)
+            return re2 * scale, probability * (difference - re2[:, None]) * scale
+        entropy = _weighted_rows((log_items.exp() * log_items).sum(1, keepdim=True), mined, kappa)[:, 0]  # [C]
+        expected = _weighted_rows(log_items.exp(), mined, kappa)  # [C, d]
+        return (entropy - (expected * log_user).sum(1)) * scale, (probability * mass[:, None] - expected) * scale
+
+    def _mined(self, batch: ClientBatch, received: GlobalModel) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Mined items [C, N], kappa' [C, N] (0 before mining), pairs outside P_i as 0/1 [E], and 1 / |D_i \\ P_i| [C]."""
+        device = batch.items.device
+        mined = self.miner.mined[batch.clients.cpu()].to(device)
+        kappa = self.kappa().to(device) * self.miner.ready(batch.clients).to(device)[:, None]
+        unpopular = (~_contains(mined, batch, len(received.items))).to(received.items.dtype)
+        return mined, kappa, unpopular, 1 / scalar_segment_sum(unpopular, batch.offsets).clamp(min=1)
+
+    def _per_coordinate(self, users: Tensor) -> float:
+        return 1 / users.shape[1] if self.reduction == "mean" else 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.miner.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.miner.load_state_dict(state)
+
+
+def _weighted_rows(values: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+    """Sum over N of weights[c, n] * values[rows[c, n]]; [M, d], [C, N], [C, N] -> [C, d]."""
+    offsets = torch.arange(len(rows) + 1, dtype=rows.dtype, device=rows.device) * rows.shape[1]
+    return segment_sum(values, rows.flatten(), offsets, weights.flatten())
+
+
+def _contains(mined: Tensor, batch: ClientBatch, n_items: int) -> Tensor:
+    """Whether each pair's item is among its client's mined items, [E] bool.
+
+    The table has a column per item that anybody mined: most clients mine the same few, so it stays small.
+    """
+    columns = torch.zeros(n_items, dtype=torch.int32, device=mined.device)
+    columns[mined] = 1
+    columns = columns.cumsum(0, dtype=torch.int32) * columns  # [M], 0 = nobody mined it
+    table = torch.zeros(len(mined), int(columns.max()) + 1, dtype=torch.bool, device=mined.device)
+    table.scatter_(1, columns[mined].long(), True)
+    return table.flatten()[batch.segments * table.shape[1] + columns[batch.items]]

@@ -1,0 +1,51 @@
+"""Why the attacks work: quality of mined items, and how alike popular items and users are (Sec. IV-B to IV-D, Eqs. 9 and 11)."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax
+
+from fedrec.data.interactions import Interactions
+
+POPULAR_SHARE = 0.15  # the top 15 % of items by interactions are popular (Sec. IV-B)
+
+
+def mining_quality(mined: Tensor, popularity_ranks: Tensor) -> tuple[float, float]:
+    """Share of mined items [A, N] that are truly among the top N, and among the top 15 %.
+
+    >>> mining_quality(torch.tensor([[0, 3]]), torch.arange(1, 21))
+    (0.5, 0.5)
+    """
+    ranks = popularity_ranks[mined.long()]
+    top_n, popular = ranks <= mined.shape[1], ranks <= POPULAR_SHARE * len(popularity_ranks)
+    return float(top_n.double().mean()), float(popular.double().mean())
+
+
+def covered_users(items: Tensor, train: Interactions) -> Tensor:
+    """Users who interacted with at least one of the items, [U] bool; its mean is UCR (Table II)."""
+    wanted = torch.zeros(train.n_items, dtype=torch.bool)
+    wanted[items.long()] = True
+    covered = torch.zeros(train.n_users, dtype=torch.bool)
+    covered[train.users[wanted[train.items.long()]]] = True
+    return covered
+
+
+def pairwise_kl(items: Tensor, users: Tensor) -> float:
+    """PKL, Eq. (9): mean KL divergence of the softmax distributions over all pairs, mean over the d coordinates; [N, d], [B, d].
+
+    >>> pairwise_kl(torch.ones(2, 3), torch.zeros(4, 3))
+    0.0
+    """
+    log_items, log_users = log_softmax(items.double(), 1), log_softmax(users.double(), 1)
+    entropy = (log_items.exp() * log_items).sum(1).mean()
+    return float(entropy - (log_items.exp().mean(0) * log_users.mean(0)).sum()) / items.shape[1]
+
+
+def expected_poison_share(target: int, train: Interactions, negatives_per_positive: int, n_malicious: int) -> float:
+    """E~(v_j), Eqs. (11)-(13): the share of malicious uploads that the server should expect for a target item."""
+    n_positives = train.offsets.diff().double()  # [U]
+    interacted = torch.zeros(train.n_users, dtype=torch.bool)
+    interacted[train.users[train.items == target]] = True
+    drawn = (negatives_per_positive * n_positives / (train.n_items - n_positives)).clamp(max=1)
+    p_j = float(torch.where(interacted, 1.0, drawn).mean())  # Eq. (12)
+    share = n_malicious / (n_malicious + train.n_users)
+    return share / ((1 - share) * p_j + share) if share else 0.0

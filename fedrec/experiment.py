@@ -1,0 +1,148 @@
+"""One experiment: build the parts, train, evaluate, tell the callbacks, leave a summary behind whatever happens."""
+
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from fedrec.attacks.targets import choose_targets
+from fedrec.config import build
+from fedrec.data.interactions import Split
+from fedrec.evaluation.evaluator import Evaluator
+from fedrec.evaluation.selection import select
+from fedrec.federation.system import System
+from fedrec.interfaces import Callback, Evaluation, RunInfo
+from fedrec.randomness import generator
+from fedrec.tracking.progress import Progress
+from fedrec.tracking.results import show_results
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass
+class Experiment:
+    """A federation that is ready to train, what measures it and who watches it."""
+
+    info: RunInfo
+    system: System
+    evaluator: Evaluator
+    callbacks: Sequence[Callback]
+    evaluations: list[Evaluation] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "track": 0.0})
+
+    def train(self) -> None:
+        """All rounds and evaluations, then the end of the run for every callback, whether it finished, failed or was killed."""
+        started = time.perf_counter()
+        status: Status = "FAILED"
+        try:
+            self._tell("on_run_start", self.info)
+            self._rounds()
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            self.seconds["total"] = time.perf_counter() - started
+            self._leave(status)
+
+    def _rounds(self) -> None:
+        for result in self.system.rounds():
+            self.seconds["train"] += result.seconds
+            self.evaluator.observe(result)
+            self._tell("on_round_end", result)
+            last = result.round == self.system.n_rounds
+            if last or (result.ends_epoch and result.epoch % self.evaluator.every == 0):
+                started = time.perf_counter()
+                self.evaluations.append(Evaluation(result.round, result.epoch, self.evaluator.evaluate()))
+                self.seconds["evaluate"] += time.perf_counter() - started
+                self._tell("on_evaluation", self.evaluations[-1])
+
+    def _tell(self, event: str, value: object) -> None:
+        started = time.perf_counter()
+        for callback in self.callbacks:
+            getattr(callback, event)(value)
+        self.seconds["track"] += time.perf_counter() - started
+
+    def _leave(self, status: Status) -> None:
+        summary = self.summary(status)
+        path = self.info.folder / "summary.json"
+        path.write_text(json.dumps(summary, indent=2))  # before the callbacks, which may take long or fail
+        for callback in self.callbacks:
+            summary |= callback.on_run_end(status, summary)
+        path.write_text(json.dumps(summary, indent=2))
+
+    def summary(self, status: Status) -> dict[str, Any]:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {
+            "status": status,
+            "config": self.info.config,
+            "dataset": dict(self.info.statistics),
+            "target_items": list(self.info.target_items),
+            **select(self.evaluations, self.evaluator.selection),
+            "rounds": self.system.round,
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "peak_memory_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1),
+        }
+
+    @property
+    def objective(self) -> float:
+        """ER@K of the best epoch, with the K of `evaluation.selection`; what a sweep minimises or maximises."""
+        best = select(self.evaluations, self.evaluator.selection)["best"]
+        return float(best.get(f"ER@{self.evaluator.selection.split('@')[1]}", math.nan))
+
+
+def prepare(config: DictConfig, folder: Path) -> Experiment:
+    """Load the data and build every part. Raises ValueError if an option does not fit the data."""
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    device = choose_device(config.device)
+    tracker = build(config.tracking)
+    split: Split = build(config.dataset).load(generator(config.seed, "split"))
+    attack, system, evaluator = build(config.attack), build(config.system), build(config.evaluation)
+    targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack"))
+    system.begin(split.train, build(config.model), attack, build(config.defense), targets, config.seed, device)
+    evaluator.begin(split, system, config.seed)
+    resolved: Any = OmegaConf.to_container(config, resolve=True)
+    info = RunInfo(
+        config=resolved | {"choices": _choices()},
+        folder=folder,
+        n_rounds=system.n_rounds,
+        n_epochs=system.epochs,
+        target_items=targets.tolist(),
+        popularity_ranks=split.train.popularity_ranks(),
+        statistics=split.statistics(),
+        data_checksum=split.checksum(),
+    )
+    return Experiment(info, system, evaluator, [Progress(), *([tracker] if tracker else [])])
+
+
+def run(config: DictConfig, folder: Path) -> float:
+    """The whole experiment of a checked configuration; results go to `folder`. Returns the objective."""
+    experiment = prepare(config, folder)
+    experiment.train()
+    show_results(json.loads((folder / "summary.json").read_text()), folder)
+    return experiment.objective
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes a GPU if there is one. Raises ValueError if cuda is asked for and absent."""
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ValueError("device = cuda: no CUDA device is available; use device=cpu or device=auto")
+    return torch.device("cuda" if name != "cpu" and available else "cpu")
+
+
+def _choices() -> Mapping[str, str]:
+    """Which file each config group was filled from, as the user chose."""
+    if not HydraConfig.initialized():
+        return {}
+    return {name: str(value) for name, value in HydraConfig.get().runtime.choices.items() if not name.startswith("hydra/") and value is not None}

@@ -1,0 +1,39 @@
+"""Which clients take part in a round (Sec. III-A, step 1).
+
+`epoch` (published code): shuffle all clients, cut them into consecutive batches; everybody takes part once per epoch, the last
+batch is short. `uniform` (paper text): draw each round's clients anew. A round's draw follows from the seed and the round alone.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from fedrec.randomness import generator
+
+Sampling = Literal["epoch", "uniform"]
+
+
+@dataclass
+class ClientSampler:
+    n_clients: int
+    clients_per_round: int
+    mode: Sampling
+    seed: int
+    _shuffled: tuple[int, Tensor] = field(init=False, default=(-1, torch.empty(0)))  # the current epoch's permutation
+
+    @property
+    def rounds_per_epoch(self) -> int:
+        return math.ceil(self.n_clients / self.clients_per_round)
+
+    def sample(self, round: int) -> Tensor:
+        """Distinct client ids [S] of a round, counted from 0."""
+        if self.mode == "uniform":
+            permutation = torch.randperm(self.n_clients, generator=generator(self.seed, f"sample/{round}"))
+            return permutation[: self.clients_per_round]
+        epoch, position = divmod(round, self.rounds_per_epoch)
+        if self._shuffled[0] != epoch:
+            self._shuffled = epoch, torch.randperm(self.n_clients, generator=generator(self.seed, f"sample/{epoch}"))
+        return self._shuffled[1][position * self.clients_per_round : (position + 1) * self.clients_per_round]

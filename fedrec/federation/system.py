@@ -1,0 +1,138 @@
+"""The federation: server, clients and the round loop (Sec. III-A)."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from fedrec.data.federated_data import FederatedData
+from fedrec.data.interactions import Interactions
+from fedrec.federation.aggregation import Sum, concatenate
+from fedrec.federation.local import local_update
+from fedrec.federation.sampling import ClientSampler, Sampling
+from fedrec.interfaces import Attack, AttackerView, ClientBatch, Defense, GlobalModel, Model, Positive, Rate, RoundResult, Share, Upload
+from fedrec.models.losses import LOSSES
+from fedrec.randomness import generator
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss became NaN or infinite."""
+
+
+@dataclass(kw_only=True)
+class System:
+    """`begin` once, then iterate `rounds()`; between two rounds the state is whole and can be saved."""
+
+    learning_rate: Rate
+    client_learning_rate: None | Rate | tuple[Rate, Rate]
+    clients_per_round: Positive
+    epochs: Positive
+    sampling: Sampling
+    negatives_per_positive: Positive
+    loss: Literal["bce", "bpr"]
+    malicious_share: Share
+    round: int = field(init=False, default=0)  # rounds finished
+
+    def begin(
+        self, train: Interactions, model: Model, attack: Attack, defense: Defense, target_items: Tensor, seed: int, device: torch.device
+    ) -> None:
+        """Draw D_i and all embeddings. Raises ValueError if an option of a part does not fit the data."""
+        self.model, self.attack, self.defense, self.device = model, attack, defense, device
+        self.n_users, self.n_items = train.n_users, train.n_items
+        self.n_malicious = math.floor(self.malicious_share * self.n_users) if attack.takes_part else 0
+        self.target_items = target_items.to(device)
+        attack.begin(self.n_malicious, self.n_items, model, self.target_items)
+        if defense.client:
+            defense.client.begin(self.n_users, self.n_items)
+        self.aggregate = defense.server or Sum()
+        self.data = FederatedData.draw(train, self.negatives_per_positive, generator(seed, "negatives")).to(device)
+        users, received = model.initialise(self.n_users, self.n_items, generator(seed, "initialise"))
+        self.users = users.to(device)  # [U, d]
+        self.received = GlobalModel(received.items.to(device), {name: value.to(device) for name, value in received.interaction.items()})
+        self.client_rates = self._draw_client_rates(seed)
+        self.sampler = ClientSampler(self.n_users + self.n_malicious, self.clients_per_round, self.sampling, seed)
+
+    @property
+    def n_rounds(self) -> int:
+        return self.epochs * self.sampler.rounds_per_epoch
+
+    def rounds(self) -> Iterator[RoundResult]:
+        """Train until the last epoch ends. Raises TrainingDiverged with the round and the likely cause."""
+        while self.round < self.n_rounds:
+            started = time.perf_counter()
+            sampled = self.sampler.sample(self.round)
+            with torch.no_grad():
+                loss, delta_norm, telemetry = self._train(sampled)
+            self.round += 1
+            epoch, left = divmod(self.round, self.sampler.rounds_per_epoch)
+            seconds = time.perf_counter() - started
+            yield RoundResult(self.round, epoch + bool(left), not left, loss, delta_norm, seconds, telemetry)
+
+    def _train(self, sampled: Tensor) -> tuple[float, Tensor, dict[str, float]]:
+        is_benign = sampled < self.n_users
+        benign, malicious = is_benign.nonzero().flatten(), (~is_benign).nonzero().flatten()  # positions in sampling order
+        batch = self.data.batch(sampled[benign].to(self.device))
+        users = self.users[batch.clients]  # [C, d]
+        if self.defense.client:
+            self.defense.client.observe(self.round, batch.clients, self.received)
+        gradients, penalty = local_update(self.model, LOSSES[self.loss], self.defense.client, users, self.received, batch)
+        attackers = (sampled[malicious] - self.n_users).to(self.device)
+        poison = self.attack.poison(AttackerView(self.round, attackers, self.received, self.learning_rate))
+        upload = Upload(batch.clients, batch.items, batch.segments, gradients.terms)
+        upload = concatenate(upload, poison, torch.cat([benign, malicious]).to(self.device))
+        gradient, telemetry = self.aggregate(upload, self.n_items)
+        self.users[batch.clients] = users - self._rates(batch.clients) * gradients.users
+        change = self.learning_rate * gradient
+        self.received = GlobalModel(self.received.items - change, self.received.interaction)
+        loss = self._checked(gradients.loss.mean(), "loss") if len(benign) else math.nan
+        telemetry = {**telemetry, **self._poison_share(batch, poison)}
+        if penalty is not None and len(benign):
+            telemetry["penalty"] = self._checked(penalty.mean(), "defense penalty")
+        return loss, torch.linalg.vector_norm(change, dim=1), telemetry
+
+    def _poison_share(self, batch: ClientBatch, poison: Upload) -> dict[str, float]:
+        """Eq. (11) as observed: share of malicious uploads among those for the target items."""
+        if not len(poison.items):
+            return {}
+        benign = sum(int(torch.count_nonzero(batch.items == target)) for target in self.target_items)
+        return {"poison_share": len(poison.items) / (len(poison.items) + benign)}
+
+    def _checked(self, value: Tensor, name: str) -> float:
+        number = float(value)
+        if math.isfinite(number):
+            return number
+        cause = f"system.learning_rate = {self.learning_rate} is probably too high"
+        if self.defense.client or self.attack.takes_part:
+            cause += ", or the weights of the defense or attack are"
+        raise TrainingDiverged(f"round {self.round + 1}: the {name} is {number}; {cause}")
+
+    def _rates(self, clients: Tensor) -> Tensor | float:
+        return self.client_rates if isinstance(self.client_rates, float) else self.client_rates[clients, None]
+
+    def _draw_client_rates(self, seed: int) -> Tensor | float:
+        """Learning rates of the clients' own embeddings (supplement D)."""
+        if isinstance(self.client_learning_rate, float | int | None):
+            return float(self.client_learning_rate or self.learning_rate)
+        low, high = self.client_learning_rate
+        return (low + (high - low) * torch.rand(self.n_users, generator=generator(seed, "client_rates"))).to(self.device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes from round to round; the rest follows from configuration, data and seed."""
+        client = self.defense.client
+        return {
+            "round": self.round,
+            "users": self.users.clone(),
+            "received": self.received,
+            "attack": self.attack.state_dict(),
+            "defense": client.state_dict() if client else {},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.round, self.users, self.received = state["round"], state["users"].clone(), state["received"]
+        self.attack.load_state_dict(state["attack"])
+        if self.defense.client:
+            self.defense.client.load_state_dict(state["defense"])

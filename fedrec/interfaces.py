@@ -1,0 +1,277 @@
+"""Every value that travels in a round and every protocol; imports nothing of fedrec.
+
+One round: `ClientBatch` and `GlobalModel` -> `LocalGradients` -> `Upload` (benign and poison, in sampling order) -> one gradient
+per global parameter -> next `GlobalModel`. Letters in shape comments: U users, M items, C benign clients, A malicious clients,
+S = C + A sampled clients, E training pairs of a round, n uploaded rows, N mined items, T targets, d embedding size.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+# Ranges of options: `fedrec.config` checks a yaml against the annotations of the constructor that it names.
+Positive = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=0.5)]
+
+
+@dataclass(frozen=True)
+class ClientBatch:
+    """The private data D_i of the benign clients of one round; client c owns pairs offsets[c]:offsets[c + 1], positives first."""
+
+    clients: Tensor  # [C] int64 user ids
+    offsets: Tensor  # [C + 1] int32
+    items: Tensor  # [E] int32
+    labels: Tensor  # [E] float32 in {0, 1}
+
+    @cached_property
+    def sizes(self) -> Tensor:
+        return self.offsets.diff()  # [C]
+
+    @cached_property
+    def segments(self) -> Tensor:
+        """Position in `clients` of each pair, [E] int32."""
+        positions = torch.arange(len(self.clients), dtype=torch.int32, device=self.items.device)
+        return positions.repeat_interleave(self.sizes, output_size=len(self.items))
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalModel:
+    """What the server broadcasts: all that an attacker may know of the model. Never changed in place."""
+
+    items: Tensor  # [M, d]
+    interaction: Mapping[str, Tensor] = field(default_factory=dict)  # parameters of the interaction function, {} for MF
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """The leaves of one round, gathered so that no two clients share one: autograd then yields per-client gradients."""
+
+    users: Tensor  # [C, d]
+    rows: Tensor  # [E, d], rows[k] embeds batch.items[k]
+    received: GlobalModel  # constants
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A summand of uploaded rows in factored form: row k is coefficients[k] * directions[pointers[k]].
+
+    With `normals` (unit vectors, one per item) each row is projected onto the plane orthogonal to its item's normal.
+    """
+
+    coefficients: Tensor  # [n]
+    pointers: Tensor  # [n] int32
+    directions: Tensor  # [D, d]
+    normals: Tensor | None = None  # [M, d]
+
+    @classmethod
+    def dense(cls, rows: Tensor) -> "Term":
+        """Rows [n, d] as a term."""
+        pointers = torch.arange(len(rows), dtype=torch.int32, device=rows.device)
+        return cls(rows.new_ones(len(rows)), pointers, rows)
+
+    def rows(self, items: Tensor) -> Tensor:
+        rows = self.coefficients[:, None] * self.directions[self.pointers]  # [n, d]
+        if self.normals is None:
+            return rows
+        normals = self.normals[items]  # [n, d]
+        return rows - (rows * normals).sum(1, keepdim=True) * normals
+
+
+@dataclass(frozen=True, slots=True)
+class LocalGradients:
+    """What local training of C clients yields: `terms` add up to the gradient rows of batch.items."""
+
+    loss: Tensor  # [C]
+    users: Tensor  # [C, d]
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Gradient rows in coordinate form: row k was sent by clients[segments[k]] for items[k]."""
+
+    clients: Tensor  # [S] int64; users are 0..U-1, malicious clients follow
+    items: Tensor  # [n] int32
+    segments: Tensor  # [n] int32
+    terms: tuple[Term, ...]
+
+    @classmethod
+    def of_rows(cls, clients: Tensor, items: Tensor, segments: Tensor, rows: Tensor) -> "Upload":
+        return cls(clients, items.int(), segments.int(), (Term.dense(rows),))
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """The uploaded gradients, [n, d]; made on first use, a plain sum never needs them."""
+        return torch.stack([term.rows(self.items) for term in self.terms]).sum(0)
+
+
+@dataclass(frozen=True, slots=True)
+class AttackerView:
+    """An attack's only argument in a round: what its sampled malicious clients legitimately receive (Sec. III-B)."""
+
+    round: int
+    clients: Tensor  # [A] sampled malicious clients, numbered from 0
+    model: GlobalModel
+    learning_rate: float  # eta, unified, specified by the server (Sec. III-A)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """One finished communication round."""
+
+    round: int  # from 1
+    epoch: int  # from 1
+    ends_epoch: bool
+    loss: float  # mean of the benign clients' losses (Eq. 2); nan when no benign client was sampled
+    delta_norm: Tensor  # [M], Eq. (7)
+    seconds: float
+    telemetry: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Metrics after a round; every value in [0, 1] unless its name says otherwise."""
+
+    round: int
+    epoch: int
+    metrics: Mapping[str, float]
+
+
+class Loss(Protocol):
+    def __call__(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
+        """Scores [E] -> the loss of each client [C] and its derivative by each score [E]."""
+
+
+class Model(ABC):
+    """A recommender: `score` is the paper's interaction function Psi before its sigmoid."""
+
+    @abstractmethod
+    def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:
+        """User embeddings [U, d], private to the clients, and the global model."""
+
+    @abstractmethod
+    def score(self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor]) -> Tensor:
+        """[..., d] and [..., d] -> [...]; differentiable."""
+
+    @abstractmethod
+    def score_all(self, users: Tensor, model: GlobalModel) -> Tensor:
+        """[B, d] -> [B, M]."""
+
+    def local_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
+        """Per-client gradients by automatic differentiation of `score`; a model may override this with its closed form."""
+        local = gather(users, received, batch)
+        with torch.enable_grad():
+            scores = self.score(local.users[batch.segments], local.rows, received.interaction)  # [E]
+            value, derivative = loss(scores.detach(), batch)
+            user_gradient, rows = torch.autograd.grad(scores, (local.users, local.rows), derivative)
+        return LocalGradients(value, user_gradient, (Term.dense(rows),))
+
+
+class ClientDefense(ABC):
+    """A regulariser that every benign client adds to its training loss."""
+
+    @abstractmethod
+    def begin(self, n_clients: int, n_items: int) -> None:
+        """Run-time facts, once. Raises ValueError if an option does not fit them."""
+
+    @abstractmethod
+    def observe(self, round: int, clients: Tensor, received: GlobalModel) -> None:
+        """Clients [C] receive the global model; memory changes here only."""
+
+    @abstractmethod
+    def penalty(self, local: LocalModel, batch: ClientBatch) -> Tensor:
+        """What is added to each client's loss, [C]; pure and differentiable."""
+
+    def penalty_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch) -> LocalGradients:
+        """Gradients of `penalty` by automatic differentiation; a defense may override this with its closed form."""
+        local = gather(users, received, batch)
+        with torch.enable_grad():
+            value = self.penalty(local, batch)
+            user_gradient, rows = torch.autograd.grad(value.sum(), (local.users, local.rows), materialize_grads=True)
+        return LocalGradients(value.detach(), user_gradient, (Term.dense(rows),))
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Aggregator(Protocol):
+    """Agg of Sec. III-A: all gradients uploaded in a round -> one gradient per item."""
+
+    def __call__(self, upload: Upload, n_items: int) -> tuple[Tensor, Mapping[str, float]]:
+        """Gradient [M, d] and telemetry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defense:
+    """A defense yaml fills one half or both; an absent half is no defense there."""
+
+    client: ClientDefense | None = None
+    server: Aggregator | None = None
+
+
+@dataclass(kw_only=True)
+class Attack(ABC):
+    """Every attack has targets, `none` too: exposure without an attack is measured on them."""
+
+    takes_part: ClassVar[bool] = True  # whether malicious clients join the federation
+
+    num_targets: Positive
+    targets: Literal["random", "unpopular"] | list[Annotated[int, Field(ge=0)]]
+
+    @abstractmethod
+    def begin(self, n_clients: int, n_items: int, model: Model, target_items: Tensor) -> None:
+        """Run-time facts, once; target_items [T]. Raises ValueError if an option does not fit them."""
+
+    @abstractmethod
+    def poison(self, view: AttackerView) -> Upload:
+        """The poisonous gradients of the sampled malicious clients; may be empty, never None."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What a callback is told at the start of a run."""
+
+    config: Mapping[str, Any]  # the whole configuration, resolved
+    folder: Path  # the run's own folder, exists
+    n_rounds: int
+    n_epochs: int
+    target_items: Sequence[int]
+    popularity_ranks: Tensor  # [M] int64, 1 = most interactions in training
+    statistics: Mapping[str, float]  # of the data set: users, items, interactions, rate, sparsity
+    data_checksum: str  # of the split
+
+
+class Callback(Protocol):
+    """Watches a run, never changes it."""
+
+    def on_run_start(self, info: RunInfo) -> None: ...
+
+    def on_round_end(self, result: RoundResult) -> None: ...
+
+    def on_evaluation(self, evaluation: Evaluation) -> None: ...
+
+    def on_run_end(self, status: Literal["FINISHED", "FAILED", "KILLED"], summary: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Called once however the run ends; what it returns is added to the summary (a tracker returns its run id)."""
+
+
+def gather(users: Tensor, received: GlobalModel, batch: ClientBatch) -> LocalModel:
+    """Copy what the clients of a batch train on into leaves; users [C, d] are theirs."""
+    return LocalModel(users.detach().clone().requires_grad_(), received.items[batch.items].requires_grad_(), received)

@@ -1,0 +1,86 @@
+"""Popular item mining (Algorithm 1), for malicious clients and for the client-side defense.
+
+A client accumulates the Delta-Norm of every item over the R~ differences between the R~ + 1 item matrices that it receives
+first; the N items that changed most are its popular items. Every client of a round received the same matrix, so one snapshot
+is kept per round that somebody still needs, and a client itself is R~ + 1 round numbers, later N items: memory does not
+grow with clients times items.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class PopularItemMiner:
+    """Mines for n_clients clients at once; `excluded` items are never mined (an attacker's own targets).
+
+    Raises ValueError if n_popular is larger than the number of items that can be mined.
+    """
+
+    def __init__(self, n_clients: int, n_items: int, n_popular: int, mining_times: int, excluded: Tensor | None = None) -> None:
+        allowed = n_items if excluded is None else n_items - len(excluded)
+        if n_popular > allowed:
+            raise ValueError(f"N = {n_popular}: at most {allowed} of the {n_items} items can be mined")
+        self.mining_times = mining_times
+        self.excluded = excluded
+        self.participations = torch.zeros(n_clients, dtype=torch.int64)  # counted up to R~ + 1
+        self.history = torch.zeros(n_clients, mining_times, dtype=torch.int64)  # rounds of the first R~ participations
+        self.mined = torch.zeros(n_clients, n_popular, dtype=torch.int32)  # popular first
+        self.snapshots: dict[int, Tensor] = {}  # round -> [M, d]
+        self.needed: dict[int, int] = {}  # round -> clients that still need its snapshot
+
+    def observe(self, round: int, clients: Tensor, items: Tensor) -> None:
+        """Distinct clients [C] receive the item matrix [M, d], which nobody changes in place."""
+        clients = clients.cpu()
+        seen = self.participations[clients]
+        waiting = clients[seen < self.mining_times]
+        if len(waiting):
+            self.history[waiting, self.participations[waiting]] = round
+            self.snapshots[round], self.needed[round] = items, len(waiting)
+        finishing = clients[seen == self.mining_times]
+        if len(finishing):
+            self._finish(finishing, items)
+        self.participations[clients] = (seen + 1).clamp(max=self.mining_times + 1)
+
+    @property
+    def has_mined(self) -> Tensor:
+        """Which clients are done, [n_clients] bool."""
+        return self.participations > self.mining_times
+
+    def ready(self, clients: Tensor) -> Tensor:
+        """Whether each of these clients has mined, [C] bool."""
+        return self.participations[clients.cpu()] > self.mining_times
+
+    def _finish(self, clients: Tensor, items: Tensor) -> None:
+        histories, inverse = self.history[clients].unique(dim=0, return_inverse=True)  # clients with one history share the work
+        distances: dict[tuple[int, int], Tensor] = {}
+        mined = torch.empty(len(histories), self.mined.shape[1], dtype=torch.int32)
+        for row, history in enumerate(histories.tolist()):
+            matrices = [self.snapshots[round] for round in history] + [items]
+            accumulated = torch.zeros_like(items[:, 0])
+            for step, (before, after) in enumerate(zip(matrices, matrices[1:], strict=False)):
+                pair = (history[step], history[step + 1] if step + 1 < len(history) else -1)
+                if pair not in distances:
+                    distances[pair] = torch.linalg.vector_norm(after - before, dim=1)  # Eq. (7)
+                accumulated = accumulated + distances[pair]
+            if self.excluded is not None:
+                accumulated[self.excluded] = -torch.inf
+            order = torch.argsort(accumulated, descending=True, stable=True)  # ties by item id
+            mined[row] = order[: self.mined.shape[1]].int().cpu()
+        self.mined[clients] = mined[inverse]
+        rounds, counts = self.history[clients].unique(return_counts=True)
+        for round, count in zip(rounds.tolist(), counts.tolist(), strict=True):
+            self.needed[round] -= count
+            if not self.needed[round]:
+                del self.needed[round], self.snapshots[round]
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {name: getattr(self, name).clone() for name in ("participations", "history", "mined")}
+        return {**state, "snapshots": dict(self.snapshots), "needed": dict(self.needed)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for name in ("participations", "history", "mined"):
+            getattr(self, name).copy_(state[name])
+        self.snapshots, self.needed = dict(state["snapshots"]), dict(state["needed"])

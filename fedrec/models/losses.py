@@ -1,0 +1,43 @@
+"""Training losses of a client: scores of its pairs -> one loss per client and the derivative by each score.
+
+Binary cross-entropy: Eq. (2). Bayesian personalised ranking: Rendle et al., "BPR: Bayesian Personalized Ranking from Implicit
+Feedback", UAI 2009; used in supplement E of the PIECK paper. Scores are logits, before the sigmoid.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from fedrec.federation.segments import scalar_segment_sum
+from fedrec.interfaces import ClientBatch, Loss
+
+
+def bce(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
+    """Mean binary cross-entropy over D_i, Eq. (2); scores [E] -> loss [C], derivative [E]; 0 for a client without pairs."""
+    weights = 1 / batch.sizes.clamp(min=1)  # [C]
+    loss = scalar_segment_sum(-logsigmoid(scores * (2 * batch.labels - 1)), batch.offsets) * weights
+    return loss, (torch.sigmoid(scores) - batch.labels) * weights[batch.segments]
+
+
+def bpr(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
+    """Mean of -log sigmoid(positive - negative); scores [E] -> loss [C], derivative [E]; 0 for a client without pairs.
+
+    Pair t of a client joins positive t mod n+ and negative t mod n-, max(n+, n-) pairs in all: with q negatives per
+    positive every positive meets q negatives, and with too few negatives these take turns.
+    """
+    n_positives = scalar_segment_sum(batch.labels, batch.offsets).long()  # [C]
+    n_negatives = batch.sizes - n_positives
+    n_pairs = torch.maximum(n_positives, n_negatives) * (n_positives > 0) * (n_negatives > 0)
+    offsets = torch.cat([n_pairs.new_zeros(1), n_pairs.cumsum(0)])
+    owner = torch.arange(len(n_pairs), device=scores.device).repeat_interleave(n_pairs)  # [pairs]
+    turn = torch.arange(len(owner), device=scores.device) - offsets[owner]
+    positive = batch.offsets[owner] + turn % n_positives[owner]
+    negative = batch.offsets[owner] + n_positives[owner] + turn % n_negatives[owner]
+    margin = scores[positive] - scores[negative]
+    weights = 1 / n_pairs.clamp(min=1).to(scores.dtype)  # [C]
+    loss = scalar_segment_sum(-logsigmoid(margin), offsets) * weights
+    slope = -torch.sigmoid(-margin) * weights[owner]  # [pairs]
+    return loss, torch.zeros_like(scores).index_add_(0, positive, slope).index_add_(0, negative, -slope)
+
+
+LOSSES: dict[str, Loss] = {"bce": bce, "bpr": bpr}

@@ -1,0 +1,38 @@
+"""Matrix factorisation, the base model of MF-FRS: Psi(u, v) = u . v (Sec. III-A).
+
+Rendle et al., UAI 2009, as used in federated recommendation by Ammad-ud-din et al., 2019.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from fedrec.federation.segments import segment_products, segment_sum
+from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, Rate, Term
+
+
+@dataclass(kw_only=True)
+class MatrixFactorization(Model):
+    """Embeddings of size `dim`, drawn from N(0, init_std^2)."""
+
+    dim: Positive
+    init_std: Rate
+
+    def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:
+        users = torch.randn(n_users, self.dim, generator=generator) * self.init_std
+        return users, GlobalModel(torch.randn(n_items, self.dim, generator=generator) * self.init_std)
+
+    def score(self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor]) -> Tensor:
+        return (users * items).sum(-1)
+
+    def score_all(self, users: Tensor, model: GlobalModel) -> Tensor:
+        return users @ model.items.T
+
+    def local_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
+        """Closed form: the gradient of a client's row is a number times its user embedding."""
+        scores = segment_products(users, received.items, batch.offsets, batch.items)  # [E]
+        value, derivative = loss(scores, batch)
+        user_gradient = segment_sum(received.items, batch.items, batch.offsets, derivative)  # [C, d]
+        return LocalGradients(value, user_gradient, (Term(derivative, batch.segments, users),))

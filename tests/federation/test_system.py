@@ -1,0 +1,110 @@
+"""The engine against the per-client oracle, on random ragged federations, and what may never change a trajectory."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+
+from fedrec.federation.system import TrainingDiverged
+from tests.federations import Case, build_oracle, build_system, cases
+
+
+def assert_close(actual, expected, tolerance, floor=0.0):
+    """Equal but for `tolerance` relative to the largest value; `floor` is what rounding alone may make of zero."""
+    scale = max(tolerance * float(expected.abs().max()), floor)
+    assert torch.allclose(actual.double(), expected.double(), rtol=tolerance, atol=scale)
+
+
+def copy_state(system, server):
+    server.items = system.received.items
+    for client, user in zip(server.benign, system.users, strict=True):
+        client.user = user.clone()
+
+
+@settings(max_examples=150, deadline=None)
+@given(case=cases())
+def test_every_round_equals_the_oracle(case):
+    """Gradients, updates, mining, both attacks and the defense, in float64 from the engine's own code."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        system = build_system(case)
+        server = build_oracle(case, system)
+        for result in system.rounds():
+            loss, delta_norm = server.round(system.sampler.sample(result.round - 1).tolist())
+            assert result.loss == pytest.approx(loss, rel=1e-5, abs=1e-12, nan_ok=True)
+            assert_close(system.received.items, server.items, 1e-5)
+            assert_close(system.users, torch.stack([client.user for client in server.benign]), 1e-5)
+            assert_close(result.delta_norm, delta_norm, 1e-5, floor=1e-14 * float(server.items.abs().max()))
+            copy_state(system, server)  # or rounding grows over the rounds where a drawn case diverges
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases())
+def test_one_round_in_float32_equals_the_float64_oracle(case):
+    system = build_system(case)
+    server = build_oracle(case, system)
+    server.items = server.items.double()
+    for client in server.benign:
+        client.user = client.user.double()
+    next(iter(system.rounds()))
+    server.round(system.sampler.sample(0).tolist())
+    assert_close(system.received.items, server.items, 1e-5)
+    assert_close(system.users, torch.stack([client.user for client in server.benign]), 1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(case=cases())
+def test_stopping_and_resuming_changes_nothing(case):
+    whole, first, second = build_system(case), build_system(case), build_system(case)
+    rounds = iter(first.rounds())
+    for _ in range(first.n_rounds // 2):
+        next(rounds)
+    second.load_state_dict(first.state_dict())
+    for system in (whole, second):
+        for _ in system.rounds():
+            pass
+    assert torch.equal(whole.users, second.users)
+    assert torch.equal(whole.received.items, second.received.items)
+
+
+def hand_made(**changes):
+    system = {
+        "learning_rate": 1.0,
+        "client_learning_rate": None,
+        "clients_per_round": 2,
+        "epochs": 3,
+        "sampling": "epoch",
+        "negatives_per_positive": 1,
+        "loss": "bce",
+        "malicious_share": 0.5,
+    }
+    return Case([[0, 1], [2], [0, 3, 3]], 6, [5], "none", {}, None, system | changes, 0)
+
+
+def test_every_client_takes_part_once_per_epoch():
+    system = build_system(hand_made())
+    assert system.sampler.rounds_per_epoch == 2
+    for epoch in range(3):
+        sampled = torch.cat([system.sampler.sample(2 * epoch), system.sampler.sample(2 * epoch + 1)])
+        assert sampled.sort().values.tolist() == [0, 1, 2]
+
+
+def test_no_attack_has_no_malicious_clients():
+    assert build_system(hand_made()).n_malicious == 0
+
+
+def test_divergence_names_round_and_cause():
+    system = build_system(hand_made(learning_rate=1e30))
+    with pytest.raises(TrainingDiverged, match=r"round \d+: .*learning_rate"):
+        for _ in system.rounds():
+            pass
+
+
+def test_user_embeddings_stay_with_clients_not_sampled():
+    system = build_system(hand_made())
+    before = system.users.clone()
+    next(iter(system.rounds()))
+    sampled = set(system.sampler.sample(0).tolist())
+    for user in range(3):
+        assert torch.equal(before[user], system.users[user]) == (user not in sampled)

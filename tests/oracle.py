@@ -1,0 +1,198 @@
+"""Every equation once, one client after another, as the paper writes it; float64 in tests, float32 as the benchmark's baseline.
+
+Nothing here is shared with `fedrec`: gradients come from automatic differentiation of each client's own loss, sums from loops.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass
+class Miner:
+    """Algorithm 1 as one client runs it."""
+
+    n_popular: int
+    mining_times: int
+    excluded: Sequence[int] = ()
+    participations: int = 0
+    previous: Tensor | None = None
+    delta_norm: Tensor | None = None
+    mined: list[int] | None = None
+    settle_ties: Callable[[Tensor, list[int]], list[int]] = lambda delta_norm, mined: mined
+
+    def receive(self, items: Tensor) -> None:
+        if self.mined is not None:
+            return
+        self.participations += 1
+        if self.previous is None:
+            self.delta_norm = torch.zeros(len(items), dtype=items.dtype)
+        else:
+            self.delta_norm = self.delta_norm + (items - self.previous).norm(dim=1)
+        self.previous = items
+        if self.participations == self.mining_times + 1:
+            allowed = [item for item in range(len(items)) if item not in self.excluded]
+            mined = sorted(allowed, key=lambda item: (-float(self.delta_norm[item]), item))[: self.n_popular]
+            self.mined = self.settle_ties(self.delta_norm, mined)
+            self.previous = self.delta_norm = None
+
+
+@dataclass
+class Ours:
+    """Options of the client-side defense, Eqs. (14)-(16)."""
+
+    N: int
+    beta: float
+    gamma: float
+    weighting: str
+    divergence: str
+    reduction: str
+    mining_times: int = 2
+
+    def penalty(self, mined: list[int], user: Tensor, rows: Tensor, pairs: Tensor, items: Tensor) -> Tensor:
+        ranks = torch.arange(1, self.N + 1, dtype=items.dtype)
+        kappa = torch.exp(self.N - ranks + 1) if self.weighting == "exp" else (self.N - ranks + 1) ** 2
+        kappa = kappa / kappa.sum()
+        popular = items[torch.tensor(mined)]
+        unpopular = rows[[item not in mined for item in pairs.tolist()]]
+        re1 = torch.zeros((), dtype=items.dtype)
+        if len(unpopular):
+            cosine = F.cosine_similarity(popular[:, None], unpopular[None], dim=2)  # [N, |unpopular|]
+            re1 = (kappa * cosine.mean(1)).sum()
+        log_p, log_q = F.log_softmax(user, 0), F.log_softmax(popular, 1)
+        divergence = log_p.exp() * (log_p - log_q) if self.divergence == "user_from_item" else log_q.exp() * (log_q - log_p)
+        divergence = divergence.mean(1) if self.reduction == "mean" else divergence.sum(1)
+        return -self.beta * re1 - self.gamma * (kappa * divergence).sum()
+
+
+def bce(scores: Tensor, n_positives: int) -> Tensor:
+    """Eq. (2)."""
+    labels = torch.zeros_like(scores)
+    labels[:n_positives] = 1
+    return F.binary_cross_entropy_with_logits(scores, labels)
+
+
+def bpr(scores: Tensor, n_positives: int) -> Tensor:
+    positive, negative = scores[:n_positives], scores[n_positives:]
+    if not len(positive) or not len(negative):
+        return scores.sum() * 0
+    turns = torch.arange(max(len(positive), len(negative)))
+    return -F.logsigmoid(positive[turns % len(positive)] - negative[turns % len(negative)]).mean()
+
+
+class BenignClient:
+    """A user with its embedding and D_i, positives first."""
+
+    def __init__(self, user: Tensor, pairs: Tensor, n_positives: int, loss: str, rate: float, defense: Ours | None = None) -> None:
+        self.user, self.pairs, self.n_positives, self.rate = user.clone(), pairs, n_positives, rate
+        self.loss = {"bce": bce, "bpr": bpr}[loss]
+        self.defense = defense
+        self.miner = Miner(defense.N, defense.mining_times) if defense else None
+
+    def train(self, items: Tensor) -> tuple[Tensor, Tensor, float]:
+        """One participation: item ids, their gradient rows and the loss of Eq. (2); the user embedding is updated."""
+        user = self.user.clone().requires_grad_()
+        rows = items[self.pairs].clone().requires_grad_()
+        training = self.loss(rows @ user, self.n_positives) if len(self.pairs) else user.sum() * 0 + rows.sum() * 0
+        total = training
+        if self.defense is not None and self.miner is not None:
+            self.miner.receive(items)
+            if self.miner.mined is not None:
+                total = total + self.defense.penalty(self.miner.mined, user, rows, self.pairs, items)
+        total.backward()
+        self.user = self.user - self.rate * user.grad
+        return self.pairs, rows.grad, float(training.detach())
+
+
+class MaliciousClient:
+    def __init__(self, options: Mapping[str, object], targets: Sequence[int]) -> None:
+        self.options, self.targets = options, list(targets)
+        self.miner = Miner(options["N"], options["mining_times"], self.targets)
+
+    def train(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Target ids and the poisonous rows; nothing before mining is done."""
+        self.miner.receive(items)
+        if self.miner.mined is None:
+            return torch.empty(0, dtype=torch.int64), items[:0]
+        copied = self.options["multi_target"] == "copy"
+        trained = self.targets[:1] if copied else self.targets
+        popular = items[torch.tensor(self.miner.mined)]
+        if "lambda_" in self.options:
+            gradient = self.pieck_ipe(popular, items[torch.tensor(trained)])
+        else:
+            gradient = self.pieck_uea(popular, items[torch.tensor(trained)])
+        return torch.tensor(self.targets), gradient.repeat(len(self.targets), 1) if copied else gradient
+
+    def pieck_ipe(self, popular: Tensor, targets: Tensor) -> Tensor:
+        """Eq. (8)."""
+        rows = targets.clone().requires_grad_()
+        n = len(popular)
+        loss = torch.zeros((), dtype=popular.dtype)
+        for row in rows:
+            parts: dict[bool, list[Tensor]] = {True: [], False: []}
+            for rank, item in enumerate(popular):
+                cosine = F.cosine_similarity(item, row, dim=0)
+                parts[bool(cosine > 0)].append((n - rank) / (n * (n + 1) / 2) * cosine)
+            for part in parts.values():
+                if part:
+                    loss = loss - self.options["lambda_"] * torch.stack(part).sum() / len(part) / len(rows)
+        loss.backward()
+        return rows.grad
+
+    def pieck_uea(self, popular: Tensor, targets: Tensor) -> Tensor:
+        """Eq. (10), batch by batch; the accumulated gradient is added up at every step and never cleared."""
+        batches, rounds, n = self.options["batches"], self.options["rounds"], len(popular)
+        accumulated, uploaded = torch.zeros_like(targets), torch.zeros_like(targets)
+        for _ in range(rounds):
+            for batch in range(batches):
+                rows = targets.clone().requires_grad_()
+                users = popular[[item * batches // n == batch for item in range(n)]]
+                (-F.logsigmoid(users @ rows.T).sum() / n / len(rows)).backward()
+                accumulated = accumulated + rows.grad
+                uploaded = uploaded + accumulated
+        return uploaded / rounds
+
+
+@dataclass
+class Server:
+    """The global model of MF-FRS and the plain sum."""
+
+    items: Tensor
+    learning_rate: float
+    benign: list[BenignClient]
+    malicious: list[MaliciousClient] = field(default_factory=list)
+
+    def round(self, sampled: Sequence[int]) -> tuple[float, Tensor]:
+        """Mean loss of the benign clients and Delta-Norm [M], Eq. (7)."""
+        total, losses = torch.zeros_like(self.items), []
+        for client in sampled:
+            if client < len(self.benign):
+                pairs, rows, loss = self.benign[client].train(self.items)
+                losses.append(loss)
+            else:
+                pairs, rows = self.malicious[client - len(self.benign)].train(self.items)
+            total.index_add_(0, pairs, rows)
+        previous, self.items = self.items, self.items - self.learning_rate * total
+        return (sum(losses) / len(losses) if losses else math.nan), (self.items - previous).norm(dim=1)
+
+
+def evaluate(
+    users: Sequence[Tensor], items: Tensor, trained: Sequence[Tensor], test: Sequence[int], candidates: Sequence[Tensor], targets: Sequence[int], k: int
+) -> tuple[float, float]:
+    """HR@K among sampled candidates and ER@K over all items, user by user."""
+    hits: list[float] = []
+    exposed: dict[int, list[float]] = {target: [] for target in targets}
+    for user, seen, held_out, others in zip(users, trained, test, candidates, strict=True):
+        scores = items @ user
+        if held_out >= 0:
+            hits.append(float((scores[others] >= scores[held_out]).sum() < k))
+        scores[seen] = -math.inf
+        top = torch.topk(scores, k).indices.tolist()
+        for target in targets:
+            if target not in seen:
+                exposed[target].append(float(target in top))
+    return sum(hits) / len(hits), sum(sum(part) / len(part) for part in exposed.values()) / len(exposed)
