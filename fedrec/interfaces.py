@@ -61,57 +61,77 @@ class LocalModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
-    """A summand of uploaded rows in factored form: row k is coefficients[k] * directions[pointers[k]].
+class DenseRows:
+    """Gradient rows as they are."""
+
+    rows: Tensor  # [n, d]
+
+    def make(self, items: Tensor, blocks: Tensor) -> Tensor:
+        return self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class FactoredRows:
+    """Gradient rows that are multiples of one direction per block: row k is coefficients[k] * directions[blocks[k]].
 
     With `normals` (unit vectors, one per item) each row is projected onto the plane orthogonal to its item's normal.
     """
 
     coefficients: Tensor  # [n]
-    pointers: Tensor  # [n] int32
     directions: Tensor  # [D, d]
     normals: Tensor | None = None  # [M, d]
 
-    @classmethod
-    def dense(cls, rows: Tensor) -> "Term":
-        """Rows [n, d] as a term."""
-        pointers = torch.arange(len(rows), dtype=torch.int32, device=rows.device)
-        return cls(rows.new_ones(len(rows)), pointers, rows)
-
-    def rows(self, items: Tensor) -> Tensor:
-        rows = self.coefficients[:, None] * self.directions[self.pointers]  # [n, d]
+    def make(self, items: Tensor, blocks: Tensor) -> Tensor:
+        rows = self.coefficients[:, None] * self.directions[blocks]  # [n, d]
         if self.normals is None:
             return rows
         normals = self.normals[items]  # [n, d]
         return rows - (rows * normals).sum(1, keepdim=True) * normals
 
 
+Rows = DenseRows | FactoredRows
+
+
 @dataclass(frozen=True, slots=True)
 class LocalGradients:
-    """What local training of C clients yields: `terms` add up to the gradient rows of batch.items."""
+    """What local training of C clients yields: `rows` add up to the gradient rows of batch.items, a block per client."""
 
     loss: Tensor  # [C]
     users: Tensor  # [C, d]
-    terms: tuple[Term, ...]
+    rows: tuple[Rows, ...]
 
 
 @dataclass(frozen=True)
 class Upload:
-    """Gradient rows in coordinate form: row k was sent by clients[segments[k]] for items[k]."""
+    """All gradient rows of a round. Rows offsets[b]:offsets[b + 1] form block b, sent by clients[owners[b]]."""
 
     clients: Tensor  # [S] int64; users are 0..U-1, malicious clients follow
+    owners: Tensor  # [D] int64
+    offsets: Tensor  # [D + 1] int32
     items: Tensor  # [n] int32
-    segments: Tensor  # [n] int32
-    terms: tuple[Term, ...]
+    parts: tuple[Rows, ...]  # they add up to the rows
 
     @classmethod
     def of_rows(cls, clients: Tensor, items: Tensor, segments: Tensor, rows: Tensor) -> "Upload":
-        return cls(clients, items.int(), segments.int(), (Term.dense(rows),))
+        """Row k [n, d] is what clients[segments[k]] sends for items[k]."""
+        offsets = torch.arange(len(items) + 1, dtype=torch.int32, device=items.device)
+        return cls(clients, segments.long(), offsets, items.int(), (DenseRows(rows),))
+
+    @cached_property
+    def blocks(self) -> Tensor:
+        """The block of each row, [n] int32."""
+        numbers = torch.arange(len(self.owners), dtype=torch.int32, device=self.items.device)
+        return numbers.repeat_interleave(self.offsets.diff(), output_size=len(self.items))
+
+    @property
+    def segments(self) -> Tensor:
+        """Position in `clients` of the sender of each row, [n] int64."""
+        return self.owners[self.blocks]
 
     @cached_property
     def rows(self) -> Tensor:
-        """The uploaded gradients, [n, d]; made on first use, a plain sum never needs them."""
-        return torch.stack([term.rows(self.items) for term in self.terms]).sum(0)
+        """The gradients themselves, [n, d]; made on first use, a plain sum never needs them."""
+        return torch.stack([part.make(self.items, self.blocks) for part in self.parts]).sum(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +193,7 @@ class Model(ABC):
             scores = self.score(local.users[batch.segments], local.rows, received.interaction)  # [E]
             value, derivative = loss(scores.detach(), batch)
             user_gradient, rows = torch.autograd.grad(scores, (local.users, local.rows), derivative)
-        return LocalGradients(value, user_gradient, (Term.dense(rows),))
+        return LocalGradients(value, user_gradient, (DenseRows(rows),))
 
 
 class ClientDefense(ABC):
@@ -197,7 +217,7 @@ class ClientDefense(ABC):
         with torch.enable_grad():
             value = self.penalty(local, batch)
             user_gradient, rows = torch.autograd.grad(value.sum(), (local.users, local.rows), materialize_grads=True)
-        return LocalGradients(value.detach(), user_gradient, (Term.dense(rows),))
+        return LocalGradients(value.detach(), user_gradient, (DenseRows(rows),))
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]: ...

@@ -195,4 +195,5 @@ def evaluate(
         for target in targets:
             if target not in seen:
                 exposed[target].append(float(target in top))
-    return sum(hits) / len(hits), sum(sum(part) / len(part) for part in exposed.values()) / len(exposed)
+    ratios = [sum(part) / len(part) for part in exposed.values() if part]  # a target that everybody has met counts for nothing
+    return sum(hits) / len(hits), sum(ratios) / len(ratios)

@@ -1,8 +1,10 @@
 """The private training data D_i of all users (CSR), drawn once before training (Sec. III-A), and the batch of a round."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
+from scipy.sparse import csr_matrix
 from torch import Generator, Tensor
 
 from fedrec.data.drawing import draw_unseen
@@ -10,14 +12,14 @@ from fedrec.data.interactions import Interactions
 from fedrec.interfaces import ClientBatch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FederatedData:
-    """User u owns pairs starts[u]:starts[u] + sizes[u]: all training positives, then the negatives."""
+    """User u owns pairs offsets[u]:offsets[u + 1]: all training positives, then the negatives."""
 
-    starts: Tensor  # [U] int64
-    sizes: Tensor  # [U] int64
+    offsets: Tensor  # [U + 1] int64
     items: Tensor  # [P] int32
-    positive: Tensor  # [P] bool
+    labels: Tensor  # [P] in {0, 1}
+    n_items: int
 
     @classmethod
     def draw(cls, train: Interactions, negatives_per_positive: int, generator: Generator) -> "FederatedData":
@@ -26,26 +28,31 @@ class FederatedData:
         A user with fewer such items than that gets all of them.
         """
         n_positives = train.offsets.diff()  # [U]
-        counts = n_positives * negatives_per_positive
-        offsets, negatives = draw_unseen(counts, train.offsets, train.items, train.n_items, generator)
-        sizes = n_positives + offsets.diff()
-        starts = sizes.cumsum(0) - sizes
-        positive = torch.zeros(int(sizes.sum()), dtype=torch.bool)
-        users = torch.arange(train.n_users)
-        positive[torch.arange(len(train.items)) + (starts - train.offsets[:-1])[users.repeat_interleave(n_positives)]] = True
+        drawn, negatives = draw_unseen(n_positives * negatives_per_positive, train.offsets, train.items, train.n_items, generator)
+        offsets = train.offsets + drawn  # [U + 1]
+        positive = torch.zeros(int(offsets[-1]), dtype=torch.bool)
+        positive[torch.arange(len(train.items)) + drawn[:-1].repeat_interleave(n_positives)] = True
         items = torch.empty(len(positive), dtype=torch.int32)
         items[positive], items[~positive] = train.items, negatives
-        return cls(starts, sizes, items, positive)
+        return cls(offsets, items, positive.to(torch.get_default_dtype()), train.n_items)
 
     def to(self, device: torch.device) -> "FederatedData":
-        return FederatedData(*(part.to(device) for part in (self.starts, self.sizes, self.items, self.positive)))
+        return FederatedData(self.offsets.to(device), self.items.to(device), self.labels.to(device), self.n_items)
 
     def batch(self, clients: Tensor) -> ClientBatch:
         """The pairs of clients [C]: a pure gather, linear in the pairs returned."""
-        sizes = self.sizes[clients]
+        if not self.items.is_cuda:
+            rows = self._matrix[clients.numpy()]  # copies whole rows in compiled code
+            return ClientBatch(clients, *(torch.from_numpy(part) for part in (rows.indptr, rows.indices, rows.data)))
+        starts = self.offsets[clients]
+        sizes = self.offsets[clients + 1] - starts  # [C]
         offsets = torch.zeros(len(clients) + 1, dtype=torch.int32, device=clients.device)
         torch.cumsum(sizes, 0, dtype=torch.int32, out=offsets[1:])
-        shift = self.starts[clients] - offsets[:-1]  # [C]
         n_pairs = int(offsets[-1])
-        index = torch.arange(n_pairs, device=clients.device) + shift.repeat_interleave(sizes, output_size=n_pairs)
-        return ClientBatch(clients, offsets, self.items[index], self.positive[index].to(torch.get_default_dtype()))
+        index = torch.arange(n_pairs, device=clients.device) + (starts - offsets[:-1]).repeat_interleave(sizes, output_size=n_pairs)
+        return ClientBatch(clients, offsets, self.items[index], self.labels[index])
+
+    @cached_property
+    def _matrix(self) -> csr_matrix:
+        parts = self.labels.numpy(), self.items.numpy(), self.offsets.int().numpy()
+        return csr_matrix(parts, shape=(len(self.offsets) - 1, self.n_items))

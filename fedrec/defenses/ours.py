@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, normalize, softmax
 
 from fedrec.federation.segments import scalar_segment_sum, segment_sum
-from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive, Term
+from fedrec.interfaces import ClientBatch, ClientDefense, FactoredRows, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
 from fedrec.mining import PopularItemMiner
 
 EPSILON = 1e-8  # shortest embedding whose direction counts
@@ -70,13 +70,13 @@ class PopularityRegularizer(ClientDefense):
         if not self.miner.ready(batch.clients).any():
             return LocalGradients(users.new_zeros(len(users)), torch.zeros_like(users), ())
         mined, kappa, unpopular, share = self._mined(batch, received)
-        re1, term = self._confusion(mined, kappa, unpopular, share, received, batch)
+        re1, rows = self._confusion(mined, kappa, unpopular, share, received, batch)
         re2, user_gradient = self._separation(mined, kappa, users, received)
-        return LocalGradients(-self.beta * re1 - self.gamma * re2, -self.gamma * user_gradient, (term,))
+        return LocalGradients(-self.beta * re1 - self.gamma * re2, -self.gamma * user_gradient, (rows,))
 
     def _confusion(
         self, mined: Tensor, kappa: Tensor, unpopular: Tensor, share: Tensor, received: GlobalModel, batch: ClientBatch
-    ) -> tuple[Tensor, Term]:
+    ) -> tuple[Tensor, FactoredRows]:
         """Re1 [C] and the gradient rows of -beta * Re1."""
         lengths = torch.linalg.vector_norm(received.items, dim=1).clamp(min=EPSILON)  # [M]
         normals = received.items / lengths[:, None]
@@ -84,8 +84,8 @@ class PopularityRegularizer(ClientDefense):
         coefficients = unpopular * (1 / lengths)[batch.items]  # [E]
         towards = segment_sum(received.items, batch.items, batch.offsets, coefficients)  # [C, d], sum of unit vectors
         # d cos(w, v) / dv is w without its part along v, divided by |v|
-        term = Term(coefficients, batch.segments, -self.beta * direction, normals)
-        return (direction * towards).sum(1), term
+        rows = FactoredRows(coefficients, -self.beta * direction, normals)
+        return (direction * towards).sum(1), rows
 
     def _separation(self, mined: Tensor, kappa: Tensor, users: Tensor, received: GlobalModel) -> tuple[Tensor, Tensor]:
         """Re2 [C] and its gradient by the user embeddings [C, d]."""

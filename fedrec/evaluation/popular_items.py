@@ -42,10 +42,11 @@ def pairwise_kl(items: Tensor, users: Tensor) -> float:
 
 def expected_poison_share(target: int, train: Interactions, negatives_per_positive: int, n_malicious: int) -> float:
     """E~(v_j), Eqs. (11)-(13): the share of malicious uploads that the server should expect for a target item."""
-    n_positives = train.offsets.diff().double()  # [U]
+    distinct = torch.bincount(torch.unique(train.users * train.n_items + train.items) // train.n_items, minlength=train.n_users)
+    left = (train.n_items - distinct).clamp(min=1)  # [U]
     interacted = torch.zeros(train.n_users, dtype=torch.bool)
     interacted[train.users[train.items == target]] = True
-    drawn = (negatives_per_positive * n_positives / (train.n_items - n_positives)).clamp(max=1)
+    drawn = (negatives_per_positive * train.offsets.diff() / left).clamp(max=1).double()  # Eq. (13)
     p_j = float(torch.where(interacted, 1.0, drawn).mean())  # Eq. (12)
     share = n_malicious / (n_malicious + train.n_users)
     return share / ((1 - share) * p_j + share) if share else 0.0

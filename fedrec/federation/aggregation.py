@@ -5,49 +5,47 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fedrec.federation.segments import group_by, segment_sum
-from fedrec.interfaces import Term, Upload
+from fedrec.federation.segments import segment_sum, transpose
+from fedrec.interfaces import DenseRows, FactoredRows, Rows, Upload
 
 
 class Sum:
     """The plain sum, no defense; never makes the rows of a factored upload."""
 
     def __call__(self, upload: Upload, n_items: int) -> tuple[Tensor, Mapping[str, float]]:
-        order, offsets = group_by(upload.items, n_items)
-        parts = [_sum(term, order, offsets) for term in upload.terms]
-        return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0], {}
+        order, blocks, starts = transpose(upload.offsets, upload.items, n_items)
+        first, *others = (_sum(part, order, blocks, starts) for part in upload.parts)
+        return sum(others, first), {}
 
 
-def _sum(term: Term, order: Tensor, offsets: Tensor) -> Tensor:
-    total = segment_sum(term.directions, term.pointers[order], offsets, term.coefficients[order])  # [M, d]
-    if term.normals is None:
+def _sum(part: Rows, order: Tensor, blocks: Tensor, starts: Tensor) -> Tensor:
+    if isinstance(part, DenseRows):
+        return segment_sum(part.rows, order, starts, part.rows.new_ones(len(order)))
+    total = segment_sum(part.directions, blocks, starts, part.coefficients[order])  # [M, d]
+    if part.normals is None:
         return total
-    return total - (total * term.normals).sum(1, keepdim=True) * term.normals  # projecting is linear: once, after the sum
+    return total - (total * part.normals).sum(1, keepdim=True) * part.normals  # projecting is linear: once, after the sum
 
 
 def concatenate(benign: Upload, poison: Upload, positions: Tensor) -> Upload:
-    """Both uploads as the server sees them, nothing marks who is malicious.
+    """Both uploads as the server sees them: clients in sampling order, nothing marks who is malicious.
 
-    positions [S]: where the benign and then the malicious clients stand in sampling order.
+    positions [S]: where the benign and then the malicious clients stand in that order.
     """
     clients = torch.empty_like(positions)
     clients[positions] = torch.cat([benign.clients, poison.clients])
-    segments = positions.int()[torch.cat([benign.segments, poison.segments + len(benign.clients)])]
+    owners = positions[torch.cat([benign.owners, poison.owners + len(benign.clients)])]
     if not len(poison.items):
-        return Upload(clients, benign.items, segments, benign.terms)
-    first, *others = benign.terms
-    poisoned = Term.dense(poison.rows)
-    joined = Term(
-        torch.cat([first.coefficients, poisoned.coefficients]),
-        torch.cat([first.pointers, poisoned.pointers + len(first.directions)]),
-        torch.cat([first.directions, poisoned.directions]),
-    )
-    padded = [_pad(term, len(poison.items)) for term in others]
-    return Upload(clients, torch.cat([benign.items, poison.items]), segments, (joined, *padded))
+        return Upload(clients, owners, benign.offsets, benign.items, benign.parts)
+    offsets = torch.cat([benign.offsets, poison.offsets[1:] + benign.offsets[-1]])
+    first, *others = benign.parts
+    parts = (_append(first, poison.rows), *(_append(part, torch.zeros_like(poison.rows)) for part in others))
+    return Upload(clients, owners, offsets, torch.cat([benign.items, poison.items]), parts)
 
 
-def _pad(term: Term, n_rows: int) -> Term:
-    """The same term with n_rows zero rows behind it."""
-    coefficients = torch.cat([term.coefficients, term.coefficients.new_zeros(n_rows)])
-    pointers = torch.cat([term.pointers, term.pointers.new_zeros(n_rows)])
-    return Term(coefficients, pointers, term.directions, term.normals)
+def _append(part: Rows, rows: Tensor) -> Rows:
+    """The part with further rows [n, d] behind it, a block each."""
+    if isinstance(part, DenseRows):
+        return DenseRows(torch.cat([part.rows, rows]))
+    coefficients = torch.cat([part.coefficients, part.coefficients.new_ones(len(rows))])
+    return FactoredRows(coefficients, torch.cat([part.directions, rows]), part.normals)

@@ -16,5 +16,5 @@ def local_update(
     if defense is None:
         return training, None
     penalty = defense.penalty_gradients(users, received, batch)
-    gradients = LocalGradients(training.loss, training.users + penalty.users, training.terms + penalty.terms)
+    gradients = LocalGradients(training.loss, training.users + penalty.users, training.rows + penalty.rows)
     return gradients, penalty.loss

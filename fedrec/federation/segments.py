@@ -53,17 +53,21 @@ def scalar_segment_sum(values: Tensor, offsets: Tensor) -> Tensor:
     return torch.segment_reduce(values, "sum", offsets=offsets.long(), initial=0.0)
 
 
-def group_by(keys: Tensor, n_groups: int) -> tuple[Tensor, Tensor]:
-    """Stable order that brings equal keys together, and where each group starts; [n] int32 -> [n], [n_groups + 1], int32.
+def transpose(offsets: Tensor, columns: Tensor, n_columns: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The pairs of S segments in the order of their columns (stable); offsets [S + 1], columns [E], int32.
 
-    >>> [part.tolist() for part in group_by(torch.tensor([2, 0, 2], dtype=torch.int32), 3)]
-    [[1, 0, 2], [0, 1, 1, 3]]
+    Returns the order [E], each pair's segment in that order [E] and where each column starts [n_columns + 1], int32.
+
+    >>> offsets, columns = torch.tensor([0, 2, 3], dtype=torch.int32), torch.tensor([2, 0, 2], dtype=torch.int32)
+    >>> [part.tolist() for part in transpose(offsets, columns, 3)]
+    [[1, 0, 2], [0, 0, 1], [0, 1, 1, 3]]
     """
-    if keys.is_cuda:
-        offsets = torch.zeros(n_groups + 1, dtype=torch.int32, device=keys.device)
-        torch.cumsum(torch.bincount(keys, minlength=n_groups), 0, dtype=torch.int32, out=offsets[1:])
-        return torch.argsort(keys, stable=True).int(), offsets
-    positions = np.arange(len(keys), dtype=np.int32)
-    # a counting sort in compiled code: the columns of a one-row matrix; argsort takes five times as long
-    columns = csr_matrix((positions, keys.numpy(), np.array([0, len(keys)], dtype=np.int32)), shape=(1, n_groups)).tocsc()
-    return torch.from_numpy(columns.data), torch.from_numpy(columns.indptr)
+    if columns.is_cuda:
+        starts = torch.zeros(n_columns + 1, dtype=torch.int32, device=columns.device)
+        torch.cumsum(torch.bincount(columns, minlength=n_columns), 0, dtype=torch.int32, out=starts[1:])
+        order = torch.argsort(columns, stable=True).int()
+        return order, torch.searchsorted(offsets, order, right=True, out_int32=True) - 1, starts
+    positions = np.arange(len(columns), dtype=np.int32)
+    rows = csr_matrix((positions, columns.numpy(), offsets.numpy()), shape=(len(offsets) - 1, n_columns))
+    transposed = rows.tocsc()  # a counting sort in compiled code; torch.argsort takes five times as long
+    return torch.from_numpy(transposed.data), torch.from_numpy(transposed.indices), torch.from_numpy(transposed.indptr)

@@ -82,7 +82,8 @@ class System:
         gradients, penalty = local_update(self.model, LOSSES[self.loss], self.defense.client, users, self.received, batch)
         attackers = (sampled[malicious] - self.n_users).to(self.device)
         poison = self.attack.poison(AttackerView(self.round, attackers, self.received, self.learning_rate))
-        upload = Upload(batch.clients, batch.items, batch.segments, gradients.terms)
+        owners = torch.arange(len(benign), device=self.device)
+        upload = Upload(batch.clients, owners, batch.offsets, batch.items, gradients.rows)
         upload = concatenate(upload, poison, torch.cat([benign, malicious]).to(self.device))
         gradient, telemetry = self.aggregate(upload, self.n_items)
         self.users[batch.clients] = users - self._rates(batch.clients) * gradients.users

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from fedrec.federation.segments import segment_products, segment_sum
-from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, Rate, Term
+from fedrec.interfaces import ClientBatch, FactoredRows, GlobalModel, LocalGradients, Loss, Model, Positive, Rate
 
 
 @dataclass(kw_only=True)
@@ -35,4 +35,4 @@ class MatrixFactorization(Model):
         scores = segment_products(users, received.items, batch.offsets, batch.items)  # [E]
         value, derivative = loss(scores, batch)
         user_gradient = segment_sum(received.items, batch.items, batch.offsets, derivative)  # [C, d]
-        return LocalGradients(value, user_gradient, (Term(derivative, batch.segments, users),))
+        return LocalGradients(value, user_gradient, (FactoredRows(derivative, users),))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from fedrec.federation.system import TrainingDiverged
 from tests.federations import Case, build_oracle, build_system, cases
@@ -20,7 +20,6 @@ def copy_state(system, server):
         client.user = user.clone()
 
 
-@settings(max_examples=150, deadline=None)
 @given(case=cases())
 def test_every_round_equals_the_oracle(case):
     """Gradients, updates, mining, both attacks and the defense, in float64 from the engine's own code."""
@@ -39,7 +38,6 @@ def test_every_round_equals_the_oracle(case):
         torch.set_default_dtype(torch.float32)
 
 
-@settings(max_examples=60, deadline=None)
 @given(case=cases())
 def test_one_round_in_float32_equals_the_float64_oracle(case):
     system = build_system(case)
@@ -53,7 +51,6 @@ def test_one_round_in_float32_equals_the_float64_oracle(case):
     assert_close(system.users, torch.stack([client.user for client in server.benign]), 1e-5)
 
 
-@settings(max_examples=30, deadline=None)
 @given(case=cases())
 def test_stopping_and_resuming_changes_nothing(case):
     whole, first, second = build_system(case), build_system(case), build_system(case)

@@ -1,0 +1,19 @@
+"""Fixtures that every part of the tests may use, and how hypothesis runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("fedrec", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fedrec")
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """The folder with the published splits: az, ml-100k and ml-1m, each with train.txt and test.txt."""
+    folder = os.environ.get("FEDREC_DATA")
+    if not folder:
+        pytest.skip("the environment variable FEDREC_DATA names no folder with the published splits")
+    return Path(folder)

@@ -1,0 +1,106 @@
+"""Metrics against the user-by-user oracle, ties, repeat purchases, samples of users, and that evaluating disturbs nothing."""
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from fedrec.data.interactions import Split
+from fedrec.evaluation import evaluator as module
+from fedrec.evaluation.evaluator import Evaluator
+from fedrec.evaluation.ranking import ndcg, rank
+from tests import oracle
+from tests.federations import build_system, cases
+
+OPTIONS = {
+    "every": 1,
+    "k": [1, 2, 3],
+    "metrics": ["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"],
+    "selection": "HR@2",
+    "candidates": 4,
+    "max_users": None,
+    "mined_sizes": [1, 3],
+}
+
+
+def make(case, system, test, **changes):
+    evaluator = Evaluator(**{**OPTIONS, **changes})
+    evaluator.begin(Split("tiny", case.train, test, None), system, case.seed)
+    return evaluator
+
+
+@given(case=cases(), data=st.data())
+def test_equals_the_oracle(case, data):
+    """Held-out items may be missing, or trained on as well; users may have met every item."""
+    system = build_system(case)
+    test = torch.tensor([data.draw(st.integers(-1, case.n_items - 1)) for _ in case.positives])
+    evaluator = make(case, system, test)
+    metrics = evaluator.evaluate()
+    seen = [torch.tensor(positives) for positives in case.positives]
+    candidates = [row[row >= 0] for row in evaluator.held_out[""].candidates]
+    if any((test >= 0).tolist()) and any(set(case.targets) - set(positives) for positives in case.positives):
+        for k in OPTIONS["k"]:
+            expected = oracle.evaluate(list(system.users), system.received.items, seen, test.tolist(), candidates, case.targets, k)
+            assert metrics[f"HR@{k}"] == pytest.approx(expected[0])
+            assert metrics[f"ER@{k}"] == pytest.approx(expected[1])
+    for user, held_out in enumerate(test.tolist()):
+        assert not set(candidates[user].tolist()) & {*case.positives[user], held_out}
+        assert len(set(candidates[user].tolist())) == min(4, case.n_items - len({*case.positives[user], held_out} - {-1}))
+
+
+@given(case=cases(), data=st.data())
+def test_full_ranking_among_items_not_trained_on(case, data):
+    system = build_system(case)
+    test = torch.tensor([data.draw(st.integers(0, case.n_items - 1)) for _ in case.positives])
+    metrics = make(case, system, test).evaluate()
+    ranks = []
+    for user, held_out in enumerate(test.tolist()):
+        scores = system.received.items @ system.users[user]
+        others = [item for item in range(case.n_items) if item != held_out and item not in case.positives[user]]
+        ranks.append(int((scores[others] >= scores[held_out]).sum()))
+    assert metrics["full_HR@2"] == pytest.approx(sum(one < 2 for one in ranks) / len(ranks))
+    assert metrics["full_NDCG@3"] == pytest.approx(float(ndcg(torch.tensor(ranks), 3).mean()))
+
+
+@given(case=cases())
+def test_blocks_of_users_change_nothing(case):
+    system = build_system(case)
+    test = torch.zeros(len(case.positives), dtype=torch.int64)
+    whole = make(case, system, test).evaluate()
+    size, module.BLOCK_SCORES = module.BLOCK_SCORES, 2 * case.n_items
+    try:
+        assert make(case, system, test).evaluate() == pytest.approx(whole)
+    finally:
+        module.BLOCK_SCORES = size
+
+
+@given(case=cases())
+def test_evaluating_changes_no_trajectory(case):
+    """However often, and whatever is measured: bit for bit."""
+    watched, alone = build_system(case), build_system(case)
+    evaluator = make(case, watched, torch.zeros(len(case.positives), dtype=torch.int64), max_users=1)
+    for result in watched.rounds():
+        evaluator.observe(result)
+        evaluator.evaluate()
+    for _ in alone.rounds():
+        pass
+    assert torch.equal(watched.users, alone.users) and torch.equal(watched.received.items, alone.received.items)
+
+
+def test_ties_and_nan_count_against_the_item():
+    scores = torch.tensor([[1.0, 1.0, 0.0], [torch.nan, torch.nan, torch.nan]])
+    assert rank(scores, torch.tensor([1.0, torch.nan])).tolist() == [2, 3]
+
+
+@given(case=cases())
+def test_a_sample_of_users_reports_its_standard_error(case):
+    assume(len(case.positives) > 2)
+    metrics = make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64), max_users=2).evaluate()
+    assert {"HR@3_stderr", "full_NDCG@2_stderr"} <= set(metrics)
+    assert metrics["HR@3_stderr"] == pytest.approx((metrics["HR@3"] * (1 - metrics["HR@3"]) / 2) ** 0.5)
+
+
+def test_a_selection_that_is_not_measured():
+    case = cases().example()
+    with pytest.raises(ValueError, match=r"evaluation\.selection = HR@10: not measured; allowed are ER@1, "):
+        make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64), selection="HR@10")
