@@ -108,7 +108,7 @@ def prepare(config: DictConfig, folder: Path) -> Experiment:
     tracker = build(config.tracking)
     split: Split = build(config.dataset).load(generator(config.seed, "split"))
     attack, system, evaluator = build(config.attack), build(config.system), build(config.evaluation)
-    targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack"))
+    targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
     system.begin(split.train, build(config.model), attack, build(config.defense), targets, config.seed, device)
     evaluator.begin(split, system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
@@ -145,4 +145,6 @@ def _choices() -> Mapping[str, str]:
     """Which file each config group was filled from, as the user chose."""
     if not HydraConfig.initialized():
         return {}
-    return {name: str(value) for name, value in HydraConfig.get().runtime.choices.items() if not name.startswith("hydra/") and value is not None}
+    return {
+        name: str(value) for name, value in HydraConfig.get().runtime.choices.items() if not name.startswith("hydra/") and value is not None
+    }

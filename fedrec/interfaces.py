@@ -1,4 +1,4 @@
-"""Every value that travels in a round and every protocol; imports nothing of fedrec.
+"""Every value that travels in a round and every protocol; imports nothing of fedrec but the numbering of ragged data.
 
 One round: `ClientBatch` and `GlobalModel` -> `LocalGradients` -> `Upload` (benign and poison, in sampling order) -> one gradient
 per global parameter -> next `GlobalModel`. Letters in shape comments: U users, M items, C benign clients, A malicious clients,
@@ -15,6 +15,8 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 import torch
 from pydantic import Field
 from torch import Generator, Tensor
+
+from fedrec.segments import segment_numbers
 
 # Ranges of options: `fedrec.config` checks a yaml against the annotations of the constructor that it names.
 Positive = Annotated[int, Field(ge=1)]
@@ -39,8 +41,7 @@ class ClientBatch:
     @cached_property
     def segments(self) -> Tensor:
         """Position in `clients` of each pair, [E] int32."""
-        positions = torch.arange(len(self.clients), dtype=torch.int32, device=self.items.device)
-        return positions.repeat_interleave(self.sizes, output_size=len(self.items))
+        return segment_numbers(self.offsets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,7 @@ class Upload:
     @cached_property
     def blocks(self) -> Tensor:
         """The block of each row, [n] int32."""
-        numbers = torch.arange(len(self.owners), dtype=torch.int32, device=self.items.device)
-        return numbers.repeat_interleave(self.offsets.diff(), output_size=len(self.items))
+        return segment_numbers(self.offsets)
 
     @property
     def segments(self) -> Tensor:

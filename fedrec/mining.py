@@ -7,6 +7,7 @@ grow with clients times items.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -60,7 +61,7 @@ class PopularItemMiner:
         for row, history in enumerate(histories.tolist()):
             matrices = [self.snapshots[round] for round in history] + [items]
             accumulated = torch.zeros_like(items[:, 0])
-            for step, (before, after) in enumerate(zip(matrices, matrices[1:], strict=False)):
+            for step, (before, after) in enumerate(pairwise(matrices)):
                 pair = (history[step], history[step + 1] if step + 1 < len(history) else -1)
                 if pair not in distances:
                     distances[pair] = torch.linalg.vector_norm(after - before, dim=1)  # Eq. (7)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor
 from hypothesis import strategies as st
+from torch import Tensor
 
 from fedrec.attacks.none import NoAttack
 from fedrec.attacks.pieck_ipe import PieckIPE
@@ -39,7 +40,7 @@ class Case:
     @property
     def train(self) -> Interactions:
         offsets = torch.tensor([0] + [len(one) for one in self.positives]).cumsum(0)
-        return Interactions(offsets, torch.tensor(sum(self.positives, []), dtype=torch.int32), self.n_items)
+        return Interactions(offsets, torch.tensor(list(chain(*self.positives)), dtype=torch.int32), self.n_items)
 
 
 @st.composite
@@ -86,12 +87,12 @@ def build_attack(case: Case) -> Attack:
     return ATTACKS[case.attack](num_targets=len(case.targets), targets=case.targets, **case.attack_options)
 
 
-def build_system(case: Case, std: float = 0.3) -> System:
+def build_system(case: Case, device: str = "cpu") -> System:
     """`fedrec`'s engine, in torch's default precision; embeddings start large enough for every direction to matter."""
     system = System(**case.system)
     defense = Defense(client=PopularityRegularizer(**case.defense)) if case.defense else Defense()
-    model = MatrixFactorization(dim=3, init_std=std)
-    system.begin(case.train, model, build_attack(case), defense, torch.tensor(case.targets), case.seed, torch.device("cpu"))
+    model = MatrixFactorization(dim=3, init_std=0.3)
+    system.begin(case.train, model, build_attack(case), defense, torch.tensor(case.targets), case.seed, torch.device(device))
     return system
 
 

@@ -181,19 +181,40 @@ class Server:
 
 
 def evaluate(
-    users: Sequence[Tensor], items: Tensor, trained: Sequence[Tensor], test: Sequence[int], candidates: Sequence[Tensor], targets: Sequence[int], k: int
-) -> tuple[float, float]:
-    """HR@K among sampled candidates and ER@K over all items, user by user."""
-    hits: list[float] = []
-    exposed: dict[int, list[float]] = {target: [] for target in targets}
+    users: Sequence[Tensor],
+    items: Tensor,
+    trained: Sequence[Tensor],
+    test: Sequence[int],
+    candidates: Sequence[Tensor],
+    targets: Sequence[int],
+    ks: Sequence[int],
+) -> dict[str, float]:
+    """HR@K among sampled candidates, full-ranking HR@K and NDCG@K, and ER@K of each target, user by user and list by list."""
+    results: dict[str, list[float]] = {}
     for user, seen, held_out, others in zip(users, trained, test, candidates, strict=True):
         scores = items @ user
-        if held_out >= 0:
-            hits.append(float((scores[others] >= scores[held_out]).sum() < k))
-        scores[seen] = -math.inf
-        top = torch.topk(scores, k).indices.tolist()
-        for target in targets:
-            if target not in seen:
-                exposed[target].append(float(target in top))
-    ratios = [sum(part) / len(part) for part in exposed.values() if part]  # a target that everybody has met counts for nothing
-    return sum(hits) / len(hits), sum(ratios) / len(ratios)
+        recommended = scores.clone()
+        recommended[seen] = -math.inf
+        for k in ks:
+            if held_out >= 0:
+                sampled = torch.cat([torch.tensor([held_out]), others])
+                results.setdefault(f"HR@{k}", []).append(float(0 in top(scores[sampled], k)))
+                unseen = recommended.clone()
+                unseen[held_out] = scores[held_out]
+                best = top(unseen, k)
+                results.setdefault(f"full_HR@{k}", []).append(float(held_out in best))
+                gain = 1 / math.log2(best.index(held_out) + 2) if held_out in best else 0.0
+                results.setdefault(f"full_NDCG@{k}", []).append(gain)
+            for target in targets:
+                if target not in seen:
+                    results.setdefault(f"ER@{k} {target}", []).append(float(target in top(recommended, k)))
+    means = {name: sum(values) / len(values) for name, values in results.items()}
+    for k in ks:  # a target that everybody has met counts for nothing
+        exposed = [value for name, value in means.items() if name.startswith(f"ER@{k} ")]
+        means[f"ER@{k}"] = sum(exposed) / len(exposed) if exposed else 0.0
+    return means
+
+
+def top(scores: Tensor, k: int) -> list[int]:
+    """The K items with the highest scores."""
+    return torch.topk(scores, min(k, len(scores))).indices.tolist()

@@ -78,7 +78,7 @@ def test_values_arrive_as_annotated() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"count": "3"}, "attack.count=3 is not allowed: must be a whole number >= 1"),
+        ({"count": "3"}, "attack.count='3' is not allowed: must be a whole number >= 1"),
         ({"count": 3.0}, "attack.count=3.0 is not allowed: must be a whole number >= 1"),
         ({"count": True}, "attack.count=true is not allowed: must be a whole number >= 1"),
         ({"count": None}, "attack.count=null is not allowed: must be a whole number >= 1"),

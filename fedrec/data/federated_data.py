@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from fedrec.data.drawing import draw_unseen
 from fedrec.data.interactions import Interactions
 from fedrec.interfaces import ClientBatch
+from fedrec.segments import on_gpu
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class FederatedData:
 
     def batch(self, clients: Tensor) -> ClientBatch:
         """The pairs of clients [C]: a pure gather, linear in the pairs returned."""
-        if not self.items.is_cuda:
+        if not on_gpu(self.items):
             rows = self._matrix[clients.numpy()]  # copies whole rows in compiled code
             return ClientBatch(clients, *(torch.from_numpy(part) for part in (rows.indptr, rows.indices, rows.data)))
         starts = self.offsets[clients]

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, normalize, softmax
 
-from fedrec.federation.segments import scalar_segment_sum, segment_sum
 from fedrec.interfaces import ClientBatch, ClientDefense, FactoredRows, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
 from fedrec.mining import PopularItemMiner
+from fedrec.segments import scalar_segment_sum, segment_sum
 
 EPSILON = 1e-8  # shortest embedding whose direction counts
 
@@ -81,7 +81,7 @@ class PopularityRegularizer(ClientDefense):
         lengths = torch.linalg.vector_norm(received.items, dim=1).clamp(min=EPSILON)  # [M]
         normals = received.items / lengths[:, None]
         direction = _weighted_rows(normals, mined, kappa) * share[:, None]  # [C, d]
-        coefficients = unpopular * (1 / lengths)[batch.items]  # [E]
+        coefficients = unpopular * (1 / lengths).index_select(0, batch.items)  # [E]
         towards = segment_sum(received.items, batch.items, batch.offsets, coefficients)  # [C, d], sum of unit vectors
         # d cos(w, v) / dv is w without its part along v, divided by |v|
         rows = FactoredRows(coefficients, -self.beta * direction, normals)
@@ -134,4 +134,4 @@ def _contains(mined: Tensor, batch: ClientBatch, n_items: int) -> Tensor:
     columns = columns.cumsum(0, dtype=torch.int32) * columns  # [M], 0 = nobody mined it
     table = torch.zeros(len(mined), int(columns.max()) + 1, dtype=torch.bool, device=mined.device)
     table.scatter_(1, columns[mined].long(), True)
-    return table.flatten()[batch.segments * table.shape[1] + columns[batch.items]]
+    return table.flatten().index_select(0, batch.segments * table.shape[1] + columns.index_select(0, batch.items))

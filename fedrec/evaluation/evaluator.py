@@ -1,7 +1,6 @@
-"""Scores users in blocks and reports ER@K (Eq. 3), HR@K, full-ranking HR@K and NDCG@K, and on request what explains them."""
+"""Scores users in blocks: ER@K (Eq. 3), HR@K, full-ranking HR@K and NDCG@K; and on request what explains them."""
 
 import math
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -10,8 +9,8 @@ from pydantic import Field
 from torch import Tensor
 
 from fedrec.data.interactions import Interactions, Split
+from fedrec.evaluation.explanations import Explanations
 from fedrec.evaluation.held_out import HeldOut
-from fedrec.evaluation.popular_items import covered_users, expected_poison_share, mining_quality, pairwise_kl
 from fedrec.evaluation.ranking import hit_ratio, ndcg, rank
 from fedrec.federation.system import System
 from fedrec.interfaces import Positive, RoundResult
@@ -31,8 +30,7 @@ class Evaluator:
     candidates: Positive
     max_users: Positive | None
     mined_sizes: list[Positive]
-    recent: deque[Tensor] = field(init=False, default_factory=lambda: deque(maxlen=2))  # Delta-Norm of the last R~ = 2 rounds
-    poison_shares: list[float] = field(init=False, default_factory=list)  # of the rounds since the last evaluation
+    explanations: Explanations = field(init=False)
 
     def begin(self, split: Split, system: System, seed: int) -> None:
         """Draw the users and the candidates once. Raises ValueError if `selection` is not among what is measured."""
@@ -50,24 +48,20 @@ class Evaluator:
             prefix: HeldOut.draw(items[self.users], self.seen, excluded, self.candidates, generator(seed, f"{prefix}candidates"))
             for prefix, items in held_out.items()
         }
-        interacted = torch.zeros(len(self.users), len(system.target_items), dtype=torch.bool)  # [B, T]
-        for column, target in enumerate(system.target_items.tolist()):
+        interacted = torch.zeros(len(self.users), len(system.targets), dtype=torch.bool)  # [B, T]
+        for column, target in enumerate(system.targets):
             interacted[self.seen.users[self.seen.items == target], column] = True
         self.may_get_target = ~interacted
-        self.popularity_ranks = split.train.popularity_ranks()
+        self.explanations = Explanations(frozenset(self.metrics), self.mined_sizes, split.train, system)
 
     def observe(self, result: RoundResult) -> None:
         """Remember what the metrics on request need of a round."""
-        self.recent.append(result.delta_norm)
-        if "poison_share" in result.telemetry:
-            self.poison_shares.append(result.telemetry["poison_share"])
+        self.explanations.observe(result)
 
     def evaluate(self) -> dict[str, float]:
         """All metrics asked for, at the present state of the system; ER, HR and NDCG in [0, 1]."""
         with torch.no_grad():
-            ranks = self._ranks()
-            metrics = self._ranking_metrics(ranks)
-        return metrics | self._explanations()
+            return self._ranking_metrics(self._ranks()) | self.explanations.measure()
 
     def _ranks(self) -> dict[str, Tensor]:
         """Rank from 0 of each held-out item, sampled and full [B], and of the targets [B, T]; -1 where there is none."""
@@ -96,7 +90,7 @@ class Evaluator:
                 itself = (~part.trained).long()  # a held-out item that was trained on is masked, it does not outrank itself
                 ranks[f"{prefix}full"] = (rank(scores, references[prefix]) - itself).masked_fill(part.items < 0, -1)
         if "ER" in self.metrics:
-            columns = [rank(scores, scores[:, target]) - 1 for target in system.target_items.tolist()]
+            columns = [rank(scores, scores[:, target]) - 1 for target in system.targets]
             ranks["ER"] = torch.stack(columns, 1).masked_fill(~self.may_get_target[start:stop].to(device), -1)
         return ranks
 
@@ -121,41 +115,6 @@ class Evaluator:
         if self.max_users is not None and values:
             variances = [part.var(unbiased=False) / len(part) for part in values]
             metrics[f"{name}_stderr"] = math.sqrt(float(torch.stack(variances).sum())) / len(values)
-
-    def _explanations(self) -> dict[str, float]:
-        metrics: dict[str, float] = {}
-        wanted, system = set(self.metrics), self.system
-        if "poison_share" in wanted:
-            expected = [
-                expected_poison_share(target, self.train, system.negatives_per_positive, system.n_malicious)
-                for target in system.target_items.tolist()
-            ]
-            metrics["poison_share_expected"] = sum(expected) / len(expected)
-            if self.poison_shares:
-                metrics["poison_share_observed"] = sum(self.poison_shares) / len(self.poison_shares)
-            self.poison_shares.clear()
-        if "mining" in wanted:
-            for owner, miner in (("attack", getattr(system.attack, "miner", None)), ("defense", getattr(system.defense.client, "miner", None))):
-                if miner is not None and bool(miner.has_mined.any()):
-                    top_n, popular = mining_quality(miner.mined[miner.has_mined], self.popularity_ranks)
-                    metrics |= {f"{owner}_mined_top_N": top_n, f"{owner}_mined_popular": popular}
-        if len(self.recent) == self.recent.maxlen:
-            changed = torch.argsort(torch.stack(tuple(self.recent)).sum(0), descending=True).cpu()  # what Algorithm 1 would mine now
-            for n in self.mined_sizes:
-                metrics |= self._of_most_changed(changed[:n], n)
-        return metrics
-
-    def _of_most_changed(self, items: Tensor, n: int) -> dict[str, float]:
-        metrics: dict[str, float] = {}
-        covered = covered_users(items, self.train) if {"PKL", "UCR"} & set(self.metrics) else None
-        if "mining" in self.metrics:
-            metrics[f"mined_top_N@{n}"], metrics[f"mined_popular@{n}"] = mining_quality(items[None], self.popularity_ranks)
-        if "UCR" in self.metrics and covered is not None:
-            metrics[f"UCR@{n}"] = float(covered.double().mean())
-        if "PKL" in self.metrics and covered is not None:
-            received, users = self.system.received.items, self.system.users
-            metrics[f"PKL@{n}"] = pairwise_kl(received[items.to(received.device)], users[covered.to(users.device)])
-        return metrics
 
 
 def _rows(interactions: Interactions, users: Tensor) -> Interactions:

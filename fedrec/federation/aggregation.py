@@ -5,23 +5,23 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fedrec.federation.segments import segment_sum, transpose
 from fedrec.interfaces import DenseRows, FactoredRows, Rows, Upload
+from fedrec.segments import scatter_sum
 
 
 class Sum:
     """The plain sum, no defense; never makes the rows of a factored upload."""
 
     def __call__(self, upload: Upload, n_items: int) -> tuple[Tensor, Mapping[str, float]]:
-        order, blocks, starts = transpose(upload.offsets, upload.items, n_items)
-        first, *others = (_sum(part, order, blocks, starts) for part in upload.parts)
+        first, *others = (_sum(part, upload, n_items) for part in upload.parts)
         return sum(others, first), {}
 
 
-def _sum(part: Rows, order: Tensor, blocks: Tensor, starts: Tensor) -> Tensor:
+def _sum(part: Rows, upload: Upload, n_items: int) -> Tensor:
     if isinstance(part, DenseRows):
-        return segment_sum(part.rows, order, starts, part.rows.new_ones(len(order)))
-    total = segment_sum(part.directions, blocks, starts, part.coefficients[order])  # [M, d]
+        own_block = torch.arange(len(upload.items) + 1, dtype=torch.int32, device=upload.items.device)
+        return scatter_sum(part.rows.new_ones(len(part.rows)), part.rows, own_block, upload.items, n_items)
+    total = scatter_sum(part.coefficients, part.directions, upload.offsets, upload.items, n_items)  # [M, d]
     if part.normals is None:
         return total
     return total - (total * part.normals).sum(1, keepdim=True) * part.normals  # projecting is linear: once, after the sum

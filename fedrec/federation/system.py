@@ -28,7 +28,7 @@ class System:
     """`begin` once, then iterate `rounds()`; between two rounds the state is whole and can be saved."""
 
     learning_rate: Rate
-    client_learning_rate: None | Rate | tuple[Rate, Rate]
+    client_learning_rate: Rate | tuple[Rate, Rate] | None
     clients_per_round: Positive
     epochs: Positive
     sampling: Sampling
@@ -44,8 +44,8 @@ class System:
         self.model, self.attack, self.defense, self.device = model, attack, defense, device
         self.n_users, self.n_items = train.n_users, train.n_items
         self.n_malicious = math.floor(self.malicious_share * self.n_users) if attack.takes_part else 0
-        self.target_items = target_items.to(device)
-        attack.begin(self.n_malicious, self.n_items, model, self.target_items)
+        self.targets = target_items.tolist()
+        attack.begin(self.n_malicious, self.n_items, model, target_items.to(device))
         if defense.client:
             defense.client.begin(self.n_users, self.n_items)
         self.aggregate = defense.server or Sum()
@@ -99,7 +99,7 @@ class System:
         """Eq. (11) as observed: share of malicious uploads among those for the target items."""
         if not len(poison.items):
             return {}
-        benign = sum(int(torch.count_nonzero(batch.items == target)) for target in self.target_items)
+        benign = sum(int(torch.count_nonzero(batch.items == target)) for target in self.targets)
         return {"poison_share": len(poison.items) / (len(poison.items) + benign)}
 
     def _checked(self, value: Tensor, name: str) -> float:

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from fedrec.federation.segments import scalar_segment_sum
 from fedrec.interfaces import ClientBatch, Loss
+from fedrec.segments import repeat_each, scalar_segment_sum
 
 
 def bce(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
     """Mean binary cross-entropy over D_i, Eq. (2); scores [E] -> loss [C], derivative [E]; 0 for a client without pairs."""
-    weights = 1 / batch.sizes.clamp(min=1)  # [C]
-    loss = scalar_segment_sum(-logsigmoid(scores * (2 * batch.labels - 1)), batch.offsets) * weights
-    return loss, (torch.sigmoid(scores) - batch.labels) * weights[batch.segments]
+    weights = 1 / batch.sizes.clamp(min=1).to(scores.dtype)  # [C]
+    signed = torch.addcmul(-scores, scores, batch.labels, value=2)  # [E], + for positives, - for negatives
+    loss = -scalar_segment_sum(logsigmoid(signed), batch.offsets) * weights
+    return loss, (torch.sigmoid(scores) - batch.labels) * repeat_each(weights, batch.sizes)
 
 
 def bpr(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from fedrec.federation.segments import segment_products, segment_sum
 from fedrec.interfaces import ClientBatch, FactoredRows, GlobalModel, LocalGradients, Loss, Model, Positive, Rate
+from fedrec.segments import segment_products, segment_sum
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,198 @@
+"""How fast, how small: `python -m experiments.benchmark [--only NAME] [--json FILE]`; needs FEDREC_DATA (see README).
+
+Every ratio comes from one run: our batched engine against one client after another (tests/oracle.py in float32), on the same
+data, from the same state, with the same number of threads, medians over rounds.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from fedrec.composition import compose
+from fedrec.experiment import Experiment, prepare
+from tests import oracle
+
+Row = dict[str, Any]
+WARM_UP = 20  # rounds; with 4 rounds an epoch every client has mined by then
+ROUNDS = 100
+
+
+def experiment(*overrides: str) -> Experiment:
+    config = compose(f"threads={torch.get_num_threads()}", "tracking=none", "device=cpu", *overrides)
+    return prepare(config, Path(tempfile.gettempdir()))
+
+
+def ml_100k(*overrides: str) -> Experiment:
+    return experiment("dataset=presplit", f"dataset.root={data_folder()}/ml-100k", *overrides)
+
+
+def data_folder() -> Path:
+    if "FEDREC_DATA" not in os.environ:
+        sys.exit("error: the benchmark needs FEDREC_DATA, a folder with ml-100k and az (train.txt, test.txt)")
+    return Path(os.environ["FEDREC_DATA"]).absolute()
+
+
+def round_against_loop(name: str, target: str, *overrides: str) -> Row:
+    """A round of 256 clients."""
+    ours = ml_100k(*overrides)
+    rounds = ours.system.rounds()
+    for _ in islice(rounds, WARM_UP):
+        pass
+    server = per_client(ours)
+    slow = [timed(lambda number=number: server.round(ours.system.sampler.sample(WARM_UP + number).tolist())) for number in range(8)]
+    fast = [result.seconds for result in islice(rounds, ROUNDS) if len(ours.system.sampler.sample(result.round - 1)) == 256]
+    return ratio(name, statistics.median(slow), statistics.median(fast), target)
+
+
+def per_client(ours: Experiment) -> oracle.Server:
+    """The same federation in the same state, one object per client."""
+    system = ours.system
+    options = {key: value for key, value in ours.info.config["defense"].items() if key != "client"}
+    benign = []
+    for user in range(system.n_users):
+        batch = system.data.batch(torch.tensor([user]))
+        defense = oracle.Ours(**options) if options else None
+        client = oracle.BenignClient(system.users[user], batch.items.long(), int(batch.labels.sum()), system.loss, 1.0, defense)
+        if client.miner:
+            client.miner.mined = system.defense.client.miner.mined[user].tolist()  # type: ignore[union-attr]
+        benign.append(client)
+    return oracle.Server(system.received.items, system.learning_rate, benign)
+
+
+def evaluation_against_loop() -> Row:
+    """ER, HR, full-ranking HR and NDCG at 5, 10 and 20."""
+    ours = ml_100k()
+    for _ in islice(ours.system.rounds(), WARM_UP):
+        pass
+    system, evaluator, train = ours.system, ours.evaluator, ours.evaluator.train
+    held_out = evaluator.held_out[""]
+    users, items = list(system.users), system.received.items
+    seen = [part.long() for part in train.items.split(train.offsets.diff().tolist())]
+    arguments = (users, items, seen, held_out.items.tolist(), list(held_out.candidates), list(ours.info.target_items), evaluator.k)
+    slow = [timed(lambda: oracle.evaluate(*arguments)) for _ in range(3)]
+    fast = [timed(evaluator.evaluate) for _ in range(50)]
+    return ratio("evaluation of all users", statistics.median(slow), statistics.median(fast), ">= 60x")
+
+
+def scaling() -> Iterator[Row]:
+    """Time per round is linear in the pairs touched, whatever the number of users."""
+    for users, clients in ((10_000, 1024), (100_000, 1024), (1_000_000, 1024), (1_000_000, 4096)):
+        size = [f"dataset.users={users}", "dataset.items=10000", f"dataset.interactions={20 * users}", "evaluation.max_users=1000"]
+        ours = experiment("dataset=synthetic", *size, f"system.clients_per_round={clients}")
+        sampled = [ours.system.sampler.sample(number) for number in range(30)]
+        pairs = statistics.mean(int((ours.system.data.offsets.diff())[one[one < users]].sum()) for one in sampled)
+        seconds = statistics.median(result.seconds for result in islice(ours.system.rounds(), 30))
+        per_pair = f"{1e9 * seconds / pairs:.0f} ns a pair"
+        yield {
+            "name": f"{users:,} users, {clients} clients a round",
+            "ms": 1e3 * seconds,
+            "pairs": pairs,
+            "result": per_pair,
+            "target": "linear",
+        }
+
+
+def tracking() -> Row:
+    """Wall time of the whole command with and without MLflow, 300 epochs; the store exists."""
+    with tempfile.TemporaryDirectory() as folder:
+        command(folder, "system.epochs=1")
+        pairs = [(command(folder, "tracking=none")[0], command(folder)[0]) for _ in range(3)]
+    without, tracked = (statistics.median(values) for values in zip(*pairs, strict=True))
+    return {
+        "name": "tracking, whole run of 300 epochs",
+        "slow_s": without,
+        "fast_s": tracked,
+        "result": f"{100 * (tracked / without - 1):+.1f} % ({without:.1f} s -> {tracked:.1f} s)",
+        "target": "<= 10 %",
+    }
+
+
+def command_time() -> Row:
+    """`python -m fedrec.main attack=pieck_uea defense=ours` from a new folder: imports, data, MLflow store, pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, summary = command(folder, "attack=pieck_uea", "defense=ours")
+    result = f"{seconds:.1f} s, peak {summary['peak_memory_mb']:.0f} MB"
+    return {"name": "main command, ML-100K, everything included", "seconds": seconds, "result": result, "target": "aim 20 s"}
+
+
+def memory() -> Row:
+    """Amazon Digital Music with pieck_uea and ours, until long after mining."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = [
+            "attack=pieck_uea",
+            "defense=ours",
+            f"dataset.root={data_folder()}/az",
+            "system.clients_per_round=1024",
+            "system.epochs=6",
+        ]
+        _, summary = command(folder, *options)
+    peak = summary["peak_memory_mb"]
+    return {"name": "peak memory, AZ, pieck_uea and ours", "peak_memory_mb": peak, "result": f"{peak:.0f} MB", "target": "< 1536 MB"}
+
+
+def command(folder: str, *overrides: str) -> tuple[float, dict[str, Any]]:
+    """Seconds and summary of the real program in a folder."""
+    run = Path(folder) / f"run-{time.time_ns()}"
+    source = ["dataset=presplit", f"dataset.root={data_folder()}/ml-100k", f"threads={torch.get_num_threads()}", f"hydra.run.dir={run}"]
+    arguments = [sys.executable, "-m", "fedrec.main", *source, *overrides]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    seconds = timed(lambda: subprocess.run(arguments, cwd=folder, env=environment, check=True, capture_output=True))
+    return seconds, json.loads((run / "summary.json").read_text())
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def ratio(name: str, slow: float, fast: float, target: str) -> Row:
+    result = f"{slow / fast:.0f}x ({1e3 * slow:.1f} ms -> {1e3 * fast:.2f} ms)"
+    return {"name": name, "slow_s": slow, "fast_s": fast, "ratio": slow / fast, "result": result, "target": target}
+
+
+ROWS: dict[str, Callable[[], Iterator[Row] | list[Row]]] = {
+    "mf": lambda: [round_against_loop("MF round, no defense", ">= 60x, aim 100x")],
+    "mf_ours": lambda: [round_against_loop("MF round, ours", ">= 40x", "defense=ours")],
+    "evaluation": lambda: [evaluation_against_loop()],
+    "scaling": scaling,
+    "tracking": lambda: [tracking()],
+    "command": lambda: [command_time()],
+    "memory": lambda: [memory()],
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=ROWS, help="measure one row")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file, too")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="torch threads of both sides (default: all cores)")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    rows = [row for name, measure in ROWS.items() if options.only in (None, name) for row in measure()]
+    machine = f"{platform.processor() or platform.machine()}, {options.threads} threads, torch {torch.__version__}, {date.today()}"
+    table = Table("what", "measured", "required", title=machine, title_justify="left")
+    for row in rows:
+        table.add_row(row["name"], row["result"], row["target"])
+    Console(width=110).print(table)
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

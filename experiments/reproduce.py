@@ -1,0 +1,125 @@
+"""The main figures, measured next to the paper's: `python -m experiments.reproduce [--only ml-100k] [--seeds 3] [--json FILE]`.
+
+Needs FEDREC_DATA (see README). Every run is an ordinary run of the published protocol: 300 epochs, the epoch with the best HR@10.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.table import Table
+
+from fedrec.composition import compose
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One setting, and what the paper prints for it in percent (None: it prints nothing)."""
+
+    dataset: str
+    name: str
+    overrides: tuple[str, ...]
+    paper_er: float | None
+    paper_hr: float | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """ER@10 and HR@10 of one seed, in [0, 1], at the epoch with the best HR@10 and at the last."""
+
+    seed: int
+    target: int
+    epoch: int
+    er: float
+    hr: float
+    final_er: float
+    final_hr: float
+
+
+IPE, UEA, OURS = "attack=pieck_ipe", "attack=pieck_uea", "defense=ours"
+CELLS = (
+    Cell("ml-100k", "no attack", (), 0.23, 57.16),
+    Cell("ml-100k", "PIECK-IPE", (IPE,), 87.47, 57.69),
+    Cell("ml-100k", "PIECK-UEA, N = 50", (UEA,), 93.39, 57.69),
+    Cell("ml-100k", "PIECK-UEA, N = 150", (UEA, "attack.N=150"), None, None),
+    Cell("ml-100k", "PIECK-IPE, ours", (IPE, OURS), 1.25, 56.31),
+    Cell("ml-100k", "PIECK-UEA, ours", (UEA, OURS), 0.00, 55.89),
+    Cell("ml-1m", "no attack", (), 0.00, 61.32),
+    Cell("ml-1m", "PIECK-UEA, N = 50", (UEA,), 98.04, 61.03),
+)
+
+
+def measure(cell: Cell, seed: int) -> Outcome:
+    """One whole run, on one core."""
+    from fedrec.experiment import prepare
+
+    source = ["dataset=presplit", f"dataset.root={os.environ['FEDREC_DATA']}/{cell.dataset}"]
+    options = [f"seed={seed}", "threads=1", "device=cpu", "tracking=none", "evaluation.metrics=[ER,HR]"]
+    with TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
+        sys.stderr = sys.stdout = nowhere  # the progress of several runs at once tells nothing
+        try:
+            experiment = prepare(compose(*source, *options, *cell.overrides), Path(folder))
+            experiment.train()
+        finally:
+            sys.stderr, sys.stdout = sys.__stderr__, sys.__stdout__
+        summary = experiment.summary("FINISHED")
+    best, final = summary["best"], summary["final"]
+    target = summary["target_items"][0]
+    return Outcome(seed, target, best["epoch"], best["ER@10"], best["HR@10"], final["ER@10"], final["HR@10"])
+
+
+def measure_all(cells: list[Cell], seeds: int, workers: int) -> dict[Cell, list[Outcome]]:
+    """Every cell with seeds 0, 1, ...; ML-1M, ten times the work, with seed 0 only."""
+    jobs = [(cell, seed) for cell in cells for seed in range(seeds if cell.dataset == "ml-100k" else 1)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        outcomes = pool.map(measure, *zip(*jobs, strict=True))
+        results: dict[Cell, list[Outcome]] = {}
+        for (cell, _), outcome in zip(jobs, outcomes, strict=True):
+            results.setdefault(cell, []).append(outcome)
+            print(f"{cell.dataset} {cell.name}: {outcome}", file=sys.stderr, flush=True)
+    return results
+
+
+def mean(values: list[float]) -> str:
+    """In percent, with the standard error over seeds."""
+    spread = f" ± {100 * statistics.stdev(values) / len(values) ** 0.5:.1f}" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):.2f}{spread}"
+
+
+def show(results: dict[Cell, list[Outcome]]) -> None:
+    table = Table(
+        "data", "setting", "paper ER@10", "ER@10", "paper HR@10", "HR@10", "last epoch ER@10", "HR@10", title="percent, mean over seeds"
+    )
+    for cell, runs in results.items():
+        paper = ["" if value is None else f"{value:.2f}" for value in (cell.paper_er, cell.paper_hr)]
+        measured = [mean([getattr(run, name) for run in runs]) for name in ("er", "hr", "final_er", "final_hr")]
+        table.add_row(cell.dataset, cell.name, paper[0], measured[0], paper[1], *measured[1:])
+    Console(width=130).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=sorted({cell.dataset for cell in CELLS}), help="one data set")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, ... of ML-100K (default 3)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="runs at the same time (default: cores)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every seed's figures to a file, too")
+    options = parser.parse_args()
+    if "FEDREC_DATA" not in os.environ:
+        sys.exit("error: set FEDREC_DATA to a folder with ml-100k and ml-1m (train.txt, test.txt)")
+    results = measure_all([cell for cell in CELLS if options.only in (None, cell.dataset)], options.seeds, options.workers)
+    show(results)
+    if options.json:
+        cells = [{**asdict(cell), "runs": [asdict(run) for run in runs]} for cell, runs in results.items()]
+        options.json.write_text(json.dumps(cells, indent=2))
+
+
+if __name__ == "__main__":
+    main()

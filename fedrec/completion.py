@@ -1,0 +1,42 @@
+"""Shell completion for `python -m fedrec.main`: Hydra answers the queries, but its own bash script does not understand `-m`."""
+
+SCRIPT = r"""
+_fedrec_line='^(.*[[:space:]]-m[[:space:]]+fedrec\.main)[[:space:]]+(.*)$'
+
+_fedrec_completion() {
+    if ! [[ ${COMP_LINE:0:COMP_POINT} =~ $_fedrec_line ]]; then
+        [[ -z $_FEDREC_PREVIOUS ]] || "$_FEDREC_PREVIOUS" "$@" # what completed python before
+        return
+    fi
+    local arguments=${BASH_REMATCH[2]} python=${COMP_WORDS[0]/#\~/$HOME} choices before
+    local word=${arguments##*[[:space:]]}
+    choices=$(COMP_LINE="fedrec $arguments" "$python" -m fedrec.main -sc query=bash 2>/dev/null)
+    mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+    [[ ${#COMPREPLY[@]} != 1 || ${COMPREPLY[0]} != *[=./] ]] || compopt -o nospace 2>/dev/null
+    before=${word%"${word##*[$COMP_WORDBREAKS]}"} # bash replaces only what follows the last = or :
+    COMPREPLY=("${COMPREPLY[@]#"$before"}")
+}
+
+declare -F _completion_loader >/dev/null && ! complete -p python &>/dev/null && _completion_loader python
+if [[ $(complete -p python 2>/dev/null) =~ -F\ ([^ ]+) && ${BASH_REMATCH[1]} != _fedrec_completion ]]; then
+    _FEDREC_PREVIOUS=${BASH_REMATCH[1]}
+fi
+complete -o bashdefault -o default -F _fedrec_completion python python3
+"""
+REMOVAL = r"""
+complete -r python python3
+[[ -z $_FEDREC_PREVIOUS ]] || complete -o bashdefault -o default -F "$_FEDREC_PREVIOUS" python python3
+unset -f _fedrec_completion
+unset _FEDREC_PREVIOUS _fedrec_line
+"""
+
+
+def script(arguments: list[str]) -> str | None:
+    """The text to `eval` if the command line asks to install or uninstall completion for bash, else None.
+
+    >>> script(["-sc", "install=zsh"]) is None
+    True
+    """
+    if not {"-sc", "--shell-completion"}.intersection(arguments):
+        return None
+    return SCRIPT if "install=bash" in arguments else REMOVAL if "uninstall=bash" in arguments else None

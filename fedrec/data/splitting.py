@@ -1,0 +1,55 @@
+"""Leave-one-out (supplement A.1): the latest interaction of each user is held out for the test, the one before for validation."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fedrec.data.interactions import Interactions, Split
+
+
+def by_user(users: NDArray[np.int64], items: NDArray[np.int64], n_users: int, n_items: int) -> Interactions:
+    """Group interactions [I], given in order of time, by user; the order within a user stays.
+
+    >>> by_user(np.array([1, 0, 1]), np.array([4, 2, 3]), 2, 5).items.tolist()
+    [2, 4, 3]
+    """
+    order = users.argsort(kind="stable")
+    offsets = np.concatenate([[0], np.bincount(users, minlength=n_users).cumsum()])
+    return Interactions(torch.from_numpy(offsets), torch.from_numpy(items[order].astype(np.int32)), n_items)
+
+
+def leave_one_out(name: str, interactions: Interactions, validation: bool) -> Split:
+    """Hold out each user's last interaction and, with `validation`, the one before.
+
+    A user's only remaining interaction stays in training: such a user has no validation or test item (-1).
+    """
+    train, test = hold_out(interactions, latest(interactions))
+    held = None
+    if validation:
+        train, held = hold_out(train, latest(train))
+    return Split(name, train, test, held)
+
+
+def latest(interactions: Interactions) -> Tensor:
+    """Where each user's last interaction stands, [U] int64; -1 for a user who would have none left."""
+    return torch.where(interactions.offsets.diff() >= 2, interactions.offsets[1:] - 1, -1)
+
+
+def hold_out(interactions: Interactions, positions: Tensor) -> tuple[Interactions, Tensor]:
+    """Take one interaction per user out; positions [U] int64 index `interactions.items`, -1 takes none.
+
+    Returns what is left and the items taken, [U] int64, -1 where none was.
+
+    >>> train, held = hold_out(Interactions(torch.tensor([0, 2, 3]), torch.tensor([5, 6, 7]), 8), torch.tensor([1, -1]))
+    >>> train.offsets.tolist(), train.items.tolist(), held.tolist()
+    ([0, 1, 2], [5, 7], [6, -1])
+    """
+    taken = positions >= 0  # [U]
+    held = torch.full_like(positions, -1)
+    held[taken] = interactions.items[positions[taken]].long()
+    keep = torch.ones(len(interactions.items), dtype=torch.bool)
+    keep[positions[taken]] = False
+    sizes = interactions.offsets.diff() - taken.long()
+    offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])  # [U + 1]
+    return Interactions(offsets, interactions.items[keep], interactions.n_items), held

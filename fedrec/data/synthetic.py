@@ -1,0 +1,59 @@
+"""Synthetic interactions of any size with a long tail of items and of users, for tests and for scaling experiments.
+
+Each user draws distinct items one after another with probabilities proportional to rank^-exponent of the item's popularity; item ids
+are shuffled. Users' activity is log-normal, as it roughly is in MovieLens. The order of draw is the order of time.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+from fedrec.data.drawing import draw_unseen
+from fedrec.data.interactions import Interactions, Split
+from fedrec.data.splitting import leave_one_out
+from fedrec.interfaces import Positive
+
+LEAST = 3  # interactions of a user: training, validation and test, so that `validation` changes nothing else
+
+
+@dataclass(kw_only=True)
+class Synthetic:
+    """users, items, interactions: how many, held-out ones included; exponent 0 makes all items equally popular."""
+
+    users: Positive
+    items: Positive
+    interactions: Positive
+    exponent: Annotated[float, Field(ge=0, le=10)]
+    validation: bool
+
+    def load(self, generator: Generator) -> Split:
+        """Raises ValueError if the users cannot have 3 interactions each or need more than half of the items on average."""
+        most = self.items // 2
+        if not LEAST * self.users <= self.interactions <= most * self.users:
+            raise ValueError(
+                f"dataset.interactions={self.interactions} out of range: {self.users} users need at least {LEAST * self.users} "
+                f"({LEAST} each) and can have at most {most * self.users} (half of {self.items} items each)"
+            )
+        sizes = activity(self.users, self.interactions, most, generator)
+        ranks = 1 + torch.randperm(self.items, generator=generator)  # [M]
+        nothing = torch.zeros(self.users + 1, dtype=torch.int64), torch.zeros(0, dtype=torch.int32)
+        offsets, items = draw_unseen(sizes, *nothing, self.items, generator, weights=ranks.double() ** -self.exponent)
+        return leave_one_out("synthetic", Interactions(offsets, items, self.items), self.validation)
+
+
+def activity(n_users: int, total: int, most: int, generator: Generator) -> Tensor:
+    """Interactions of each user, [U] int64 in LEAST..most with this total, long-tailed."""
+    weights = torch.randn(n_users, dtype=torch.float64, generator=generator).exp().numpy()  # [U]
+    low, high = 0.0, total / weights.min()
+    for _ in range(100):  # bisection for the scale at which the clipped sizes have this total
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.clip(weights * middle, LEAST, most).sum() < total else (low, middle)
+    sizes = np.clip(weights * high, LEAST, most)
+    whole = np.floor(sizes).astype(np.int64)
+    rest = np.where(whole < most, sizes - whole, -1.0)
+    whole[np.argsort(-rest, kind="stable")[: total - whole.sum()]] += 1
+    return torch.from_numpy(whole)

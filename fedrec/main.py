@@ -1,0 +1,85 @@
+"""`python -m fedrec.main`: compose the configuration -> check it -> run the experiment -> return the objective.
+
+Exit status: 0 done, 2 bad input (one line on stderr), 130 Ctrl-C, 143 SIGTERM, 1 any other failure (traceback).
+Nothing heavy is imported before the check, so `--help` answers at once.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from fedrec import completion
+from fedrec.arguments import arrange
+from fedrec.composition import FOLDER
+from fedrec.usage import usage
+
+
+class Stop(BaseException):
+    """Takes the exception that is its cause past Hydra, which would print around it."""
+
+
+@hydra.main(version_base="1.3", config_path=str(FOLDER), config_name="config")
+def job(config: DictConfig) -> float:
+    """One run of a sweep, or the only one."""
+    from fedrec.config import check
+    from fedrec.options import ConfigError
+
+    try:
+        check(config)
+        from fedrec.experiment import run
+
+        return run(config, Path(HydraConfig.get().runtime.output_dir))
+    except Exception as error:
+        # Other jobs of a sweep go on after a failure, but not after a mistake in the command line.
+        if HydraConfig.get().mode == RunMode.RUN or isinstance(error, ConfigError):
+            raise Stop from error
+        raise
+
+
+def main() -> int:
+    """Exit status of the command line in `sys.argv`."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves exceptions to us
+    try:
+        if text := completion.script(sys.argv[1:]) or usage(sys.argv[1:]):
+            print(text)
+        else:
+            sys.argv[1:] = arrange(sys.argv[1:])
+            job()
+    except KeyboardInterrupt as interrupt:
+        print(f"interrupted{' by SIGTERM' if interrupt.args else ''}", file=sys.stderr)
+        return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
+    except (Stop, Exception) as error:
+        return _report(error.__cause__ if isinstance(error, Stop) and error.__cause__ else error, full_error)
+    return 0
+
+
+def _report(failure: BaseException, full_error: bool) -> int:
+    from fedrec.errors import explain
+
+    line = explain(failure)
+    if full_error or line is None:
+        traceback.print_exception(failure)
+    if line is None:
+        return 1
+    print(f"error: {line}", file=sys.stderr)
+    return 2
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a run like Ctrl-C, once: schedulers repeat it while results are being saved."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""One option against the annotation of the constructor parameter that takes it: conversion, and plain words for what is allowed."""
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import SchemaError
+
+STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+WORDS = {NoneType: "null", bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
+BOUNDS = {
+    "ge": ">= {}", "gt": "> {}", "le": "<= {}", "lt": "< {}",
+    "min_length": "of at least {}", "max_length": "of at most {}", "pattern": "that matches {}",
+}
+
+
+class ConfigError(ValueError):
+    """Bad input; its message is one line for the user."""
+
+
+def convert(name: str, value: Any, annotation: Any) -> Any:
+    """The value as the annotation wants it. Raises ConfigError, which names the option, if it does not fit.
+
+    >>> convert("system.client_learning_rate", [1, 2], float | tuple[float, float])
+    (1.0, 2.0)
+    """
+    try:
+        return TypeAdapter(annotation, config=STRICT).validate_json(json.dumps(value))
+    except (PydanticUserError, SchemaError):  # an annotation that pydantic does not know, such as a protocol, is not checked
+        return value
+    except ValidationError:
+        text = f"{name}={shown(value)} is not allowed: must be {describe(annotation)}"
+        raise ConfigError(text + did_you_mean(_strings(value), list(_choices(annotation)))) from None
+
+
+def describe(annotation: Any) -> str:
+    """What an annotation allows, in words.
+
+    >>> describe(Literal["random", "unpopular"] | list[int])
+    'random, unpopular or a list of: a whole number'
+    """
+    *others, last = _alternatives(annotation)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _alternatives(annotation: Any) -> list[str]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return [shown(argument) for argument in arguments]
+    if origin in (Union, UnionType):
+        return [words for argument in arguments for words in _alternatives(argument)]
+    if origin is Annotated:
+        return [describe(arguments[0]) + _bounds(arguments[1:])]
+    if origin is tuple and Ellipsis not in arguments:
+        return [f"[{', '.join(map(describe, arguments))}]"]
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return ["a mapping"]
+    if isinstance(origin, type) and issubclass(origin, Iterable):
+        return [f"a list of: {describe(arguments[0])}"]
+    return [WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))]
+
+
+def unknown(name: str, names: Iterable[str]) -> ConfigError:
+    """The error for an option `group.key` where only the keys `names` exist.
+
+    >>> unknown("attack.round", ["_target_", "N", "rounds"])
+    ConfigError('unknown option attack.round: attack has N, rounds; did you mean attack.rounds?')
+    """
+    group, dot, key = name.rpartition(".")
+    valid = [other for other in names if other not in ("_target_", "hydra")]
+    where = f"{group} has" if group else "there are"
+    return ConfigError(f"unknown option {name}: {where} {', '.join(valid) or 'no options'}{did_you_mean([key], valid, group + dot)}")
+
+
+def did_you_mean(wrong: Iterable[str], names: Sequence[str], prefix: str = "") -> str:
+    """The valid name nearest to a wrong one, as a question, or nothing.
+
+    >>> did_you_mean(["pieck_eua"], ["none", "pieck_ipe", "pieck_uea"])
+    '; did you mean pieck_uea?'
+    """
+    by_lower_case = {name.lower(): name for name in names}
+    for word in wrong:
+        if word not in names and (near := difflib.get_close_matches(word.lower(), by_lower_case, n=1, cutoff=0.5)):
+            return f"; did you mean {prefix}{by_lower_case[near[0]]}?"
+    return ""
+
+
+def shown(value: Any) -> str:
+    """A value as one types it on the command line.
+
+    >>> shown(["ER", "3", True, None])
+    "[ER,'3',true,null]"
+    """
+    if isinstance(value, list):
+        return f"[{','.join(map(shown, value))}]"
+    if isinstance(value, str):
+        return repr(value) if value[:1].isdigit() else value
+    return json.dumps(value)
+
+
+def _bounds(metadata: Sequence[Any]) -> str:
+    limits = [limit for item in metadata for limit in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    found = {key: getattr(limit, key) for limit in limits for key in BOUNDS if hasattr(limit, key)}
+    if found.keys() == {"ge", "le"}:
+        return f" from {found['ge']} to {found['le']}"
+    return "".join(f" {'and ' if n else ''}{BOUNDS[key].format(bound)}" for n, (key, bound) in enumerate(found.items()))
+
+
+def _choices(annotation: Any) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from map(str, get_args(annotation))
+    else:
+        for argument in get_args(annotation):
+            yield from _choices(argument)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    for part in value if isinstance(value, list) else [value]:
+        if isinstance(part, str):
+            yield part

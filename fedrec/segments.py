@@ -1,0 +1,95 @@
+"""Ragged sums and products: the kernels that a round spends its time in.
+
+All of them cost time and memory linear in the pairs touched and are deterministic on the CPU. There, `index_select` and NumPy's
+`repeat` are several times as fast as indexing and `repeat_interleave`, and SciPy's compiled loops beat every scatter of torch.
+"""
+
+import warnings
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+torch.sparse.check_sparse_tensor_invariants.disable()  # said explicitly, or torch warns at the first use
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+
+DENSE_BELOW = 12  # all products are cheaper than the wanted ones where at least one in so many is wanted
+
+
+def on_gpu(values: Tensor) -> bool:
+    """Whether torch's own kernels must do, because the data is not in the CPU's memory."""
+    return values.is_cuda
+
+
+def repeat_each(values: Tensor, sizes: Tensor) -> Tensor:
+    """Value s sizes[s] times over; [S], [S] -> [E].
+
+    >>> repeat_each(torch.tensor([5, 6]), torch.tensor([1, 2])).tolist()
+    [5, 6, 6]
+    """
+    if on_gpu(values):
+        return values.repeat_interleave(sizes)
+    return torch.from_numpy(np.repeat(values.numpy(), sizes.numpy()))
+
+
+def segment_numbers(offsets: Tensor) -> Tensor:
+    """The segment of each element; offsets [S + 1] -> [E] int32.
+
+    >>> segment_numbers(torch.tensor([0, 1, 1, 3])).tolist()
+    [0, 2, 2]
+    """
+    return repeat_each(torch.arange(len(offsets) - 1, dtype=torch.int32, device=offsets.device), offsets.diff())
+
+
+def segment_products(left: Tensor, right: Tensor, offsets: Tensor, columns: Tensor) -> Tensor:
+    """left[s] . right[columns[k]] for every pair k of segment s; [S, d], [M, d], offsets [S + 1], columns [E] -> [E].
+
+    >>> left, right = torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 1.0], [0.0, 1.0]])
+    >>> segment_products(left, right, torch.tensor([0, 2]), torch.tensor([1, 0])).tolist()
+    [2.0, 3.0]
+    """
+    if len(left) * len(right) <= DENSE_BELOW * len(columns):
+        return (left @ right.T).flatten().index_select(0, segment_numbers(offsets) * len(right) + columns)
+    if not len(columns):
+        return left.new_zeros(0)
+    pattern = torch.sparse_csr_tensor(offsets, columns, left.new_zeros(len(columns)), (len(left), len(right)))
+    products: Tensor = torch.sparse.sampled_addmm(pattern, left, right.T, beta=0.0).values()
+    return products
+
+
+def segment_sum(values: Tensor, pointers: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+    """Sum of weights[k] * values[pointers[k]] over each segment; [D, d], [E], offsets [S + 1], [E] -> [S, d].
+
+    >>> segment_sum(torch.eye(2), torch.tensor([0, 1, 1]), torch.tensor([0, 1, 3]), torch.ones(3)).tolist()
+    [[1.0, 0.0], [0.0, 2.0]]
+    """
+    if not len(pointers):
+        return values.new_zeros(len(offsets) - 1, values.shape[1])
+    return embedding_bag(pointers, values, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True)
+
+
+def scalar_segment_sum(values: Tensor, offsets: Tensor) -> Tensor:
+    """Sum of the numbers of each segment; [E], offsets [S + 1] -> [S].
+
+    >>> scalar_segment_sum(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 1, 1, 3])).tolist()
+    [1.0, 0.0, 5.0]
+    """
+    return torch.segment_reduce(values, "sum", offsets=offsets.long(), initial=0.0)
+
+
+def scatter_sum(weights: Tensor, values: Tensor, offsets: Tensor, columns: Tensor, n_columns: int) -> Tensor:
+    """Sum of weights[k] * values[s] over the pairs k of all segments s with the same column.
+
+    weights [E], values [S, d], offsets [S + 1], columns [E] -> [n_columns, d]
+
+    >>> columns = torch.tensor([0, 1, 1], dtype=torch.int32)
+    >>> scatter_sum(torch.ones(3), torch.tensor([[1.0], [5.0]]), torch.tensor([0, 2, 3], dtype=torch.int32), columns, 2).tolist()
+    [[1.0], [6.0]]
+    """
+    if on_gpu(values):
+        rows = weights[:, None] * values.repeat_interleave(offsets.diff(), 0)  # [E, d]
+        return values.new_zeros(n_columns, values.shape[1]).index_add_(0, columns, rows)
+    matrix = csr_matrix((weights.numpy(), columns.numpy(), offsets.numpy()), shape=(len(offsets) - 1, n_columns))
+    return torch.from_numpy(matrix.T @ values.numpy())

@@ -1,0 +1,63 @@
+"""Bad input ends in one line that names the option, the value, what is allowed and the nearest valid name; exit status 2."""
+
+import pathlib
+
+import pytest
+
+from tests.cli.program import TINY, fedrec
+
+# (arguments, what the line must contain); the first ones fail before anything heavy is imported
+CASES = [
+    (["attack=pieck_ua"], ["attack=pieck_ua", "none, pieck_ipe, pieck_uea", "did you mean pieck_uea?"]),
+    (["defense=[ours,ous]"], ["defense=ous", "did you mean ours?"]),
+    (["sytem.loss=bpr"], ["sytem", "did you mean system?"]),
+    (["attack=pieck_uea", "attack.batchs=3"], ["attack.batchs", "did you mean attack.batches?"]),
+    (["seed=[1"], ["seed=[1", "KEY=VALUE"]),
+    (["seed=1,2"], ["seed=1,2", "--multirun"]),
+    (["attack=null"], ["attack=null", "string"]),
+    (["--hepl"], ["--hepl", "--help"]),
+    (["+attack.batches=3"], ["attack.batches", "num_targets, targets"]),
+    (["system.malicious_share=0.6"], ["system.malicious_share=0.6", "from 0 to 0.5"]),
+    (["evaluation.metrics=[EX]"], ["evaluation.metrics=[EX]", "did you mean ER?"]),
+    (["defense=ours", "defense.beta=-1"], ["defense.beta=-1", "a number >= 0"]),
+    (["system.epochs=many"], ["system.epochs=many", "a whole number >= 1"]),
+    (["system.loss=foo"], ["system.loss=foo", "bce or bpr"]),
+    (["device=tpu"], ["device=tpu", "auto, cpu or cuda"]),
+    (["attack=pieck_uea", "attack.N=5000"], ["attack.N", "5000", "60 items"]),
+    (["attack.targets=[5000]"], ["attack.targets", "5000"]),
+]
+
+
+def one_line(stderr: str) -> str:
+    (line,) = stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+@pytest.mark.parametrize(("arguments", "expected"), CASES, ids=[" ".join(arguments) for arguments, _ in CASES])
+def test_one_line_and_status_2(tmp_path: pathlib.Path, arguments: list[str], expected: list[str]) -> None:
+    result = fedrec(tmp_path, *TINY, *arguments)
+    assert result.returncode == 2, result.stderr
+    for part in expected:
+        assert part in one_line(result.stderr)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").touch()
+    result = fedrec(tmp_path, *TINY, "hydra.run.dir=file/run")
+    assert result.returncode == 2
+    assert "file/run: Not a directory" in one_line(result.stderr)
+
+
+def test_a_mistake_stops_a_sweep(tmp_path: pathlib.Path) -> None:
+    result = fedrec(tmp_path, *TINY, "--multirun", "attack=pieck_uea", "attack.N=0,1")
+    assert result.returncode == 2
+    assert "attack.N=0" in one_line(result.stderr)
+    assert not list(tmp_path.rglob("summary.json"))
+
+
+def test_full_error_shows_the_traceback(tmp_path: pathlib.Path) -> None:
+    result = fedrec(tmp_path, *TINY, "seed=x", HYDRA_FULL_ERROR="1")
+    assert result.returncode == 2
+    assert "Traceback" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: seed=x")

@@ -1,0 +1,77 @@
+"""Whole runs of the real program: overlays, sweeps, a plug-in, interruption."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import COMMAND, ENVIRONMENT, ROOT, TINY, fedrec
+
+EXPERIMENTS = sorted(str(path.relative_to(ROOT / "conf/experiment").with_suffix("")) for path in (ROOT / "conf/experiment").rglob("*.yaml"))
+
+PLUGIN = """
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from fedrec.attacks.none import NoAttack
+
+
+@dataclass(kw_only=True)
+class MyAttack(NoAttack):
+    strength: Annotated[float, Field(ge=0, le=1)]
+"""
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_runs(tmp_path: Path, experiment: str) -> None:
+    result = fedrec(tmp_path, *TINY, f"experiment={experiment}", "attack=pieck_uea", "attack.N=10", "defense=ours")
+    assert result.returncode == 0, result.stderr
+    (summary,) = tmp_path.glob("outputs/*/*/summary.json")
+    assert json.loads(summary.read_text())["status"] == "FINISHED"
+
+
+def test_sweep_over_groups(tmp_path: Path) -> None:
+    result = fedrec(tmp_path, *TINY, "attack.N=5", "-m", "attack=pieck_ipe,pieck_uea", "defense=none,[ours,none]")
+    assert result.returncode == 0, result.stderr
+    configs = [json.loads(path.read_text())["config"] for path in sorted(tmp_path.glob("multirun/*/*/*/summary.json"))]
+    assert [config["attack"]["_target_"].rpartition(".")[2] for config in configs] == ["PieckIPE"] * 2 + ["PieckUEA"] * 2
+    assert ["client" in config["defense"] for config in configs] == [False, True] * 2
+    assert {config["attack"]["N"] for config in configs} == {5}
+
+
+@pytest.mark.parametrize(
+    ("strength", "status", "message"),
+    [
+        (0.5, 0, "round 3/3"),
+        (2, 2, "error: attack.strength=2 is not allowed: must be a number from 0 to 1\n"),
+        (1, 1, "RuntimeError: a mistake in the plug-in\n"),
+    ],
+)
+def test_plugin_from_a_folder(tmp_path: Path, strength: float, status: int, message: str) -> None:
+    (tmp_path / "my_attack.py").write_text(PLUGIN)
+    (tmp_path / "mine/attack").mkdir(parents=True)
+    (tmp_path / "mine/attack/my_attack.yaml").write_text("_target_: my_attack.MyAttack\nnum_targets: 1\ntargets: random\nstrength: 0\n")
+    result = fedrec(tmp_path, "--config-dir", "mine", *TINY, "attack=my_attack", f"attack.strength={strength}")
+    assert result.returncode == status
+    assert message in result.stderr
+    assert ("Traceback" in result.stderr) == (status == 1)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_so(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    command = [*COMMAND, *TINY, "system.epochs=1000000", "evaluation.every=10"]
+    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("round "):
+                break
+        process.send_signal(number)
+        assert "interrupted" in process.stderr.read()
+    assert process.returncode == status
+    (summary,) = tmp_path.glob("outputs/*/*/summary.json")
+    assert json.loads(summary.read_text())["status"] == "KILLED"

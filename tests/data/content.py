@@ -1,0 +1,20 @@
+"""What the tests of this folder make and look into."""
+
+import io
+import zipfile
+
+from fedrec.data.interactions import Interactions
+
+
+def rows(interactions: Interactions) -> list[list[int]]:
+    """The items of each user."""
+    return [row.tolist() for row in interactions.items.split(interactions.offsets.diff().tolist())]
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip archive of these files."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()

@@ -1,0 +1,87 @@
+"""draw_unseen against its definition: one item after another, without replacement."""
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedrec.data import drawing
+from fedrec.data.drawing import draw_unseen
+
+
+def csr(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    offsets = torch.tensor([0, *itertools.accumulate(len(row) for row in rows)])
+    return offsets, torch.tensor([item for row in rows for item in row], dtype=torch.int32)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[int, list[list[int]], list[int]]:
+    n_items = draw(st.integers(1, 30))
+    rows = draw(st.lists(st.lists(st.integers(0, n_items - 1), max_size=40), max_size=12))
+    return n_items, rows, draw(st.lists(st.integers(0, 40), min_size=len(rows), max_size=len(rows)))
+
+
+@given(requests(), st.sampled_from([1, 40, 1 << 22]), st.booleans(), st.integers(0, 9))
+def test_draws_are_distinct_unseen_and_complete(request_, table_size, weighted, seed):
+    n_items, rows, counts = request_
+    weights = torch.rand(n_items, generator=seeded()) + 1e-3 if weighted else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "TABLE_SIZE", table_size)  # 1: a block per row
+        offsets, items = draw_unseen(torch.tensor(counts, dtype=torch.int64), *csr(rows), n_items, seeded(seed), weights)
+    assert (offsets.dtype, items.dtype, len(offsets), offsets[0]) == (torch.int64, torch.int32, len(rows) + 1, 0)
+    for row, count, begin, end in zip(rows, counts, offsets[:-1], offsets[1:], strict=True):
+        drawn = items[begin:end].tolist()
+        assert len(set(drawn)) == len(drawn) == min(count, n_items - len(set(row)))
+        assert not set(drawn) & set(row)
+        assert all(0 <= item < n_items for item in drawn)
+
+
+@pytest.mark.parametrize("n_items", [5, 12], ids=["dense keys", "rejection"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_ordered_pair_has_its_probability(n_items, weighted):
+    n_rows, seen = 60_000, [1, 3, 3]
+    weights = torch.arange(1.0, n_items + 1) ** 3 if weighted else torch.ones(n_items)
+    _, items = draw_unseen(torch.full((n_rows,), 2), *csr([seen] * n_rows), n_items, seeded(), weights if weighted else None)
+    observed = np.bincount(items[::2] * n_items + items[1::2], minlength=n_items**2)
+    unseen = sorted(set(range(n_items)) - set(seen))
+    total = float(weights[unseen].sum())
+    expected = np.zeros(n_items**2)
+    for first, second in itertools.permutations(unseen, 2):
+        probability = float(weights[first]) / total * float(weights[second]) / (total - float(weights[first]))
+        expected[first * n_items + second] = n_rows * probability
+    assert (observed[expected == 0] == 0).all()
+    cells = expected > 0
+    chi_square = ((observed[cells] - expected[cells]) ** 2 / expected[cells]).sum()
+    freedom = cells.sum() - 1
+    assert chi_square < freedom + 4 * (2 * freedom) ** 0.5  # four standard deviations; the seed is fixed
+
+
+def test_same_seed_same_draw():
+    seen = csr([[0, 1], [], [5]])
+    draws = [draw_unseen(torch.tensor([3, 4, 5]), *seen, 50, seeded(seed))[1] for seed in (1, 1, 2)]
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_heavy_weights_near_exhaustion_end():
+    weights = torch.arange(1, 201, dtype=torch.float64) ** -10
+    offsets, items = draw_unseen(torch.full((50,), 199), *csr([[0]] * 50), 200, seeded(), weights)
+    assert offsets.diff().tolist() == [199] * 50
+    assert items.view(50, 199).sort().values.tolist() == [list(range(1, 200))] * 50
+
+
+def test_memory_does_not_grow_with_rows_times_items():
+    n_rows, n_items = 400, 1_000_000  # a table of all pairs would take 400 MB at a byte each
+    tracemalloc.start()
+    draw_unseen(torch.full((n_rows,), 20), *csr([[7]] * n_rows), n_items, seeded())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6

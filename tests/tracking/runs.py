@@ -1,0 +1,63 @@
+"""Small runs, as the engine would tell a tracker of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fedrec.interfaces import Evaluation, RoundResult, RunInfo
+from fedrec.tracking.mlflow_tracker import MLflowTracker
+
+N_ITEMS = 40
+CONFIG: Mapping[str, Any] = {
+    "seed": 3,
+    "attack": {"_target_": "fedrec.attacks.pieck_uea.PieckUEA", "N": 50, "targets": [1, 2]},
+    "defense": {"client": {"_target_": "fedrec.defenses.ours.PopularityRegularizer", "beta": 1.0}},
+    "model": {"_target_": "fedrec.models.mf.MatrixFactorization", "dim": 32},
+    "dataset": {"_target_": "fedrec.data.presplit.Presplit", "root": "x" * 7000},
+    "choices": {"dataset": "tiny"},
+}
+SUMMARY: Mapping[str, Any] = {
+    "config": CONFIG,
+    "best": {"ER@10": 0.875, "HR@10": 0.5, "epoch": 2},
+    "validation": None,
+    "rounds": 6,
+    "seconds": {"total": 1.5},
+}
+
+
+def tracker(**options: Any) -> MLflowTracker:
+    defaults: dict[str, Any] = {"uri": "sqlite:///mlflow.db", "experiment": "trial", "run_name": None}
+    return MLflowTracker(**defaults | {"snapshot_rounds": [2], "snapshot_every": 4, "tags": {}} | options)
+
+
+def info(folder: Path, n_rounds: int = 6) -> RunInfo:
+    folder.mkdir(parents=True, exist_ok=True)
+    return RunInfo(
+        config=CONFIG,
+        folder=folder,
+        n_rounds=n_rounds,
+        n_epochs=n_rounds // 2,
+        target_items=[1],
+        popularity_ranks=torch.arange(N_ITEMS, 0, -1),
+        statistics={"users": 9, "items": N_ITEMS, "sparsity": 0.5},
+        data_checksum="c" * 64,
+    )
+
+
+def delta_norm(round: int) -> torch.Tensor:
+    return torch.arange(N_ITEMS) * 0.5 + round
+
+
+def result(round: int) -> RoundResult:
+    return RoundResult(round, (round + 1) // 2, round % 2 == 0, 1 / round, delta_norm(round), 0.25, {"uploads": 10.0 * round})
+
+
+def play(watcher: MLflowTracker, folder: Path, n_rounds: int = 6) -> None:
+    """A run up to its last round, with an evaluation every second one."""
+    watcher.on_run_start(info(folder, n_rounds))
+    for round in range(1, n_rounds + 1):
+        watcher.on_round_end(result(round))
+        if round % 2 == 0:
+            watcher.on_evaluation(Evaluation(round, round // 2, {"ER@10": round / 8, "HR@10": 0.5}))
