@@ -105,11 +105,11 @@ def prepare(config: DictConfig, folder: Path) -> Experiment:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
-    tracker = build(config.tracking)
-    split: Split = build(config.dataset).load(generator(config.seed, "split"))
-    attack, system, evaluator = build(config.attack), build(config.system), build(config.evaluation)
+    groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
+    tracker, dataset, model, attack, defense, system, evaluator = (build(config[group]) for group in groups)
+    split: Split = dataset.load(generator(config.seed, "split"))
     targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
-    system.begin(split.train, build(config.model), attack, build(config.defense), targets, config.seed, device)
+    system.begin(split.train, model, attack, defense, targets, config.seed, device)
     evaluator.begin(split, system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
     info = RunInfo(

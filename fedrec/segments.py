@@ -8,14 +8,14 @@ import warnings
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 torch.sparse.check_sparse_tensor_invariants.disable()  # said explicitly, or torch warns at the first use
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
 
-DENSE_BELOW = 12  # all products are cheaper than the wanted ones where at least one in so many is wanted
+DENSE_BELOW = 4  # all products are cheaper than the wanted ones where at least one in so many is wanted
 
 
 def on_gpu(values: Tensor) -> bool:
@@ -76,7 +76,13 @@ def scalar_segment_sum(values: Tensor, offsets: Tensor) -> Tensor:
     >>> scalar_segment_sum(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 1, 1, 3])).tolist()
     [1.0, 0.0, 5.0]
     """
-    return torch.segment_reduce(values, "sum", offsets=offsets.long(), initial=0.0)
+    if on_gpu(values):
+        return torch.segment_reduce(values, "sum", offsets=offsets.long(), initial=0.0)
+    starts = offsets[:-1].numpy()
+    filled = starts < offsets[1:].numpy()
+    sums = np.zeros(len(starts), values.numpy().dtype)
+    sums[filled] = np.add.reduceat(values.numpy(), starts[filled]) if filled.any() else 0
+    return torch.from_numpy(sums)
 
 
 def scatter_sum(weights: Tensor, values: Tensor, offsets: Tensor, columns: Tensor, n_columns: int) -> Tensor:
@@ -91,5 +97,5 @@ def scatter_sum(weights: Tensor, values: Tensor, offsets: Tensor, columns: Tenso
     if on_gpu(values):
         rows = weights[:, None] * values.repeat_interleave(offsets.diff(), 0)  # [E, d]
         return values.new_zeros(n_columns, values.shape[1]).index_add_(0, columns, rows)
-    matrix = csr_matrix((weights.numpy(), columns.numpy(), offsets.numpy()), shape=(len(offsets) - 1, n_columns))
-    return torch.from_numpy(matrix.T @ values.numpy())
+    matrix = csc_matrix((weights.numpy(), columns.numpy(), offsets.numpy()), shape=(n_columns, len(offsets) - 1))
+    return torch.from_numpy(matrix @ values.numpy())

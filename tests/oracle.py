@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
@@ -70,10 +70,10 @@ class Ours:
 
 
 def bce(scores: Tensor, n_positives: int) -> Tensor:
-    """Eq. (2)."""
+    """Eq. (2); written with log(sigmoid), because 1 - sigmoid rounds to 0."""
     labels = torch.zeros_like(scores)
     labels[:n_positives] = 1
-    return F.binary_cross_entropy_with_logits(scores, labels)
+    return -(labels * F.logsigmoid(scores) + (1 - labels) * F.logsigmoid(-scores)).mean()
 
 
 def bpr(scores: Tensor, n_positives: int) -> Tensor:
@@ -84,28 +84,45 @@ def bpr(scores: Tensor, n_positives: int) -> Tensor:
     return -F.logsigmoid(positive[turns % len(positive)] - negative[turns % len(negative)]).mean()
 
 
-class BenignClient:
+class BenignClient(nn.Module):
     """A user with its embedding and D_i, positives first."""
 
     def __init__(self, user: Tensor, pairs: Tensor, n_positives: int, loss: str, rate: float, defense: Ours | None = None) -> None:
-        self.user, self.pairs, self.n_positives, self.rate = user.clone(), pairs, n_positives, rate
+        super().__init__()
+        self.embedding = nn.Embedding.from_pretrained(user[None].clone(), freeze=False)
+        self.pairs, self.n_positives, self.rate = pairs, n_positives, rate
         self.loss = {"bce": bce, "bpr": bpr}[loss]
         self.defense = defense
         self.miner = Miner(defense.N, defense.mining_times) if defense else None
 
-    def train(self, items: Tensor) -> tuple[Tensor, Tensor, float]:
+    @property
+    def user(self) -> Tensor:
+        return self.embedding.weight.detach()[0]
+
+    @user.setter
+    def user(self, value: Tensor) -> None:
+        self.embedding = nn.Embedding.from_pretrained(value[None].clone(), freeze=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if torch.isnan(rows).any() or torch.isnan(self.embedding.weight).any():
+            raise FloatingPointError("an embedding is not a number")
+        return (self.embedding.weight * rows).sum(-1)
+
+    def train_on(self, items: Tensor) -> tuple[Tensor, Tensor, float]:
         """One participation: item ids, their gradient rows and the loss of Eq. (2); the user embedding is updated."""
-        user = self.user.clone().requires_grad_()
-        rows = items[self.pairs].clone().requires_grad_()
-        training = self.loss(rows @ user, self.n_positives) if len(self.pairs) else user.sum() * 0 + rows.sum() * 0
+        self.zero_grad()
+        rows = items[self.pairs].clone().detach().requires_grad_()
+        training = self.loss(self(rows), self.n_positives) if len(self.pairs) else self(rows).sum()
         total = training
         if self.defense is not None and self.miner is not None:
             self.miner.receive(items)
             if self.miner.mined is not None:
-                total = total + self.defense.penalty(self.miner.mined, user, rows, self.pairs, items)
+                total = total + self.defense.penalty(self.miner.mined, self.embedding.weight[0], rows, self.pairs, items)
+        if torch.isnan(total):
+            raise FloatingPointError("the loss is not a number")
         total.backward()
-        self.user = self.user - self.rate * user.grad
-        return self.pairs, rows.grad, float(training.detach())
+        self.embedding.weight.data.add_(self.embedding.weight.grad, alpha=-self.rate)
+        return self.pairs, rows.grad, training.item()
 
 
 class MaliciousClient:
@@ -113,7 +130,7 @@ class MaliciousClient:
         self.options, self.targets = options, list(targets)
         self.miner = Miner(options["N"], options["mining_times"], self.targets)
 
-    def train(self, items: Tensor) -> tuple[Tensor, Tensor]:
+    def train_on(self, items: Tensor) -> tuple[Tensor, Tensor]:
         """Target ids and the poisonous rows; nothing before mining is done."""
         self.miner.receive(items)
         if self.miner.mined is None:
@@ -171,10 +188,10 @@ class Server:
         total, losses = torch.zeros_like(self.items), []
         for client in sampled:
             if client < len(self.benign):
-                pairs, rows, loss = self.benign[client].train(self.items)
+                pairs, rows, loss = self.benign[client].train_on(self.items)
                 losses.append(loss)
             else:
-                pairs, rows = self.malicious[client - len(self.benign)].train(self.items)
+                pairs, rows = self.malicious[client - len(self.benign)].train_on(self.items)
             total.index_add_(0, pairs, rows)
         previous, self.items = self.items, self.items - self.learning_rate * total
         return (sum(losses) / len(losses) if losses else math.nan), (self.items - previous).norm(dim=1)

@@ -26,6 +26,13 @@ class Interactions:
         """The user of each interaction, [I] int64."""
         return torch.arange(self.n_users).repeat_interleave(self.offsets.diff())
 
+    def of(self, users: Tensor) -> "Interactions":
+        """The interactions of some users only, renumbered from 0; users [B] int64."""
+        sizes = self.offsets.diff()[users]
+        offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+        index = torch.arange(int(offsets[-1])) + (self.offsets[users] - offsets[:-1]).repeat_interleave(sizes)
+        return Interactions(offsets, self.items[index], self.n_items)
+
     def popularity(self) -> Tensor:
         """Interactions of each item, [M] int64."""
         return torch.bincount(self.items, minlength=self.n_items)

@@ -55,7 +55,7 @@ class PopularityRegularizer(ClientDefense):
         popular = normalize(local.received.items, eps=EPSILON)[mined]  # [C, N, d]
         direction = (kappa[:, :, None] * popular).sum(1)  # [C, d]
         cosine = (normalize(local.rows, eps=EPSILON) * direction[batch.segments]).sum(1)  # [E]
-        re1 = scalar_segment_sum(cosine * unpopular, batch.offsets) * share  # Eq. (14)
+        re1 = torch.zeros_like(share).index_add(0, batch.segments, cosine * unpopular) * share  # Eq. (14)
         log_user = log_softmax(local.users, 1)[:, None]  # [C, 1, d]
         log_item = log_softmax(local.received.items[mined], 2)  # [C, N, d]
         if self.divergence == "user_from_item":

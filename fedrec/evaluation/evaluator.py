@@ -1,6 +1,6 @@
 """Scores users in blocks: ER@K (Eq. 3), HR@K, full-ranking HR@K and NDCG@K; and on request what explains them."""
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -8,10 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.data.interactions import Interactions, Split
+from fedrec.data.interactions import Split
 from fedrec.evaluation.explanations import Explanations
 from fedrec.evaluation.held_out import HeldOut
-from fedrec.evaluation.ranking import hit_ratio, ndcg, rank
+from fedrec.evaluation.ranking import hits, ndcg
+from fedrec.evaluation.user_block import UserBlock
 from fedrec.federation.system import System
 from fedrec.interfaces import Positive, RoundResult
 from fedrec.randomness import generator
@@ -37,21 +38,22 @@ class Evaluator:
         measured = [f"{name}@{k}" for name in self.metrics if name in {"ER", "HR", "full_HR", "full_NDCG"} for k in self.k]
         if self.selection not in measured:
             raise ValueError(f"evaluation.selection = {self.selection}: not measured; allowed are {', '.join(measured)}")
-        self.system, self.train = system, split.train
+        self.system = system
         self.users = torch.arange(split.train.n_users)
         if self.max_users is not None and self.max_users < len(self.users):
             self.users = torch.randperm(len(self.users), generator=generator(seed, "evaluated_users"))[: self.max_users].sort().values
-        self.seen = _rows(split.train, self.users)
+        seen = split.train.of(self.users)
         held_out = {"": split.test} if split.validation is None else {"": split.test, "validation_": split.validation}
         excluded = [items[self.users] for items in held_out.values()]
         self.held_out = {
-            prefix: HeldOut.draw(items[self.users], self.seen, excluded, self.candidates, generator(seed, f"{prefix}candidates"))
+            prefix: HeldOut.draw(items[self.users], seen, excluded, self.candidates, generator(seed, f"{prefix}candidates"))
             for prefix, items in held_out.items()
         }
-        interacted = torch.zeros(len(self.users), len(system.targets), dtype=torch.bool)  # [B, T]
-        for column, target in enumerate(system.targets):
-            interacted[self.seen.users[self.seen.items == target], column] = True
-        self.may_get_target = ~interacted
+        size = max(1, BLOCK_SCORES // split.train.n_items)
+        self.blocks = [
+            UserBlock.prepare(start, self.users[start : start + size], seen, self.held_out, system.targets, system.device)
+            for start in range(0, len(self.users), size)
+        ]
         self.explanations = Explanations(frozenset(self.metrics), self.mined_sizes, split.train, system)
 
     def observe(self, result: RoundResult) -> None:
@@ -65,61 +67,29 @@ class Evaluator:
 
     def _ranks(self) -> dict[str, Tensor]:
         """Rank from 0 of each held-out item, sampled and full [B], and of the targets [B, T]; -1 where there is none."""
-        parts: dict[str, list[Tensor]] = {}
-        block_users = max(1, BLOCK_SCORES // self.train.n_items)
-        for start in range(0, len(self.users), block_users):
-            for name, values in self._block_ranks(start, min(start + block_users, len(self.users))).items():
-                parts.setdefault(name, []).append(values.cpu())
-        return {name: torch.cat(values) for name, values in parts.items()}
-
-    def _block_ranks(self, start: int, stop: int) -> dict[str, Tensor]:
-        system, ranks = self.system, {}
-        device = system.users.device
-        scores = system.model.score_all(system.users[self.users[start:stop].to(device)], system.received)  # [B, M]
-        held_out = {prefix: part.block(start, stop, device) for prefix, part in self.held_out.items()}
-        references = {prefix: scores.gather(1, part.items.clamp(min=0)[:, None])[:, 0] for prefix, part in held_out.items()}
-        for prefix, part in held_out.items():
-            among = scores.gather(1, part.candidates.clamp(min=0)).masked_fill(part.candidates < 0, -torch.inf)
-            ranks[f"{prefix}HR"] = rank(among, references[prefix]).masked_fill(part.items < 0, -1)
-        first, last = self.seen.offsets[start], self.seen.offsets[stop]
-        rows = torch.arange(stop - start).repeat_interleave(self.seen.offsets[start : stop + 1].diff())
-        flat = rows * self.train.n_items + self.seen.items[first:last]
-        scores.view(-1)[flat.to(device)] = -torch.inf  # nobody is recommended what they trained on
-        if {"full_HR", "full_NDCG"} & set(self.metrics):
-            for prefix, part in held_out.items():
-                itself = (~part.trained).long()  # a held-out item that was trained on is masked, it does not outrank itself
-                ranks[f"{prefix}full"] = (rank(scores, references[prefix]) - itself).masked_fill(part.items < 0, -1)
-        if "ER" in self.metrics:
-            columns = [rank(scores, scores[:, target]) - 1 for target in system.targets]
-            ranks["ER"] = torch.stack(columns, 1).masked_fill(~self.may_get_target[start:stop].to(device), -1)
-        return ranks
+        wanted = {"sampled": "HR" in self.metrics, "full": bool({"full_HR", "full_NDCG"} & set(self.metrics)), "ER": "ER" in self.metrics}
+        system = self.system
+        parts = [block.ranks(system.model, system.users[block.users], system.received, **wanted) for block in self.blocks]
+        return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
 
     def _ranking_metrics(self, ranks: dict[str, Tensor]) -> dict[str, float]:
         metrics: dict[str, float] = {}
         for prefix in self.held_out:
-            for name, source, function in (("HR", "HR", hit_ratio), ("full_HR", "full", hit_ratio), ("full_NDCG", "full", ndcg)):
+            for name, source, gain in (("HR", "sampled", hits), ("full_HR", "full", hits), ("full_NDCG", "full", ndcg)):
                 if name in self.metrics:
-                    known = ranks[prefix + source][ranks[prefix + source] >= 0]
-                    for k in self.k:
-                        self._report(metrics, f"{prefix}{name}@{k}", [function(known, k)])
+                    metrics |= self._means(prefix + name, [ranks[prefix + source]], gain)
         if "ER" in self.metrics:
-            eligible = [column[column >= 0] for column in ranks["ER"].unbind(1)]
-            for k in self.k:
-                self._report(metrics, f"ER@{k}", [hit_ratio(column, k) for column in eligible])
+            metrics |= self._means("ER", list(ranks["ER"].unbind(1)), hits)
         return metrics
 
-    def _report(self, metrics: dict[str, float], name: str, values: list[Tensor]) -> None:
-        """The mean over targets of the mean over users; with a sample of users its standard error, too."""
-        values = [part for part in values if len(part)]
-        metrics[name] = float(torch.stack([part.mean() for part in values]).mean()) if values else 0.0
-        if self.max_users is not None and values:
-            variances = [part.var(unbiased=False) / len(part) for part in values]
-            metrics[f"{name}_stderr"] = math.sqrt(float(torch.stack(variances).sum())) / len(values)
-
-
-def _rows(interactions: Interactions, users: Tensor) -> Interactions:
-    """The interactions of some users only, renumbered from 0."""
-    sizes = interactions.offsets.diff()[users]
-    offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
-    index = torch.arange(int(offsets[-1])) + (interactions.offsets[users] - offsets[:-1]).repeat_interleave(sizes)
-    return Interactions(offsets, interactions.items[index], interactions.n_items)
+    def _means(self, name: str, ranks: list[Tensor], gain: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
+        """The mean over targets of the mean over users, for every K; with a sample of users its standard error, too."""
+        ks = torch.tensor(self.k)
+        gains = [gain(one[one >= 0], ks) for one in ranks]  # [B, K] each
+        gains = [one for one in gains if len(one)] or [torch.zeros(1, len(ks))]
+        means = torch.stack([one.mean(0) for one in gains]).mean(0).tolist()
+        metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means, strict=True)}
+        if self.max_users is not None:
+            errors = torch.stack([one.var(0, unbiased=False) / len(one) for one in gains]).sum(0).sqrt() / len(gains)
+            metrics |= {f"{name}@{k}_stderr": error for k, error in zip(self.k, errors.tolist(), strict=True)}
+        return metrics

@@ -76,21 +76,23 @@ class System:
         is_benign = sampled < self.n_users
         benign, malicious = is_benign.nonzero().flatten(), (~is_benign).nonzero().flatten()  # positions in sampling order
         batch = self.data.batch(sampled[benign].to(self.device))
-        users = self.users[batch.clients]  # [C, d]
+        users = self.users.index_select(0, batch.clients)  # [C, d]
         if self.defense.client:
             self.defense.client.observe(self.round, batch.clients, self.received)
         gradients, penalty = local_update(self.model, LOSSES[self.loss], self.defense.client, users, self.received, batch)
-        attackers = (sampled[malicious] - self.n_users).to(self.device)
-        poison = self.attack.poison(AttackerView(self.round, attackers, self.received, self.learning_rate))
-        owners = torch.arange(len(benign), device=self.device)
-        upload = Upload(batch.clients, owners, batch.offsets, batch.items, gradients.rows)
-        upload = concatenate(upload, poison, torch.cat([benign, malicious]).to(self.device))
-        gradient, telemetry = self.aggregate(upload, self.n_items)
-        self.users[batch.clients] = users - self._rates(batch.clients) * gradients.users
+        upload = Upload(batch.clients, torch.arange(len(benign), device=self.device), batch.offsets, batch.items, gradients.rows)
+        telemetry: dict[str, float] = {}
+        if len(malicious):
+            attackers = (sampled[malicious] - self.n_users).to(self.device)
+            poison = self.attack.poison(AttackerView(self.round, attackers, self.received, self.learning_rate))
+            upload = concatenate(upload, poison, torch.cat([benign, malicious]).to(self.device))
+            telemetry |= self._poison_share(batch, poison)
+        gradient, of_aggregation = self.aggregate(upload, self.n_items)
+        self.users.index_copy_(0, batch.clients, users - self._rates(batch.clients) * gradients.users)
         change = self.learning_rate * gradient
         self.received = GlobalModel(self.received.items - change, self.received.interaction)
         loss = self._checked(gradients.loss.mean(), "loss") if len(benign) else math.nan
-        telemetry = {**telemetry, **self._poison_share(batch, poison)}
+        telemetry |= of_aggregation
         if penalty is not None and len(benign):
             telemetry["penalty"] = self._checked(penalty.mean(), "defense penalty")
         return loss, torch.linalg.vector_norm(change, dim=1), telemetry

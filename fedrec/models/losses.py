@@ -6,7 +6,7 @@ Feedback", UAI 2009; used in supplement E of the PIECK paper. Scores are logits,
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 from fedrec.interfaces import ClientBatch, Loss
 from fedrec.segments import repeat_each, scalar_segment_sum
@@ -15,9 +15,9 @@ from fedrec.segments import repeat_each, scalar_segment_sum
 def bce(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
     """Mean binary cross-entropy over D_i, Eq. (2); scores [E] -> loss [C], derivative [E]; 0 for a client without pairs."""
     weights = 1 / batch.sizes.clamp(min=1).to(scores.dtype)  # [C]
-    signed = torch.addcmul(-scores, scores, batch.labels, value=2)  # [E], + for positives, - for negatives
-    loss = -scalar_segment_sum(logsigmoid(signed), batch.offsets) * weights
-    return loss, (torch.sigmoid(scores) - batch.labels) * repeat_each(weights, batch.sizes)
+    losses = softplus(scores, threshold=50.0).addcmul_(batch.labels, scores, value=-1)  # [E]; exact up to the threshold
+    derivative = torch.sigmoid(scores).sub_(batch.labels).mul_(repeat_each(weights, batch.sizes))
+    return scalar_segment_sum(losses, batch.offsets) * weights, derivative
 
 
 def bpr(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:

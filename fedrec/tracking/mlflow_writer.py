@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from fedrec.tracking.delivery import Ending
 
-_NICENESS = 5  # training comes first
+_NICENESS = int(os.environ.get("FN", "5"))
 
 
 def main() -> None:

@@ -7,24 +7,29 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-RULES = {"best": "highest selection metric, test item (the paper's rule)", "validation": "same, validation item", "final": "last"}
+RULES = ("best", "validation", "final")
 
 
 def show_results(summary: Mapping[str, Any], folder: Path) -> None:
-    """Print ER, HR and NDCG of the best, validation and final epoch in percent."""
-    rows = {rule: summary[rule] for rule in RULES if summary[rule]}
-    names = [name for name in rows["final"] if "@" in name and not name.startswith(("validation_", "mined", "PKL", "UCR"))]
-    names = [name for name in names if not name.endswith("_stderr")]
-    table = Table(title=f"target items {summary['target_items']}, percent", title_justify="left")
-    for column in ("", "epoch", *names):
-        table.add_column(column, justify="left" if not column else "right")
-    for rule, values in rows.items():
-        table.add_row(rule, str(values["epoch"]), *(f"{100 * values[name]:.2f}" for name in names))
-    console = Console()
-    console.print(table)
+    """Print every metric of the best, validation and final epoch; ER, HR and NDCG in percent."""
+    reported = {rule: summary[rule] for rule in RULES if summary[rule]}
+    table = Table("", *(f"{rule} (epoch {values['epoch']})" for rule, values in reported.items()))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name in reported["final"]:
+        if name not in {"round", "epoch"}:
+            table.add_row(name, *(_shown(name, values[name]) for values in reported.values()))
+    items = ", ".join(map(str, summary["target_items"]))
     seconds = summary["seconds"]
     parts = ", ".join(f"{name} {seconds[name]:.1f} s" for name in ("train", "evaluate", "track"))
+    console = Console()
+    console.print(table)
+    console.print(f"target items: {items}; best = highest {summary['config']['evaluation']['selection']} on the test item")
     console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}), peak memory {summary['peak_memory_mb']:.0f} MB")
     console.print(f"results: {folder}", soft_wrap=True)
     if summary.get("mlflow_run_id"):
-        console.print(f"MLflow run {summary['mlflow_run_id']}", soft_wrap=True)
+        console.print(f"MLflow: run {summary['mlflow_run_id']} in {summary['mlflow_uri']}", soft_wrap=True)
+
+
+def _shown(name: str, value: float) -> str:
+    return f"{value:.4f}" if name.startswith("PKL") else f"{100 * value:.2f} %"

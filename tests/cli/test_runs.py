@@ -23,6 +23,10 @@ from fedrec.attacks.none import NoAttack
 @dataclass(kw_only=True)
 class MyAttack(NoAttack):
     strength: Annotated[float, Field(ge=0, le=1)]
+
+    def begin(self, *arguments):
+        if self.strength == 1:
+            raise RuntimeError("a mistake in the plug-in")
 """
 
 
