@@ -46,13 +46,14 @@ def data_folder() -> Path:
     return Path(os.environ["FEDREC_DATA"]).absolute()
 
 
-def round_against_loop(name: str, target: str, *overrides: str) -> Row:
+def round_against_loop(name: str, target: str, *overrides: str, item_by_item: bool = True) -> Row:
     """A round of 256 clients."""
     ours = ml_100k(*overrides)
     rounds = ours.system.rounds()
     for _ in islice(rounds, WARM_UP):
         pass
     server = per_client(ours)
+    server.item_by_item = item_by_item
     slow, fast = [], []
     for number in range(12):  # in turns, so that a machine that is slow for a moment is slow for both
         sampled = ours.system.sampler.sample(4 * number)  # a whole round of 256
@@ -171,6 +172,7 @@ def ratio(name: str, slow: float, fast: float, target: str) -> Row:
 
 ROWS: dict[str, Callable[[], Iterator[Row] | list[Row]]] = {
     "mf": lambda: [round_against_loop("MF round, no defense", ">= 60x, aim 100x")],
+    "mf_upload": lambda: [round_against_loop("the same, loop adds whole uploads", "", item_by_item=False)],
     "mf_ours": lambda: [round_against_loop("MF round, ours", ">= 40x", "defense=ours")],
     "evaluation": lambda: [evaluation_against_loop()],
     "scaling": scaling,

@@ -176,25 +176,41 @@ class MaliciousClient:
 
 @dataclass
 class Server:
-    """The global model of MF-FRS and the plain sum."""
+    """The global model of MF-FRS and the plain sum: item by item as in the equation, or upload by upload as in the published code."""
 
     items: Tensor
     learning_rate: float
     benign: list[BenignClient]
     malicious: list[MaliciousClient] = field(default_factory=list)
+    item_by_item: bool = True
 
     def round(self, sampled: Sequence[int]) -> tuple[float, Tensor]:
         """Mean loss of the benign clients and Delta-Norm [M], Eq. (7)."""
-        total, losses = torch.zeros_like(self.items), []
+        uploads, losses = [], []
         for client in sampled:
             if client < len(self.benign):
                 pairs, rows, loss = self.benign[client].train_on(self.items)
                 losses.append(loss)
             else:
                 pairs, rows = self.malicious[client - len(self.benign)].train_on(self.items)
-            total.index_add_(0, pairs, rows)
-        previous, self.items = self.items, self.items - self.learning_rate * total
+            uploads.append((pairs, rows))
+        previous, self.items = self.items, self.items - self.learning_rate * self.aggregate(uploads)
         return (sum(losses) / len(losses) if losses else math.nan), (self.items - previous).norm(dim=1)
+
+    def aggregate(self, uploads: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """Agg of Sec. III-A, the plain sum, [M, d]."""
+        total = torch.zeros_like(self.items)
+        if not self.item_by_item:
+            for pairs, rows in uploads:
+                total.index_add_(0, pairs, rows)
+            return total
+        received: dict[int, list[Tensor]] = {}
+        for pairs, rows in uploads:
+            for item, row in zip(pairs.tolist(), rows, strict=True):
+                received.setdefault(item, []).append(row)
+        for item, gradients in received.items():
+            total[item] = torch.stack(gradients).sum(0)
+        return total
 
 
 def evaluate(

@@ -12,13 +12,15 @@ from fedrec.evaluation.ranking import rank
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    items: Tensor  # [B] int64, -1 = this user has none
-    candidates: Tensor  # [B, 99] int64, padded with -1 where a user has met almost everything
-    trained: Tensor  # [B] int64: 1 if the user also trained on the held-out item (repeat purchase)
+    items: Tensor  # [B] int64, 0 where a user has none
+    candidates: Tensor  # [B, 99] int64, padded with 0 where a user has met almost everything
+    missing: Tensor  # [B] bool: this user has no held-out item
+    padding: Tensor | None  # [B, 99] bool; None if there is no padding
+    itself: Tensor  # [B] int64: 0 if the user also trained on the held-out item (repeat purchase), else 1
 
     @classmethod
     def draw(cls, items: Tensor, seen: Interactions, excluded: list[Tensor], n_candidates: int, generator: Generator) -> "HeldOut":
-        """Candidates are items the user neither trained on (`seen`) nor has held out (`excluded`, each [B])."""
+        """Candidates for items [B], -1 = none: what the user neither trained on (`seen`) nor has held out (`excluded`, each [B])."""
         rows = torch.arange(len(items))
         known = [excluded_items >= 0 for excluded_items in excluded]
         owners = torch.cat([seen.users, *(rows[has] for has in known)])
@@ -27,27 +29,30 @@ class HeldOut:
         offsets = torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(owners, minlength=len(items)).cumsum(0)])
         counts = torch.full((len(items),), n_candidates)
         drawn_offsets, drawn = draw_unseen(counts, offsets, met[order], seen.n_items, generator)
-        candidates = torch.full((len(items), n_candidates), -1)
-        sizes = drawn_offsets.diff()
-        candidates[torch.arange(n_candidates) < sizes[:, None]] = drawn.long()
-        trained = torch.zeros(len(items), dtype=torch.int64)
-        trained[seen.users[seen.items == items[seen.users]]] = 1
-        return cls(items, candidates, trained)
+        padding = torch.arange(n_candidates) >= drawn_offsets.diff()[:, None]
+        candidates = torch.zeros(len(items), n_candidates, dtype=torch.int64)
+        candidates[~padding] = drawn.long()
+        itself = torch.ones(len(items), dtype=torch.int64)
+        itself[seen.users[seen.items == items[seen.users]]] = 0
+        return cls(items.clamp(min=0), candidates, items < 0, padding if padding.any() else None, itself)
 
     def of(self, rows: Tensor, device: torch.device) -> "HeldOut":
         """The same of some users only."""
-        return HeldOut(*(part[rows].to(device) for part in (self.items, self.candidates, self.trained)))
+        padding = None if self.padding is None else self.padding[rows].to(device)
+        items, candidates, missing, itself = (part[rows].to(device) for part in (self.items, self.candidates, self.missing, self.itself))
+        return HeldOut(items, candidates, missing, padding, itself)
 
     def score(self, scores: Tensor) -> Tensor:
         """The held-out item's score; any number for a user without one; [B, M] -> [B]."""
-        return scores.gather(1, self.items.clamp(min=0)[:, None])[:, 0]
+        return scores.gather(1, self.items[:, None])[:, 0]
 
     def rank_sampled(self, scores: Tensor, reference: Tensor) -> Tensor:
         """Rank from 0 among the candidates, -1 for a user without a held-out item; [B, M], [B] -> [B]."""
-        among = scores.gather(1, self.candidates.clamp(min=0)).masked_fill_(self.candidates < 0, -torch.inf)  # [B, 99]
-        return rank(among, reference).masked_fill_(self.items < 0, -1)
+        among = scores.gather(1, self.candidates)  # [B, 99]
+        if self.padding is not None:
+            among.masked_fill_(self.padding, -torch.inf)
+        return rank(among, reference).masked_fill_(self.missing, -1)
 
     def rank_full(self, scores: Tensor, reference: Tensor) -> Tensor:
         """Rank from 0 among all items not trained on, whose scores must be masked; [B, M], [B] -> [B]."""
-        itself = 1 - self.trained  # masked if it was trained on: then it does not count itself
-        return (rank(scores, reference) - itself).masked_fill_(self.items < 0, -1)
+        return rank(scores, reference).sub_(self.itself).masked_fill_(self.missing, -1)

@@ -21,7 +21,7 @@ def rank(scores: Tensor, reference: Tensor) -> Tensor:
         return scores.shape[1] - torch.count_nonzero(scores < reference[:, None], dim=1)
     below = (scores.numpy() < reference.numpy()[:, None]).view(np.uint8)
     counter = np.uint16 if scores.shape[1] < 2**16 else np.int64  # the narrow one is vectorised: five times as fast as torch
-    return scores.shape[1] - torch.from_numpy(np.add.reduce(below, axis=1, dtype=counter).astype(np.int64))
+    return torch.from_numpy(scores.shape[1] - np.add.reduce(below, axis=1, dtype=counter).astype(np.int64))
 
 
 def hits(ranks: Tensor, ks: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from fedrec.tracking.delivery import Ending
 
-_NICENESS = int(os.environ.get("FN", "5"))
+_NICENESS = 10  # training comes first
 
 
 def main() -> None:

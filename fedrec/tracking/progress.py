@@ -22,7 +22,7 @@ class Progress(Callback):
         self._n_rounds = 0
         self._round = 0
         self._loss = float("nan")
-        self._metrics = ""
+        self._metrics: Mapping[str, float] = {}
         self._begin = 0.0
         self._next_line = 0.0  # round
         self._live: Live | None = None
@@ -41,7 +41,7 @@ class Progress(Callback):
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Show the metrics; without a terminal as a line, if the last one is long enough ago."""
-        self._metrics = headline(evaluation.metrics)
+        self._metrics = evaluation.metrics
         if self._live is None and (evaluation.round >= self._next_line or evaluation.round == self._n_rounds):
             self._next_line = evaluation.round + self._n_rounds / _LINES
             print(self.line(), file=sys.stderr, flush=True)
@@ -68,7 +68,7 @@ class Progress(Callback):
         parts = [
             f"round {self._round}/{self._n_rounds}",
             f"loss {self._loss:.4f}",
-            self._metrics,
+            headline(self._metrics),
             f"{speed:.1f} rounds/s",
             f"{clock(left)} left",
         ]
@@ -99,14 +99,16 @@ def clock(seconds: float) -> str:
 
 
 def _bar(progress: Progress) -> "Live":
-    from rich.console import Console, Group
+    from rich.console import Console
     from rich.live import Live
     from rich.progress_bar import ProgressBar
-    from rich.text import Text
+    from rich.table import Table
 
     def draw() -> "RenderableType":
-        return Group(
-            ProgressBar(total=progress.total, completed=progress.completed), Text(progress.line(), no_wrap=True, overflow="ellipsis")
-        )
+        row = Table.grid(expand=True, padding=(0, 1))
+        row.add_column(min_width=8, ratio=1)
+        row.add_column(no_wrap=True, overflow="ellipsis")
+        row.add_row(ProgressBar(total=progress.total, completed=progress.completed), progress.line())
+        return row
 
     return Live(get_renderable=draw, console=Console(stderr=True), refresh_per_second=_REFRESHES)

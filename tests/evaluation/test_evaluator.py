@@ -37,7 +37,9 @@ def test_equals_the_oracle(case, data):
     evaluator = make(case, system, test)
     metrics = evaluator.evaluate()
     seen = [torch.tensor(positives) for positives in case.positives]
-    candidates = [row[row >= 0] for row in evaluator.held_out[""].candidates]
+    drawn = evaluator.held_out[""]
+    padding = torch.zeros_like(drawn.candidates, dtype=torch.bool) if drawn.padding is None else drawn.padding
+    candidates = [row[~padded] for row, padded in zip(drawn.candidates, padding, strict=True)]
     expected = oracle.evaluate(list(system.users), system.received.items, seen, test.tolist(), candidates, case.targets, OPTIONS["k"])
     for name in (f"{metric}@{k}" for metric in ("ER", "HR", "full_HR", "full_NDCG") for k in OPTIONS["k"]):
         assert metrics[name] == pytest.approx(expected.get(name, 0.0)), name

@@ -17,6 +17,7 @@ CONFIG: Mapping[str, Any] = {
     "model": {"_target_": "fedrec.models.mf.MatrixFactorization", "dim": 32},
     "dataset": {"_target_": "fedrec.data.presplit.Presplit", "root": "x" * 7000},
     "choices": {"dataset": "tiny"},
+    "many": {f"option_{number}": number for number in range(150)},
 }
 SUMMARY: Mapping[str, Any] = {
     "config": CONFIG,

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -29,6 +30,12 @@ def stored(folder: Path) -> tuple[MlflowClient, list[Run]]:
     return client, list(client.search_runs([client.get_experiment_by_name("trial").experiment_id]))
 
 
+def run_program(program: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """A Python program with this checkout, in the working directory."""
+    root = Path(__file__).parents[2]
+    return subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{program}"], check=False, **options)
+
+
 def history(client: MlflowClient, run: Run, metric: str) -> dict[int, float]:
     return {entry.step: entry.value for entry in client.get_metric_history(run.info.run_id, metric)}
 
@@ -49,6 +56,7 @@ def test_run_says_what_it_is(finished: tuple[Path, dict]) -> None:
     assert run.info.run_name == "pieck_uea-ours-mf-tiny-seed3"
     assert run.data.params["attack.N"] == "50"
     assert run.data.params["attack.targets"] == "[1, 2]"
+    assert run.data.params["many.option_149"] == "149"
     assert len(run.data.params["dataset.root"]) == 6000
     tags = {"attack": "pieck_uea", "defense": "ours", "model": "mf", "dataset": "tiny", "study": "7", "data_checksum": "c" * 64}
     assert tags.items() <= run.data.tags.items()
@@ -109,14 +117,13 @@ def test_killed_run_ends_as_killed_with_its_metrics(tmp_path: Path) -> None:
     program = """
 import os, signal, sys, time
 from pathlib import Path
+from typing import Any
 from tests.tracking.runs import play, tracker
 play(tracker(snapshot_every=None), Path("run"), n_rounds=1500)
 time.sleep(0.5)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    root = Path(__file__).parents[2]
-    ended = subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{program}"], check=False)
-    assert ended.returncode == -9
+    assert run_program(program).returncode == -9
     run = _wait_for_end(tmp_path)
     client, _ = stored(tmp_path)
     assert run.info.status == "KILLED"
@@ -133,6 +140,7 @@ def _wait_for_end(folder: Path) -> Run:
     raise AssertionError("the writer did not end")
 
 
+@pytest.mark.slow
 def test_four_runs_create_one_store_at_the_same_time(tmp_path: Path) -> None:
     watchers = [tracker() for _ in range(4)]
     for number, watcher in enumerate(watchers):
@@ -179,6 +187,28 @@ def test_store_that_stays_locked(tmp_path: Path, capfd: pytest.CaptureFixture[st
     assert metrics[metrics["metric"] == "loss"]["value"].tolist() == [1 / round for round in range(1, 7)]
     assert metrics[metrics["metric"] == "ER@10"]["round"].tolist() == [2, 4, 6]
     assert {path.name for path in (kept / "delta_norm").iterdir()} == {f"round_000{round}.parquet" for round in (2, 4, 6)}
+
+
+def test_full_disk_leaves_a_usable_store(tmp_path: Path) -> None:
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))"  # of each file, in bytes
+    program = f"""
+from pathlib import Path
+from typing import Any
+from fedrec.tracking import mlflow_tracker
+mlflow_tracker._RETRY_SECONDS = 0.5
+from tests.tracking.runs import play, tracker
+{full}
+watcher = tracker(snapshot_rounds=[], snapshot_every=None)
+play(watcher, Path("run"))
+print(watcher.on_run_end("FINISHED", {{}})["mlflow_run_id"])
+"""
+    ended = run_program(program, capture_output=True, text=True)
+    assert ended.stdout.strip() == "None"
+    assert "did not take the run (" in ended.stderr
+    assert "6,loss," in (tmp_path / "run" / "tracking" / "metrics.csv").read_text()
+    watcher = tracker()
+    watcher.on_run_start(info(tmp_path / "later"))
+    assert watcher.on_run_end("FINISHED", {})["mlflow_run_id"] is not None
 
 
 def test_writer_that_dies(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

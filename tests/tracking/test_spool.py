@@ -78,7 +78,7 @@ def test_full_disk_is_survived_and_bounded(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(spool_module, "_MOST_BYTES", 10_000)
     spool = Spool(tmp_path, RANKS)
     good = spool._file
-    spool._file = Path("/dev/full").open("ab", buffering=0)
+    spool._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115
     spool.add(1, {"loss": 0.5})
     time.sleep(0.5)
     assert spool.error is not None

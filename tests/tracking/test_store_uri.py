@@ -46,7 +46,7 @@ def test_servers_are_taken_as_they_are(tmp_path: Path) -> None:
 def test_bad_addresses_are_told_before_the_run(tmp_path: Path, uri: str, trouble: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ValueError, match="tracking.uri") as caught:
+    with pytest.raises(ValueError, match=r"tracking\.uri") as caught:
         tracker(uri=uri)
     assert trouble in str(caught.value)
     assert "\n" not in str(caught.value)
