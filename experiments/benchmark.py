@@ -87,7 +87,7 @@ def evaluation_against_loop() -> Row:
     held_out = evaluator.held_out[""]
     users, items = list(system.users), system.received.items
     seen = [part.long() for part in train.items.split(train.offsets.diff().tolist())]
-    arguments = (users, items, seen, held_out.items.tolist(), list(held_out.candidates), list(ours.info.target_items), evaluator.k)
+    arguments = (users, items, seen, held_out.items.tolist(), list(held_out.candidates.T), list(ours.info.target_items), evaluator.k)
     times = [(timed(lambda: oracle.evaluate(*arguments)), [timed(evaluator.evaluate) for _ in range(10)]) for _ in range(5)]
     slow, fast = [one for one, _ in times], [one for _, several in times for one in several]
     return ratio("evaluation of all users", statistics.median(slow), statistics.median(fast), ">= 60x")

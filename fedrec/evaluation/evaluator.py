@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from fedrec.data.interactions import Split
 from fedrec.evaluation.explanations import Explanations
 from fedrec.evaluation.held_out import HeldOut
-from fedrec.evaluation.ranking import hits, ndcg
+from fedrec.evaluation.ranking import Gains, Ranks, hits, ndcg
 from fedrec.evaluation.user_block import UserBlock
 from fedrec.federation.system import System
 from fedrec.interfaces import Positive, RoundResult
@@ -65,31 +65,30 @@ class Evaluator:
         with torch.no_grad():
             return self._ranking_metrics(self._ranks()) | self.explanations.measure()
 
-    def _ranks(self) -> dict[str, Tensor]:
+    def _ranks(self) -> dict[str, Ranks]:
         """Rank from 0 of each held-out item, sampled and full [B], and of the targets [B, T]; -1 where there is none."""
         wanted = {"sampled": "HR" in self.metrics, "full": bool({"full_HR", "full_NDCG"} & set(self.metrics)), "ER": "ER" in self.metrics}
         system = self.system
         parts = [block.ranks(system.model, system.users[block.users], system.received, **wanted) for block in self.blocks]
-        return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+        return {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in parts[0]}
 
-    def _ranking_metrics(self, ranks: dict[str, Tensor]) -> dict[str, float]:
+    def _ranking_metrics(self, ranks: dict[str, Ranks]) -> dict[str, float]:
         metrics: dict[str, float] = {}
         for prefix in self.held_out:
             for name, source, gain in (("HR", "sampled", hits), ("full_HR", "full", hits), ("full_NDCG", "full", ndcg)):
                 if name in self.metrics:
                     metrics |= self._means(prefix + name, [ranks[prefix + source]], gain)
         if "ER" in self.metrics:
-            metrics |= self._means("ER", list(ranks["ER"].unbind(1)), hits)
+            metrics |= self._means("ER", list(ranks["ER"].T), hits)
         return metrics
 
-    def _means(self, name: str, ranks: list[Tensor], gain: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
+    def _means(self, name: str, ranks: list[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> dict[str, float]:
         """The mean over targets of the mean over users, for every K; with a sample of users its standard error, too."""
-        ks = torch.tensor(self.k)
-        gains = [gain(one[one >= 0], ks) for one in ranks]  # [B, K] each
-        gains = [one for one in gains if len(one)] or [torch.zeros(1, len(ks))]
-        means = torch.stack([one.mean(0) for one in gains]).mean(0).tolist()
+        gains = [gain(one[one >= 0], np.array(self.k)) for one in ranks]  # [B, K] each
+        gains = [one for one in gains if len(one)] or [np.zeros((1, len(self.k)))]
+        means = np.mean([one.mean(0) for one in gains], 0).tolist()
         metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means, strict=True)}
         if self.max_users is not None:
-            errors = torch.stack([one.var(0, unbiased=False) / len(one) for one in gains]).sum(0).sqrt() / len(gains)
+            errors = np.sqrt(np.sum([one.var(0) / len(one) for one in gains], 0)) / len(gains)
             metrics |= {f"{name}@{k}_stderr": error for k, error in zip(self.k, errors.tolist(), strict=True)}
         return metrics

@@ -13,9 +13,9 @@ from fedrec.evaluation.ranking import rank
 @dataclass(frozen=True, slots=True)
 class HeldOut:
     items: Tensor  # [B] int64, 0 where a user has none
-    candidates: Tensor  # [B, 99] int64, padded with 0 where a user has met almost everything
+    candidates: Tensor  # [99, B] int64, padded with 0 where a user has met almost everything
     missing: Tensor  # [B] bool: this user has no held-out item
-    padding: Tensor | None  # [B, 99] bool; None if there is no padding
+    padding: Tensor | None  # [99, B] bool; None if there is no padding
     itself: Tensor  # [B] int64: 0 if the user also trained on the held-out item (repeat purchase), else 1
 
     @classmethod
@@ -32,27 +32,30 @@ class HeldOut:
         padding = torch.arange(n_candidates) >= drawn_offsets.diff()[:, None]
         candidates = torch.zeros(len(items), n_candidates, dtype=torch.int64)
         candidates[~padding] = drawn.long()
+        candidates, order = candidates.sort(1)  # so that a block reads its scores in the order of memory
+        padding = padding.gather(1, order)
         itself = torch.ones(len(items), dtype=torch.int64)
         itself[seen.users[seen.items == items[seen.users]]] = 0
-        return cls(items.clamp(min=0), candidates, items < 0, padding if padding.any() else None, itself)
+        return cls(items.clamp(min=0), candidates.T.contiguous(), items < 0, padding.T.contiguous() if padding.any() else None, itself)
 
     def of(self, rows: Tensor, device: torch.device) -> "HeldOut":
         """The same of some users only."""
-        padding = None if self.padding is None else self.padding[rows].to(device)
-        items, candidates, missing, itself = (part[rows].to(device) for part in (self.items, self.candidates, self.missing, self.itself))
+        candidates, padding = (None if part is None else part[:, rows].to(device) for part in (self.candidates, self.padding))
+        items, missing, itself = (part[rows].to(device) for part in (self.items, self.missing, self.itself))
+        assert candidates is not None
         return HeldOut(items, candidates, missing, padding, itself)
 
     def score(self, scores: Tensor) -> Tensor:
-        """The held-out item's score; any number for a user without one; [B, M] -> [B]."""
-        return scores.gather(1, self.items[:, None])[:, 0]
+        """The held-out item's score; any number for a user without one; [M, B] -> [B]."""
+        return scores.gather(0, self.items[None])[0]
 
     def rank_sampled(self, scores: Tensor, reference: Tensor) -> Tensor:
-        """Rank from 0 among the candidates, -1 for a user without a held-out item; [B, M], [B] -> [B]."""
-        among = scores.gather(1, self.candidates)  # [B, 99]
+        """Rank from 0 among the candidates, -1 for a user without a held-out item; [M, B], [B] -> [B]."""
+        among = scores.gather(0, self.candidates)  # [99, B]
         if self.padding is not None:
             among.masked_fill_(self.padding, -torch.inf)
         return rank(among, reference).masked_fill_(self.missing, -1)
 
     def rank_full(self, scores: Tensor, reference: Tensor) -> Tensor:
-        """Rank from 0 among all items not trained on, whose scores must be masked; [B, M], [B] -> [B]."""
+        """Rank from 0 among all items not trained on, whose scores must be masked; [M, B], [B] -> [B]."""
         return rank(scores, reference).sub_(self.itself).masked_fill_(self.missing, -1)

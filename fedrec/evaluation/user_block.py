@@ -15,7 +15,7 @@ from fedrec.interfaces import GlobalModel, Model
 @dataclass(frozen=True, slots=True)
 class UserBlock:
     users: Tensor  # [B] int64
-    seen: Tensor  # positions in [B, M], flat, of what each user trained on
+    seen: Tensor  # positions in [M, B], flat, of what each user trained on
     held_out: Mapping[str, HeldOut]  # of these users
     targets: Sequence[int]
     met_target: Tensor  # [B, T] bool
@@ -36,7 +36,7 @@ class UserBlock:
         met_target = torch.zeros(len(users), len(targets), dtype=torch.bool)
         for column, target in enumerate(targets):
             met_target[own.users[own.items == target], column] = True
-        positions = own.users * own.n_items + own.items
+        positions = (own.items * len(users) + own.users).sort().values  # in the order of memory
         parts = {prefix: part.of(rows, device) for prefix, part in held_out.items()}
         return cls(users.to(device), positions.to(device), parts, targets, met_target.to(device))
 
@@ -45,7 +45,7 @@ class UserBlock:
 
         -1 where a user has no held-out item or has met the target.
         """
-        scores = model.score_all(users, received)  # [B, M]
+        scores = model.score_all(users, received).T.contiguous()  # [M, B]: comparing with one number per user is then vectorised
         ranks: dict[str, Tensor] = {}
         references = {prefix: part.score(scores) for prefix, part in self.held_out.items()}
         if sampled:
@@ -54,6 +54,6 @@ class UserBlock:
         if full:
             ranks |= {f"{prefix}full": part.rank_full(scores, references[prefix]) for prefix, part in self.held_out.items()}
         if ER:
-            columns = [rank(scores, scores[:, target]) - 1 for target in self.targets]
+            columns = [rank(scores, scores[target]) - 1 for target in self.targets]
             ranks["ER"] = torch.stack(columns, 1).masked_fill_(self.met_target, -1)
         return ranks

@@ -28,7 +28,7 @@ class MatrixFactorization(Model):
         return (users * items).sum(-1)
 
     def score_all(self, users: Tensor, model: GlobalModel) -> Tensor:
-        return users @ model.items.T
+        return (model.items @ users.T).T  # laid out as the evaluation wants it
 
     def local_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Closed form: the gradient of a client's row is a number times its user embedding."""

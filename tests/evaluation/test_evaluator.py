@@ -39,7 +39,7 @@ def test_equals_the_oracle(case, data):
     seen = [torch.tensor(positives) for positives in case.positives]
     drawn = evaluator.held_out[""]
     padding = torch.zeros_like(drawn.candidates, dtype=torch.bool) if drawn.padding is None else drawn.padding
-    candidates = [row[~padded] for row, padded in zip(drawn.candidates, padding, strict=True)]
+    candidates = [row[~padded] for row, padded in zip(drawn.candidates.T, padding.T, strict=True)]
     expected = oracle.evaluate(list(system.users), system.received.items, seen, test.tolist(), candidates, case.targets, OPTIONS["k"])
     for name in (f"{metric}@{k}" for metric in ("ER", "HR", "full_HR", "full_NDCG") for k in OPTIONS["k"]):
         assert metrics[name] == pytest.approx(expected.get(name, 0.0)), name
@@ -75,7 +75,7 @@ def test_evaluating_changes_no_trajectory(case):
 
 def test_ties_and_nan_count_against_the_item():
     scores = torch.tensor([[1.0, 1.0, 0.0], [torch.nan, torch.nan, torch.nan]])
-    assert rank(scores, torch.tensor([1.0, torch.nan])).tolist() == [2, 3]
+    assert rank(scores.T.contiguous(), torch.tensor([1.0, torch.nan])).tolist() == [2, 3]
 
 
 @given(case=cases())
