@@ -81,7 +81,6 @@ class Experiment:
         path.write_text(json.dumps(summary, indent=2))
 
     def summary(self, status: Status) -> dict[str, Any]:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "status": status,
             "config": self.info.config,
@@ -90,7 +89,7 @@ class Experiment:
             **select(self.evaluations, self.evaluator.selection),
             "rounds": self.system.round,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
-            "peak_memory_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1),
+            "peak_memory_mb": round(peak_memory() / 2**20, 1),
         }
 
     @property
@@ -131,6 +130,15 @@ def run(config: DictConfig, folder: Path) -> float:
     experiment.train()
     show_results(json.loads((folder / "summary.json").read_text()), folder)
     return experiment.objective
+
+
+def peak_memory() -> int:
+    """Bytes of memory this process has held at most."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage also counts what the parent held when it started this process
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 2**10)
 
 
 def choose_device(name: str) -> torch.device:

@@ -14,12 +14,14 @@ from types import FrameType
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from fedrec import completion
 from fedrec.arguments import arrange
 from fedrec.composition import FOLDER
 from fedrec.usage import usage
+
+TRACKER = "fedrec.tracking.mlflow_tracker.MLflowTracker"  # its process takes seconds to import MLflow: it starts first
 
 
 class Stop(BaseException):
@@ -31,7 +33,10 @@ def job(config: DictConfig) -> float:
     """One run of a sweep, or the only one."""
     from fedrec.config import check
     from fedrec.options import ConfigError
+    from fedrec.tracking.writer_process import start_early
 
+    if OmegaConf.select(config, "tracking._target_") == TRACKER:
+        start_early()
     try:
         check(config)
         from fedrec.experiment import run

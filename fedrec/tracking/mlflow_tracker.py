@@ -49,21 +49,20 @@ class MLflowTracker(Callback):
         """Raises ValueError if nothing can be written to the run's folder."""
         try:
             self._spool = Spool(info.folder, info.popularity_ranks.cpu().numpy())
-            self._writer = WriterProcess(self._start_message(info, self._spool), self._spool.folder / "writer.log")
+            self._writer = WriterProcess(self._start_message(info, self._spool))
         except OSError as error:
             raise ValueError(f"tracking cannot start in the run folder {info.folder}: {error}") from None
 
     def on_round_end(self, result: RoundResult) -> None:
         assert self._spool is not None
         self._latest = result
-        metrics = {"loss": result.loss, "epoch": result.epoch, "round_seconds": result.seconds, **result.telemetry}
-        self._spool.add(result.round, metrics)
+        self._spool.add(result.round, {"loss": result.loss, "round_seconds": result.seconds, **result.telemetry})
         if self._is_due(result.round):
             self._take_snapshot(result)
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         assert self._spool is not None
-        self._spool.add(evaluation.round, evaluation.metrics)
+        self._spool.add(evaluation.round, {"epoch": evaluation.epoch, **evaluation.metrics})
 
     def on_run_end(self, status: Literal["FINISHED", "FAILED", "KILLED"], summary: Mapping[str, Any]) -> Mapping[str, Any]:
         """Wait until MLflow has everything; return the run's id (None if MLflow did not take it all) and the store's address."""

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -31,24 +32,22 @@ def main() -> None:
         with contextlib.suppress(OSError):  # the run may be gone, its metrics still count
             print(json.dumps(news), file=answers, flush=True)
 
+    from fedrec.tracking import delivery  # imports MLflow: seconds, in which the run need not have begun
+
     line = sys.stdin.readline()
     if line.endswith("\n"):
-        _serve(json.loads(line), report)
+        _serve(delivery, json.loads(line), report)
     os._exit(0)
 
 
-def _serve(start: Any, report: Any) -> None:
-    from fedrec.tracking.delivery import Delivery, Ending, one_line
-    from fedrec.tracking.mlflow_store import MlflowStore
-    from fedrec.tracking.spool_reader import SpoolReader
-
-    ending = Ending()
+def _serve(delivery: ModuleType, start: Any, report: Any) -> None:
+    ending = delivery.Ending()
     threading.Thread(target=_await_ending, args=(ending,), daemon=True).start()
-    reader = SpoolReader(Path(start["folder"]))
+    reader = delivery.SpoolReader(Path(start["folder"]))
     try:
-        Delivery(MlflowStore(start), reader, ending, report).run(start["retry_seconds"])
+        delivery.Delivery(delivery.MlflowStore(start), reader, ending, report).run(start["retry_seconds"])
     except Exception as error:
-        report(failed=one_line(error))
+        report(failed=delivery.one_line(error))
     else:
         reader.discard()
         report(done=True)

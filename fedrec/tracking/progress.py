@@ -30,7 +30,7 @@ class Progress(Callback):
     def on_run_start(self, info: RunInfo) -> None:
         """Print the statistics of the data, begin to count."""
         self._n_rounds = info.n_rounds
-        print("data: " + ", ".join(f"{name} {value:,.5g}" for name, value in info.statistics.items()), file=sys.stderr, flush=True)
+        print(described(info.statistics), file=sys.stderr, flush=True)
         self._begin = time.perf_counter()
         if sys.stderr.isatty():
             self._live = _bar(self)
@@ -73,6 +73,16 @@ class Progress(Callback):
             f"{clock(left)} left",
         ]
         return "  ".join(filter(None, parts))
+
+
+def described(statistics: Mapping[str, float]) -> str:
+    """A data set's row of Table VIII.
+
+    >>> described({"users": 943, "items": 1682, "interactions": 100000, "rate": 106.04, "sparsity": 0.936953})
+    'data: 943 users, 1,682 items, 100,000 interactions (106 per user, sparsity 93.70 %)'
+    """
+    counts = ", ".join(f"{statistics[name]:,.0f} {name}" for name in ("users", "items", "interactions"))
+    return f"data: {counts} ({statistics['rate']:.0f} per user, sparsity {100 * statistics['sparsity']:.2f} %)"
 
 
 def headline(metrics: Mapping[str, float]) -> str:

@@ -1,15 +1,17 @@
 """Starts, feeds and awaits the process that writes a run to MLflow (`fedrec.tracking.mlflow_writer`)."""
 
+import atexit
 import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _DEFAULTS = {  # unless the user's environment says otherwise
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -21,6 +23,7 @@ _FORCED = {
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",  # what is reported as stored is stored
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),  # the cores are for the training
 }
+_started_early: list[tuple["subprocess.Popen[bytes]", IO[bytes]]] = []  # at most one, waiting for its run
 _PATIENCE = 3.0  # seconds before the user is told what the end waits for
 
 
@@ -32,15 +35,14 @@ def say(text: str) -> None:
 class WriterProcess:
     """Runs beside the training. Its own process group keeps Ctrl-C from it; its own session would make `nice` void on Linux."""
 
-    def __init__(self, start: Mapping[str, Any], log: Path) -> None:
+    def __init__(self, start: Mapping[str, Any]) -> None:
         """`start` is what `MlflowStore` and `mlflow_writer` need. Raises OSError if no process can be started."""
         self.run_id: str | None = None
         self._start = start
-        self._log = log
         self._outcome: str | None = None  # "" if all is well, else the reason
         self._trouble = ""
         self._heard = time.monotonic()
-        self._process = _spawn(log)
+        self._process, self._log = _started_early.pop() if _started_early else _spawn()
         self._listener = threading.Thread(target=self._listen, name="fedrec-writer", daemon=True)
         self._listener.start()
         self._send(start)
@@ -94,18 +96,34 @@ class WriterProcess:
         self._trouble = reason
 
     def _last_words(self, status: int) -> str:
-        lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").split("\n")
         return f"its writer ended with status {status}: {next(filter(None, map(str.strip, reversed(lines))), 'no message')}"
 
 
-def _spawn(log: Path) -> subprocess.Popen[bytes]:
+def start_early() -> None:
+    """Start the process of the next `WriterProcess` now: it imports MLflow, which takes seconds, while the caller imports torch."""
+    if not _started_early:
+        with contextlib.suppress(OSError):  # the next WriterProcess will say so
+            _started_early.append(_spawn())
+
+
+@atexit.register
+def _stop_unused() -> None:
+    for process, _ in _started_early:
+        process.kill()
+
+
+def _spawn() -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
+    """The process and what it writes to its standard error."""
     path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
-    with log.open("wb") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "fedrec.tracking.mlflow_writer"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=_DEFAULTS | os.environ | _FORCED | {"PYTHONPATH": path},
-            process_group=0,
-        )
+    log = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the process
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "fedrec.tracking.mlflow_writer"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=_DEFAULTS | os.environ | _FORCED | {"PYTHONPATH": path},
+        process_group=0,
+    )
+    return process, log

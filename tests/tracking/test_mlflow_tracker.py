@@ -70,7 +70,7 @@ def test_every_round_and_evaluation_arrives(finished: tuple[Path, dict]) -> None
     client, (run,) = stored(finished[0])
     assert history(client, run, "loss") == {round: 1 / round for round in range(1, 7)}
     assert history(client, run, "uploads") == {round: 10.0 * round for round in range(1, 7)}
-    assert history(client, run, "epoch")[5] == 3
+    assert history(client, run, "epoch") == {2: 1, 4: 2, 6: 3}
     assert history(client, run, "round_seconds")[1] == 0.25
     assert history(client, run, "ER_at_10") == {2: 0.25, 4: 0.5, 6: 0.75}
     assert history(client, run, "best/ER_at_10") == {6: 0.875}
@@ -248,3 +248,17 @@ def test_the_run_itself_never_imports_mlflow() -> None:
     program = "import sys, fedrec.tracking.mlflow_tracker; print({'mlflow', 'matplotlib', 'pandas', 'pyarrow'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert answer.stdout.strip() == "set()"
+
+
+def test_a_writer_started_early_serves_the_next_run_and_ends_if_there_is_none(tmp_path: Path) -> None:
+    """In a process of its own: two calls start one writer, and it does not outlive a program that never begins a run."""
+    script = (
+        "from fedrec.tracking import writer_process as w; w.start_early(); w.start_early(); (one,) = w._started_early; print(one[0].pid)"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    pid = int(printed.stdout)
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text():
+            return
+        time.sleep(0.1)
+    pytest.fail("the writer is still there")

@@ -25,7 +25,7 @@ def test_plain_lines_without_a_terminal(tmp_path: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr()
     assert said.out == ""
     first, *lines = said.err.splitlines()
-    assert first == "data: users 9, items 40, sparsity 0.5"
+    assert first == "data: 9 users, 40 items, 90 interactions (10 per user, sparsity 50.00 %)"
     assert 10 <= len(lines) <= 20
     assert lines[-1].startswith(f"round {n_rounds}/{n_rounds}  loss {1 / n_rounds:.4f}  ER@10 1.0000  HR@10 0.2500  ")
     assert lines[-1].endswith(" rounds/s  0:00:00 left")
