@@ -15,7 +15,7 @@ from fedrec.tracking.spool import SNAPSHOTS
 from fedrec.tracking.spool_reader import SpoolReader
 from fedrec.tracking.store_uri import without_password
 
-_BATCH_SECONDS = 3.0  # metrics that do not fill a batch wait so long for more
+_BATCH_SECONDS = 0.5  # metrics that do not fill a batch wait so long for more
 _SHORTEST_PAUSE = 0.5  # seconds between two looks at the files, or two tries
 _LONGEST_PAUSE = 8.0
 _LONGEST_REASON = 200  # letters
