@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("fedrec", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fedrec")
+torch.set_num_threads(1)  # workers of pytest share the cores
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,80 @@
+"""Whole experiments in this process: summaries, selection, and that watching a run never changes it."""
+
+import json
+
+import pytest
+
+from fedrec.composition import compose
+from fedrec.evaluation.selection import select
+from fedrec.experiment import prepare, run
+from fedrec.federation.system import TrainingDiverged
+from fedrec.interfaces import Evaluation
+
+TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
+
+
+def trained(folder, *overrides):
+    experiment = prepare(compose(*TINY, "system.clients_per_round=8", *overrides), folder)
+    experiment.train()
+    return experiment
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["evaluation.every=3"],
+        ["evaluation.max_users=5", "evaluation.metrics=[ER,HR,mining,PKL,UCR,poison_share]"],
+        ["tracking=mlflow", "tracking.snapshot_rounds=[1,2]"],
+        ["threads=1", "device=cpu"],
+    ],
+)
+def test_watching_changes_nothing(tmp_path, monkeypatch, overrides):
+    """Bit for bit, with an attack and the defense."""
+    monkeypatch.chdir(tmp_path)
+    options = ["attack=pieck_uea", "attack.N=5", "attack.batches=1", "defense=ours", "defense.N=3"]
+    plain, watched = trained(tmp_path, *options), trained(tmp_path, *options, *overrides)
+    assert plain.system.users.equal(watched.system.users)
+    assert plain.system.received.items.equal(watched.system.received.items)
+
+
+def test_another_seed_is_another_run(tmp_path):
+    one, other = trained(tmp_path), trained(tmp_path, "seed=1")
+    assert not one.system.users.equal(other.system.users)
+
+
+def test_summary(tmp_path, capsys):
+    objective = run(compose(*TINY, "dataset.validation=true", "attack=pieck_ipe", "attack.N=4"), tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["status"] == "FINISHED"
+    assert summary["rounds"] == 4
+    assert summary["final"]["epoch"] == 4
+    assert summary["best"]["HR@10"] >= summary["validation"]["HR@10"]
+    assert objective == summary["best"]["ER@10"]
+    assert {"total", "train", "evaluate", "track"} == set(summary["seconds"])
+    assert 50 < summary["peak_memory_mb"] < 10_000
+    assert summary["config"]["attack"]["N"] == 4
+    assert {"ER@5", "HR@20", "full_HR@10", "full_NDCG@10", "validation_HR@10"} <= set(summary["final"])
+    assert "target items" in capsys.readouterr().out
+
+
+def test_a_run_that_diverges_keeps_what_it_has(tmp_path):
+    with pytest.raises(TrainingDiverged, match=r"round \d+"):
+        trained(tmp_path, "system.learning_rate=1e30", "system.epochs=50")
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["status"] == "FAILED"
+    assert summary["rounds"] < 250
+
+
+def test_cuda_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ValueError, match="device = cuda: no CUDA device"):
+        prepare(compose(*TINY, "device=cuda"), tmp_path)
+
+
+def test_selection_rules():
+    """Best by the test item, validation by the validation item; the earliest wins a tie."""
+    metrics = [(0.1, 0.5), (0.4, 0.2), (0.4, 0.5)]
+    evaluations = [Evaluation(4 * n, n, {"HR@10": test, "validation_HR@10": held}) for n, (test, held) in enumerate(metrics, 1)]
+    chosen = select(evaluations, "HR@10")
+    assert {rule: values["epoch"] for rule, values in chosen.items()} == {"best": 2, "validation": 1, "final": 3}
+    assert select([], "HR@10") == {"best": None, "final": None, "validation": None}
