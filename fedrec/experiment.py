@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -16,11 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from fedrec.attacks.targets import choose_targets
 from fedrec.config import build
-from fedrec.data.interactions import Split
+from fedrec.data.interactions import Dataset
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.evaluation.selection import select
 from fedrec.federation.system import System
 from fedrec.interfaces import Callback, Evaluation, RunInfo
+from fedrec.options import ConfigError
 from fedrec.randomness import generator
 from fedrec.tracking.progress import Progress
 from fedrec.tracking.results import show_results
@@ -51,8 +52,7 @@ class Experiment:
             status = "KILLED"
             raise
         finally:
-            self.seconds["total"] = time.perf_counter() - started
-            self._leave(status)
+            self._leave(status, started)
 
     def _rounds(self) -> None:
         for result in self.system.rounds():
@@ -72,13 +72,16 @@ class Experiment:
             getattr(callback, event)(value)
         self.seconds["track"] += time.perf_counter() - started
 
-    def _leave(self, status: Status) -> None:
+    def _leave(self, status: Status, started: float) -> None:
+        """Tell the callbacks how the run ended, then write what is known; a full disk must not keep the one from the other."""
+        ended = time.perf_counter()
         summary = self.summary(status)
-        path = self.info.folder / "summary.json"
-        path.write_text(json.dumps(summary, indent=2))  # before the callbacks, which may take long or fail
         for callback in self.callbacks:
             summary |= callback.on_run_end(status, summary)
-        path.write_text(json.dumps(summary, indent=2))
+        now = time.perf_counter()
+        self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - started}
+        summary["seconds"] = {name: round(value, 3) for name, value in self.seconds.items()}
+        (self.info.folder / "summary.json").write_text(json.dumps(summary, indent=2))
 
     def summary(self, status: Status) -> dict[str, Any]:
         return {
@@ -86,10 +89,11 @@ class Experiment:
             "config": self.info.config,
             "dataset": dict(self.info.statistics),
             "target_items": list(self.info.target_items),
+            "malicious_clients": self.system.n_malicious,
             **select(self.evaluations, self.evaluator.selection),
             "rounds": self.system.round,
-            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "peak_memory_mb": round(peak_memory() / 2**20, 1),
+            "mlflow_run_id": None,
         }
 
     @property
@@ -106,7 +110,7 @@ def prepare(config: DictConfig, folder: Path) -> Experiment:
     device = choose_device(config.device)
     groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
     tracker, dataset, model, attack, defense, system, evaluator = (build(config[group]) for group in groups)
-    split: Split = dataset.load(generator(config.seed, "split"))
+    split = cast(Dataset, dataset).load(generator(config.seed, "split"))
     targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
     system.begin(split.train, model, attack, defense, targets, config.seed, device)
     evaluator.begin(split, system, config.seed)
@@ -126,7 +130,10 @@ def prepare(config: DictConfig, folder: Path) -> Experiment:
 
 def run(config: DictConfig, folder: Path) -> float:
     """The whole experiment of a checked configuration; results go to `folder`. Returns the objective."""
-    experiment = prepare(config, folder)
+    try:
+        experiment = prepare(config, folder)
+    except ValueError as error:  # an option does not fit the data, or the data itself is malformed
+        raise ConfigError(str(error)) from error
     experiment.train()
     show_results(json.loads((folder / "summary.json").read_text()), folder)
     return experiment.objective

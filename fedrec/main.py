@@ -63,15 +63,19 @@ def main() -> int:
     except KeyboardInterrupt as interrupt:
         print(f"interrupted{' by SIGTERM' if interrupt.args else ''}", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
-    except (Stop, Exception) as error:
-        return _report(error.__cause__ if isinstance(error, Stop) and error.__cause__ else error, full_error)
+    except Stop as stop:
+        assert stop.__cause__ is not None
+        # What is wrong with the input, a run says in a ConfigError: a bare ValueError is a mistake in the code, perhaps a plug-in's.
+        return _report(stop.__cause__, full_error, known=type(stop.__cause__) is not ValueError)
+    except Exception as error:
+        return _report(error, full_error)
     return 0
 
 
-def _report(failure: BaseException, full_error: bool) -> int:
+def _report(failure: BaseException, full_error: bool, known: bool = True) -> int:
     from fedrec.errors import explain
 
-    line = explain(failure)
+    line = explain(failure) if known else None
     if full_error or line is None:
         traceback.print_exception(failure)
     if line is None:

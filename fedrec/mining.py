@@ -7,11 +7,13 @@ grow with clients times items.
 """
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
+
+NOW = -1  # stands for the round that is being observed
+BLOCK_NUMBERS = 2_000_000  # accumulated Delta-Norms held at once
 
 
 class PopularItemMiner:
@@ -56,26 +58,30 @@ class PopularItemMiner:
 
     def _finish(self, clients: Tensor, items: Tensor) -> None:
         histories, inverse = self.history[clients].unique(dim=0, return_inverse=True)  # clients with one history share the work
-        distances: dict[tuple[int, int], Tensor] = {}
+        last = torch.full((len(histories), 1), NOW)
+        steps = torch.cat([histories, last], 1).unfold(1, 2, 1)  # [H, R~, 2], pairs of rounds
+        pairs, which = steps.reshape(-1, 2).unique(dim=0, return_inverse=True)  # every pair of rounds is compared once
+        table = torch.stack([self._distance(before, after, items) for before, after in pairs.tolist()])  # [pairs, M]
+        which = which.view(len(histories), -1).to(items.device)  # [H, R~]
         mined = torch.empty(len(histories), self.mined.shape[1], dtype=torch.int32)
-        for row, history in enumerate(histories.tolist()):
-            matrices = [self.snapshots[round] for round in history] + [items]
-            accumulated = torch.zeros_like(items[:, 0])
-            for step, (before, after) in enumerate(pairwise(matrices)):
-                pair = (history[step], history[step + 1] if step + 1 < len(history) else -1)
-                if pair not in distances:
-                    distances[pair] = torch.linalg.vector_norm(after - before, dim=1)  # Eq. (7)
-                accumulated = accumulated + distances[pair]
+        for part in torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items))):
+            accumulated = torch.stack([table[step] for step in which[part].unbind(1)]).sum(0)  # [block, M]
             if self.excluded is not None:
-                accumulated[self.excluded] = -torch.inf
-            order = torch.argsort(accumulated, descending=True, stable=True)  # ties by item id
-            mined[row] = order[: self.mined.shape[1]].int().cpu()
+                accumulated[:, self.excluded] = -torch.inf
+            order = torch.sort(accumulated, dim=1, descending=True, stable=True).indices  # ties by item id
+            mined[part] = order[:, : self.mined.shape[1]].int().cpu()
         self.mined[clients] = mined[inverse]
         rounds, counts = self.history[clients].unique(return_counts=True)
         for round, count in zip(rounds.tolist(), counts.tolist(), strict=True):
             self.needed[round] -= count
             if not self.needed[round]:
                 del self.needed[round], self.snapshots[round]
+
+    def _distance(self, before: int, after: int, items: Tensor) -> Tensor:
+        """Delta-Norm between the matrices of two rounds, Eq. (7), [M]."""
+        matrix = items if after == NOW else self.snapshots[after]
+        distance: Tensor = torch.linalg.vector_norm(matrix - self.snapshots[before], dim=1)
+        return distance
 
     def state_dict(self) -> dict[str, Any]:
         state = {name: getattr(self, name).clone() for name in ("participations", "history", "mined")}

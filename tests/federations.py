@@ -57,7 +57,7 @@ def cases(draw: st.DrawFn) -> Case:
     attack = draw(st.sampled_from(list(ATTACKS)))
     own = {
         "none": {},
-        "pieck_ipe": {**common, "lambda_": draw(st.sampled_from([0.5, 0.9]))},
+        "pieck_ipe": {**common, "lambda_": draw(st.sampled_from([0.5, 0.9])), "ranks": draw(st.sampled_from(["all", "subset"]))},
         "pieck_uea": {**common, "batches": draw(st.integers(1, mined)), "rounds": draw(st.integers(1, 3))},
     }
     defense = {

@@ -150,13 +150,15 @@ class MaliciousClient:
         n = len(popular)
         loss = torch.zeros((), dtype=popular.dtype)
         for row in rows:
-            parts: dict[bool, list[Tensor]] = {True: [], False: []}
+            parts: dict[bool, list[tuple[int, Tensor]]] = {True: [], False: []}
             for rank, item in enumerate(popular):
                 cosine = F.cosine_similarity(item, row, dim=0)
-                parts[bool(cosine > 0)].append((n - rank) / (n * (n + 1) / 2) * cosine)
+                parts[bool(cosine > 0)].append((rank, cosine))
             for part in parts.values():
-                if part:
-                    loss = loss - self.options["lambda_"] * torch.stack(part).sum() / len(part) / len(rows)
+                ranks, size = (range(len(part)), len(part)) if self.options["ranks"] == "subset" else ([rank for rank, _ in part], n)
+                for rank, (_, cosine) in zip(ranks, part, strict=True):
+                    kappa = (size - rank) / (size * (size + 1) / 2)
+                    loss = loss - self.options["lambda_"] * kappa * cosine / len(part) / len(rows)
         loss.backward()
         return rows.grad
 

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "defenses": {"interfaces", "segments", "mining"},
     "federation": {"interfaces", "segments", "randomness", "data", "models"},
     "evaluation": {"interfaces", "segments", "randomness", "data", "federation"},
-    "tracking": {"interfaces"},
+    "tracking": {"interfaces", "options"},
 }
 HOT = ["segments", "models/mf", "models/losses", "federation/local", "federation/aggregation", "federation/system", "defenses/ours"]
 

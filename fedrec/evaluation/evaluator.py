@@ -38,6 +38,10 @@ class Evaluator:
         measured = [f"{name}@{k}" for name in self.metrics if name in {"ER", "HR", "full_HR", "full_NDCG"} for k in self.k]
         if self.selection not in measured:
             raise ValueError(f"evaluation.selection = {self.selection}: not measured; allowed are {', '.join(measured)}")
+        limits = {"HR": self.candidates + 1, "ER": split.train.n_items, "full_HR": split.train.n_items, "full_NDCG": split.train.n_items}
+        limit = min(limits[name] for name in self.metrics if name in limits)
+        if max(self.k) > limit:
+            raise ValueError(f"evaluation.k = {self.k}: at most {limit}, the length of the shortest ranking")
         self.system = system
         self.users = torch.arange(split.train.n_users)
         if self.max_users is not None and self.max_users < len(self.users):
@@ -88,7 +92,7 @@ class Evaluator:
         gains = [one for one in gains if len(one)] or [np.zeros((1, len(self.k)))]
         means = np.mean([one.mean(0) for one in gains], 0).tolist()
         metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means, strict=True)}
-        if self.max_users is not None:
+        if len(self.users) < self.system.n_users:
             errors = np.sqrt(np.sum([one.var(0) / len(one) for one in gains], 0)) / len(gains)
             metrics |= {f"{name}@{k}_stderr": error for k, error in zip(self.k, errors.tolist(), strict=True)}
         return metrics

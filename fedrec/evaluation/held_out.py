@@ -13,7 +13,7 @@ from fedrec.evaluation.ranking import rank
 @dataclass(frozen=True, slots=True)
 class HeldOut:
     items: Tensor  # [B] int64, 0 where a user has none
-    candidates: Tensor  # [99, B] int64, padded with 0 where a user has met almost everything
+    candidates: Tensor  # [99, B] int32, padded with 0 where a user has met almost everything
     missing: Tensor  # [B] bool: this user has no held-out item
     padding: Tensor | None  # [99, B] bool; None if there is no padding
     itself: Tensor  # [B] int64: 0 if the user also trained on the held-out item (repeat purchase), else 1
@@ -30,20 +30,19 @@ class HeldOut:
         counts = torch.full((len(items),), n_candidates)
         drawn_offsets, drawn = draw_unseen(counts, offsets, met[order], seen.n_items, generator)
         padding = torch.arange(n_candidates) >= drawn_offsets.diff()[:, None]
-        candidates = torch.zeros(len(items), n_candidates, dtype=torch.int64)
-        candidates[~padding] = drawn.long()
+        candidates = torch.zeros(len(items), n_candidates, dtype=torch.int32)
+        candidates[~padding] = drawn
         candidates, order = candidates.sort(1)  # so that a block reads its scores in the order of memory
         padding = padding.gather(1, order)
         itself = torch.ones(len(items), dtype=torch.int64)
         itself[seen.users[seen.items == items[seen.users]]] = 0
         return cls(items.clamp(min=0), candidates.T.contiguous(), items < 0, padding.T.contiguous() if padding.any() else None, itself)
 
-    def of(self, rows: Tensor, device: torch.device) -> "HeldOut":
-        """The same of some users only."""
-        candidates, padding = (None if part is None else part[:, rows].to(device) for part in (self.candidates, self.padding))
+    def of(self, rows: slice, device: torch.device) -> "HeldOut":
+        """The same of consecutive users only; on the CPU a view."""
+        padding = None if self.padding is None else self.padding[:, rows].to(device)
         items, missing, itself = (part[rows].to(device) for part in (self.items, self.missing, self.itself))
-        assert candidates is not None
-        return HeldOut(items, candidates, missing, padding, itself)
+        return HeldOut(items, self.candidates[:, rows].to(device), missing, padding, itself)
 
     def score(self, scores: Tensor) -> Tensor:
         """The held-out item's score; any number for a user without one; [M, B] -> [B]."""
@@ -51,7 +50,7 @@ class HeldOut:
 
     def rank_sampled(self, scores: Tensor, reference: Tensor) -> Tensor:
         """Rank from 0 among the candidates, -1 for a user without a held-out item; [M, B], [B] -> [B]."""
-        among = scores.gather(0, self.candidates)  # [99, B]
+        among = scores.gather(0, self.candidates.long())  # [99, B]
         if self.padding is not None:
             among.masked_fill_(self.padding, -torch.inf)
         return rank(among, reference).masked_fill_(self.missing, -1)

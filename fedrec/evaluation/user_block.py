@@ -15,7 +15,7 @@ from fedrec.interfaces import GlobalModel, Model
 @dataclass(frozen=True, slots=True)
 class UserBlock:
     users: Tensor  # [B] int64
-    seen: Tensor  # positions in [M, B], flat, of what each user trained on
+    seen: Tensor  # positions in [M, B], flat, of what each user trained on, int32
     held_out: Mapping[str, HeldOut]  # of these users
     targets: Sequence[int]
     met_target: Tensor  # [B, T] bool
@@ -36,8 +36,8 @@ class UserBlock:
         met_target = torch.zeros(len(users), len(targets), dtype=torch.bool)
         for column, target in enumerate(targets):
             met_target[own.users[own.items == target], column] = True
-        positions = (own.items * len(users) + own.users).sort().values  # in the order of memory
-        parts = {prefix: part.of(rows, device) for prefix, part in held_out.items()}
+        positions = (own.items * len(users) + own.users).sort().values.int()  # in the order of memory
+        parts = {prefix: part.of(slice(start, start + len(users)), device) for prefix, part in held_out.items()}
         return cls(users.to(device), positions.to(device), parts, targets, met_target.to(device))
 
     def ranks(self, model: Model, users: Tensor, received: GlobalModel, *, sampled: bool, full: bool, ER: bool) -> dict[str, Tensor]:
@@ -50,7 +50,7 @@ class UserBlock:
         references = {prefix: part.score(scores) for prefix, part in self.held_out.items()}
         if sampled:
             ranks |= {f"{prefix}sampled": part.rank_sampled(scores, references[prefix]) for prefix, part in self.held_out.items()}
-        scores.view(-1).index_fill_(0, self.seen, -torch.inf)  # nobody is recommended what they trained on
+        scores.view(-1).index_fill_(0, self.seen.long(), -torch.inf)  # nobody is recommended what they trained on
         if full:
             ranks |= {f"{prefix}full": part.rank_full(scores, references[prefix]) for prefix, part in self.held_out.items()}
         if ER:

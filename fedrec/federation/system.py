@@ -43,7 +43,9 @@ class System:
         """Draw D_i and all embeddings. Raises ValueError if an option of a part does not fit the data."""
         self.model, self.attack, self.defense, self.device = model, attack, defense, device
         self.n_users, self.n_items = train.n_users, train.n_items
-        self.n_malicious = math.floor(self.malicious_share * self.n_users) if attack.takes_part else 0
+        self.n_malicious = math.floor(self.malicious_share * self.n_users + 1e-9) if attack.takes_part else 0
+        if attack.takes_part and not self.n_malicious and self.malicious_share:
+            raise ValueError(f"system.malicious_share = {self.malicious_share}: no client of {self.n_users}; take a larger share or 0")
         self.targets = target_items.tolist()
         attack.begin(self.n_malicious, self.n_items, model, target_items.to(device))
         if defense.client:
@@ -95,7 +97,9 @@ class System:
         telemetry |= of_aggregation
         if penalty is not None and len(benign):
             telemetry["penalty"] = self._checked(penalty.mean(), "defense penalty")
-        return loss, torch.linalg.vector_norm(change, dim=1), telemetry
+        delta_norm = torch.linalg.vector_norm(change, dim=1)  # Eq. (7)
+        self._checked(delta_norm.sum(), "change of the item embeddings")
+        return loss, delta_norm, telemetry
 
     def _poison_share(self, batch: ClientBatch, poison: Upload) -> dict[str, float]:
         """Eq. (11) as observed: share of malicious uploads among those for the target items."""
@@ -121,6 +125,8 @@ class System:
         if isinstance(self.client_learning_rate, float | int | None):
             return float(self.client_learning_rate or self.learning_rate)
         low, high = self.client_learning_rate
+        if low > high:
+            raise ValueError(f"system.client_learning_rate = [{low}, {high}]: the first must not be above the second")
         return (low + (high - low) * torch.rand(self.n_users, generator=generator(seed, "client_rates"))).to(self.device)
 
     def state_dict(self) -> dict[str, Any]:

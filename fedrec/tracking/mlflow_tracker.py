@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fedrec.interfaces import Callback, Evaluation, Positive, RoundResult, RunInfo
+from fedrec.options import ConfigError
 from fedrec.tracking.run_record import names, parameters, run_name
 from fedrec.tracking.spool import Spool
 from fedrec.tracking.spool_reader import SpoolReader
@@ -51,7 +52,7 @@ class MLflowTracker(Callback):
             self._spool = Spool(info.folder, info.popularity_ranks.cpu().numpy())
             self._writer = WriterProcess(self._start_message(info, self._spool))
         except OSError as error:
-            raise ValueError(f"tracking cannot start in the run folder {info.folder}: {error}") from None
+            raise ConfigError(f"tracking cannot start in the run folder {info.folder}: {error}") from None
 
     def on_round_end(self, result: RoundResult) -> None:
         assert self._spool is not None
@@ -73,11 +74,12 @@ class MLflowTracker(Callback):
         self._spool.close()
         ending = {"status": status, "summary": json.loads(json.dumps(summary, default=_plain))}
         trouble = self._writer.finish(ending, _SILENCE_SECONDS)
+        if self._spool.error or self._spool.dropped:
+            say(f"the disk refused some metrics of this run: {self._spool.error or 'it was full for a while'}")
         if not trouble:
             return self._result(self._writer.run_id)
         SpoolReader(self._spool.folder).keep_as_tables()
-        lost = f"; the disk refused some of it: {self._spool.error}" if self._spool.error else ""
-        say(f"MLflow store {self._address.public_uri} did not take the run ({trouble}); its metrics are in {self._spool.folder}{lost}")
+        say(f"MLflow store {self._address.public_uri} did not take the run ({trouble}); its metrics are in {self._spool.folder}")
         return self._result(None)
 
     def _result(self, run_id: str | None) -> Mapping[str, Any]:

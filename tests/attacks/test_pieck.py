@@ -16,7 +16,7 @@ COMMON = {"num_targets": 2, "targets": [0, 1], "N": 4, "mining_times": 1}
 
 
 def make(kind, **changes):
-    own = {"lambda_": 0.9} if kind is PieckIPE else {"batches": 2, "rounds": 3}
+    own = {"lambda_": 0.9, "ranks": "all"} if kind is PieckIPE else {"batches": 2, "rounds": 3}
     attack = kind(**{**COMMON, "multi_target": "copy", **own, **changes})
     attack.begin(5, 8, MatrixFactorization(dim=3, init_std=1.0), torch.tensor([0, 1]))
     return attack

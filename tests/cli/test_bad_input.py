@@ -25,6 +25,11 @@ CASES = [
     (["device=tpu"], ["device=tpu", "auto, cpu or cuda"]),
     (["attack=pieck_uea", "attack.N=5000"], ["attack.N", "5000", "60 items"]),
     (["attack.targets=[5000]"], ["attack.targets", "5000"]),
+    (["attack.num_targets=60"], ["attack.num_targets = 60", "all 60 items would be targets"]),
+    (["system.malicious_share=-0.1"], ["system.malicious_share=-0.1", "from 0 to 0.5"]),
+    (["attack=pieck_uea", "attack.N=5", "system.malicious_share=0.01"], ["system.malicious_share = 0.01", "no client of 40"]),
+    (["system.client_learning_rate=[1,0.1]"], ["system.client_learning_rate = [1.0, 0.1]"]),
+    (["evaluation.k=[10,200]"], ["evaluation.k = [10, 200]", "at most 60"]),
 ]
 
 
@@ -61,3 +66,20 @@ def test_full_error_shows_the_traceback(tmp_path: pathlib.Path) -> None:
     assert result.returncode == 2
     assert "Traceback" in result.stderr
     assert result.stderr.splitlines()[-1].startswith("error: seed=x")
+
+
+def test_a_loss_that_is_not_a_number_names_round_and_cause(tmp_path: pathlib.Path) -> None:
+    result = fedrec(tmp_path, *TINY, "system.learning_rate=1e30", "system.epochs=50")
+    assert result.returncode == 2
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("error: round ")
+    assert "system.learning_rate = 1e+30 is probably too high" in last
+
+
+@pytest.mark.parametrize(("content", "expected"), [("0 1 2\n1 x\n", "train.txt:2: "), ("", "train.txt")])
+def test_a_malformed_or_empty_file(tmp_path: pathlib.Path, content: str, expected: str) -> None:
+    (tmp_path / "train.txt").write_text(content)
+    (tmp_path / "test.txt").write_text("0 3\n1 3\n")
+    result = fedrec(tmp_path, "dataset=presplit", f"dataset.root={tmp_path}", "tracking=none")
+    assert result.returncode == 2
+    assert expected in one_line(result.stderr)

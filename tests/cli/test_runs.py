@@ -1,11 +1,13 @@
 """Whole runs of the real program: overlays, sweeps, a plug-in, interruption."""
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from tests.cli.program import COMMAND, ENVIRONMENT, ROOT, TINY, fedrec
 
@@ -79,3 +81,29 @@ def test_an_interrupted_run_says_so(tmp_path: Path, number: signal.Signals, stat
     assert process.returncode == status
     (summary,) = tmp_path.glob("outputs/*/*/summary.json")
     assert json.loads(summary.read_text())["status"] == "KILLED"
+
+
+def test_the_attack_of_the_readme(tmp_path: Path) -> None:
+    """What the README shows is what a user copies."""
+    blocks = re.findall(r"```(python|yaml)\n# (\S+?\.(?:py|yaml)).*?\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert [name for _, name, _ in blocks] == ["my_attack.py", "mine/attack/mean_item.yaml"]
+    for _, name, text in blocks:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    result = fedrec(tmp_path, "--config-dir", "mine", *TINY, "attack=mean_item")
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_killed_run_is_killed_in_mlflow_too(tmp_path: Path) -> None:
+    command = [*COMMAND, *TINY, "tracking=mlflow", "system.epochs=1000000", "evaluation.every=10"]
+    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("round "):
+                break
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("fedrec").experiment_id])
+    assert run.info.status == "KILLED"
+    assert run.data.metrics["loss"] > 0

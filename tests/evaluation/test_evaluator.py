@@ -86,7 +86,10 @@ def test_a_sample_of_users_reports_its_standard_error(case):
     assert metrics["HR@3_stderr"] == pytest.approx((metrics["HR@3"] * (1 - metrics["HR@3"]) / 2) ** 0.5)
 
 
-def test_a_selection_that_is_not_measured():
-    case = cases().example()
+@given(case=cases())
+def test_a_selection_that_is_not_measured_and_a_list_longer_than_the_ranking(case):
+    system, test = build_system(case), torch.zeros(len(case.positives), dtype=torch.int64)
     with pytest.raises(ValueError, match=r"evaluation\.selection = HR@10: not measured; allowed are ER@1, "):
-        make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64), selection="HR@10")
+        make(case, system, test, selection="HR@10")
+    with pytest.raises(ValueError, match=r"evaluation\.k = \[2, 6\]: at most [45], the length of the shortest ranking"):
+        make(case, system, test, k=[2, 6])
