@@ -64,9 +64,9 @@ def main() -> int:
         print(f"interrupted{' by SIGTERM' if interrupt.args else ''}", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except Stop as stop:
-        assert stop.__cause__ is not None
+        failure = stop.__cause__ or stop
         # What is wrong with the input, a run says in a ConfigError: a bare ValueError is a mistake in the code, perhaps a plug-in's.
-        return _report(stop.__cause__, full_error, known=type(stop.__cause__) is not ValueError)
+        return _report(failure, full_error, known=type(failure) is not ValueError)
     except Exception as error:
         return _report(error, full_error)
     return 0
