@@ -67,10 +67,20 @@ def test_plugin_from_a_folder(tmp_path: Path, strength: float, status: int, mess
     assert ("Traceback" in result.stderr) == (status == 1)
 
 
+def start(command: list[str], folder: Path) -> "subprocess.Popen[str]":
+    """The program as an interactive shell starts it: a shell's background jobs, as CI may be, ignore SIGINT and hand that down."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, text=True, preexec_fn=heed_interrupts, **pipes)
+
+
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_so(tmp_path: Path, number: signal.Signals, status: int) -> None:
     command = [*COMMAND, *TINY, "system.epochs=1000000", "evaluation.every=10"]
-    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with start(command, tmp_path) as process:
         assert process.stdout
         assert process.stderr
         for line in process.stderr:
@@ -96,7 +106,7 @@ def test_the_attack_of_the_readme(tmp_path: Path) -> None:
 
 def test_a_killed_run_is_killed_in_mlflow_too(tmp_path: Path) -> None:
     command = [*COMMAND, *TINY, "tracking=mlflow", "system.epochs=1000000", "evaluation.every=10"]
-    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with start(command, tmp_path) as process:
         assert process.stderr
         for line in process.stderr:
             if line.startswith("round "):
