@@ -1,11 +1,9 @@
 """Fixtures: a web server in this process, the published splits, generators."""
 
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import torch
@@ -43,15 +41,6 @@ def web_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     yield state
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def published() -> Path:
-    """The folder with the published splits: az, ml-100k and ml-1m, each with train.txt and test.txt."""
-    folder = os.environ.get("FEDREC_DATA")
-    if not folder:
-        pytest.skip("the environment variable FEDREC_DATA names no folder with the published splits")
-    return Path(folder)
 
 
 @pytest.fixture
