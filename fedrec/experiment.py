@@ -75,12 +75,13 @@ class Experiment:
     def _leave(self, status: Status, started: float) -> None:
         """Tell the callbacks how the run ended, then write what is known; a full disk must not keep the one from the other."""
         ended = time.perf_counter()
+        self.seconds["total"] = ended - started  # as far as the callbacks are told
         summary = self.summary(status)
         for callback in self.callbacks:
             summary |= callback.on_run_end(status, summary)
         now = time.perf_counter()
         self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - started}
-        summary["seconds"] = {name: round(value, 3) for name, value in self.seconds.items()}
+        summary["seconds"] = self.rounded_seconds
         (self.info.folder / "summary.json").write_text(json.dumps(summary, indent=2))
 
     def summary(self, status: Status) -> dict[str, Any]:
@@ -92,9 +93,14 @@ class Experiment:
             "malicious_clients": self.system.n_malicious,
             **select(self.evaluations, self.evaluator.selection),
             "rounds": self.system.round,
+            "seconds": self.rounded_seconds,
             "peak_memory_mb": round(peak_memory() / 2**20, 1),
             "mlflow_run_id": None,
         }
+
+    @property
+    def rounded_seconds(self) -> dict[str, float]:
+        return {name: round(value, 3) for name, value in self.seconds.items()}
 
     @property
     def objective(self) -> float:
@@ -119,7 +125,6 @@ def prepare(config: DictConfig, folder: Path) -> Experiment:
         config=resolved | {"choices": _choices()},
         folder=folder,
         n_rounds=system.n_rounds,
-        n_epochs=system.epochs,
         target_items=targets.tolist(),
         popularity_ranks=split.train.popularity_ranks(),
         statistics=split.statistics(),

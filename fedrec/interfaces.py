@@ -272,7 +272,6 @@ class RunInfo:
     config: Mapping[str, Any]  # the whole configuration, resolved
     folder: Path  # the run's own folder, exists
     n_rounds: int
-    n_epochs: int
     target_items: Sequence[int]
     popularity_ranks: Tensor  # [M] int64, 1 = most interactions in training
     statistics: Mapping[str, float]  # of the data set: users, items, interactions, rate, sparsity

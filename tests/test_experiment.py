@@ -9,6 +9,7 @@ from fedrec.evaluation.selection import select
 from fedrec.experiment import prepare, run
 from fedrec.federation.system import TrainingDiverged
 from fedrec.interfaces import Evaluation
+from fedrec.tracking.progress import Progress
 
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
@@ -55,6 +56,21 @@ def test_summary(tmp_path, capsys):
     assert summary["config"]["attack"]["N"] == 4
     assert {"ER@5", "HR@20", "full_HR@10", "full_NDCG@10", "validation_HR@10"} <= set(summary["final"])
     assert "target items" in capsys.readouterr().out
+
+
+def test_callbacks_are_told_the_seconds_too(tmp_path):
+    """What MLflow keeps as summary.json must not lack them."""
+    told = {}
+
+    class Listener(Progress):
+        def on_run_end(self, status, summary):
+            told.update(summary)
+            return super().on_run_end(status, summary)
+
+    experiment = prepare(compose(*TINY), tmp_path)
+    experiment.callbacks = [Listener()]
+    experiment.train()
+    assert 0 < told["seconds"]["train"] < told["seconds"]["total"]
 
 
 def test_a_run_that_diverges_keeps_what_it_has(tmp_path):

@@ -39,7 +39,6 @@ def info(folder: Path, n_rounds: int = 6) -> RunInfo:
         config=CONFIG,
         folder=folder,
         n_rounds=n_rounds,
-        n_epochs=n_rounds // 2,
         target_items=[1],
         popularity_ranks=torch.arange(N_ITEMS, 0, -1),
         statistics={"users": 9, "items": N_ITEMS, "interactions": 90, "rate": 10.0, "sparsity": 0.5},
