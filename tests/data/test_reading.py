@@ -58,8 +58,10 @@ def test_unpacked_finds_the_file_in_an_archive_wherever_it_lies():
     assert RawFile("FILE", archive).unpacked("u.data") == RawFile("FILE/ml/u.data", b"1 2")
 
 
-@pytest.mark.parametrize(
-    "content", [zipped({"u.data": b"1" * 999})[:40], gzip.compress(b"12345")[:-5], gzip.compress(b"1")[:-8] + b"12345678"]
+@pytest.mark.parametrize(  # ids, since an archive holds the time of its making
+    "content",
+    [zipped({"u.data": b"1" * 999})[:40], gzip.compress(b"12345")[:-5], gzip.compress(b"1")[:-8] + b"12345678"],
+    ids=["zip cut short", "gzip cut short", "gzip with a wrong checksum"],
 )
 def test_damaged_archive_is_an_error(content):
     with pytest.raises(ValueError, match="FILE: damaged archive"):
