@@ -183,8 +183,8 @@ class Model(ABC):
         """[..., d] and [..., d] -> [...]; differentiable."""
 
     @abstractmethod
-    def score_all(self, users: Tensor, model: GlobalModel) -> Tensor:
-        """[B, d] -> [B, M]."""
+    def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
+        """Write the score of every item for every user; users [B, d], out [M, B]."""
 
     def local_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Per-client gradients by automatic differentiation of `score`; a model may override this with its closed form."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from fedrec.data.interactions import Split
 from fedrec.evaluation.explanations import Explanations
@@ -31,6 +32,7 @@ class Evaluator:
     candidates: Positive
     max_users: Positive | None
     mined_sizes: list[Positive]
+    space: Tensor = field(init=False)  # for the scores of a block: fresh memory each time would cost as much as the metrics
     explanations: Explanations = field(init=False)
 
     def begin(self, split: Split, system: System, seed: int) -> None:
@@ -58,6 +60,7 @@ class Evaluator:
             UserBlock.prepare(start, self.users[start : start + size], seen, self.held_out, system.targets, system.device)
             for start in range(0, len(self.users), size)
         ]
+        self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=system.device)
         self.explanations = Explanations(frozenset(self.metrics), self.mined_sizes, split.train, system)
 
     def observe(self, result: RoundResult) -> None:
@@ -73,7 +76,10 @@ class Evaluator:
         """Rank from 0 of each held-out item, sampled and full [B], and of the targets [B, T]; -1 where there is none."""
         wanted = {"sampled": "HR" in self.metrics, "full": bool({"full_HR", "full_NDCG"} & set(self.metrics)), "ER": "ER" in self.metrics}
         system = self.system
-        parts = [block.ranks(system.model, system.users[block.users], system.received, **wanted) for block in self.blocks]
+        parts = [
+            block.ranks(system.model, system.users.index_select(0, block.users), system.received, self.space, **wanted)
+            for block in self.blocks
+        ]
         return {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in parts[0]}
 
     def _ranking_metrics(self, ranks: dict[str, Ranks]) -> dict[str, float]:
@@ -88,11 +94,14 @@ class Evaluator:
 
     def _means(self, name: str, ranks: list[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> dict[str, float]:
         """The mean over targets of the mean over users, for every K; with a sample of users its standard error, too."""
-        gains = [gain(one[one >= 0], np.array(self.k)) for one in ranks]  # [B, K] each
-        gains = [one for one in gains if len(one)] or [np.zeros((1, len(self.k)))]
-        means = np.mean([one.mean(0) for one in gains], 0).tolist()
-        metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means, strict=True)}
+        worst = max(self.k)  # stands for all ranks that gain nothing
+        gains = gain(np.arange(worst + 1), np.array(self.k))  # [worst + 1, K]
+        counts = [np.bincount(np.minimum(one[one >= 0], worst), minlength=worst + 1) for one in ranks]  # users with each rank
+        shares = np.array([one / one.sum() for one in counts if one.any()] or [np.eye(worst + 1)[worst]])  # [T, worst + 1]
+        means = shares @ gains  # [T, K]
+        metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means.mean(0).tolist(), strict=True)}
         if len(self.users) < self.system.n_users:
-            errors = np.sqrt(np.sum([one.var(0) / len(one) for one in gains], 0)) / len(gains)
+            n_users = np.array([one.sum() for one in counts if one.any()] or [1])  # [T]
+            errors = np.sqrt(((shares @ gains**2 - means**2) / n_users[:, None]).sum(0)) / len(shares)
             metrics |= {f"{name}@{k}_stderr": error for k, error in zip(self.k, errors.tolist(), strict=True)}
         return metrics

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import pad
 
 from fedrec.data.drawing import draw_unseen
 from fedrec.data.interactions import Interactions
@@ -12,7 +13,7 @@ from fedrec.evaluation.ranking import rank
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    items: Tensor  # [B] int64, 0 where a user has none
+    items: Tensor  # [B] int64, 0 where a user has none; [W] in a block of users
     candidates: Tensor  # [99, B] int32, padded with 0 where a user has met almost everything
     missing: Tensor  # [B] bool: this user has no held-out item
     padding: Tensor | None  # [99, B] bool; None if there is no padding
@@ -38,23 +39,25 @@ class HeldOut:
         itself[seen.users[seen.items == items[seen.users]]] = 0
         return cls(items.clamp(min=0), candidates.T.contiguous(), items < 0, padding.T.contiguous() if padding.any() else None, itself)
 
-    def of(self, rows: slice, device: torch.device) -> "HeldOut":
-        """The same of consecutive users only; on the CPU a view."""
+    def of(self, rows: slice, width: int, device: torch.device) -> "HeldOut":
+        """The same of consecutive users only, whose scores come in rows of `width`; on the CPU candidates are a view."""
         padding = None if self.padding is None else self.padding[:, rows].to(device)
         items, missing, itself = (part[rows].to(device) for part in (self.items, self.missing, self.itself))
-        return HeldOut(items, self.candidates[:, rows].to(device), missing, padding, itself)
+        return HeldOut(pad(items, (0, width - len(items))), self.candidates[:, rows].to(device), missing, padding, itself)
 
     def score(self, scores: Tensor) -> Tensor:
-        """The held-out item's score; any number for a user without one; [M, B] -> [B]."""
+        """The held-out item's score; any number for a user without one; [M, W] -> [W]."""
         return scores.gather(0, self.items[None])[0]
 
     def rank_sampled(self, scores: Tensor, reference: Tensor) -> Tensor:
-        """Rank from 0 among the candidates, -1 for a user without a held-out item; [M, B], [B] -> [B]."""
-        among = scores.gather(0, self.candidates.long())  # [99, B]
+        """Rank from 0 among the candidates, -1 for a user without a held-out item; [M, W], [W] -> [B]."""
+        columns = torch.arange(len(self.missing), dtype=torch.int32, device=scores.device)
+        positions = self.candidates * scores.shape[1] + columns  # [99, B]; selecting is several times as fast as gathering
+        among = scores.view(-1).index_select(0, positions.view(-1)).view_as(positions)
         if self.padding is not None:
             among.masked_fill_(self.padding, -torch.inf)
-        return rank(among, reference).masked_fill_(self.missing, -1)
+        return rank(among, reference[: len(columns)]).masked_fill_(self.missing, -1)
 
     def rank_full(self, scores: Tensor, reference: Tensor) -> Tensor:
-        """Rank from 0 among all items not trained on, whose scores must be masked; [M, B], [B] -> [B]."""
-        return rank(scores, reference).sub_(self.itself).masked_fill_(self.missing, -1)
+        """Rank from 0 among all items not trained on, whose scores must be masked; [M, W], [W] -> [B]."""
+        return rank(scores, reference)[: len(self.missing)].sub_(self.itself).masked_fill_(self.missing, -1)

@@ -11,11 +11,13 @@ from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import rank
 from fedrec.interfaces import GlobalModel, Model
 
+WIDTH_MULTIPLE = 16  # the matrix product is a quarter faster where every row of scores starts at a cache line
+
 
 @dataclass(frozen=True, slots=True)
 class UserBlock:
-    users: Tensor  # [B] int64
-    seen: Tensor  # positions in [M, B], flat, of what each user trained on, int32
+    users: Tensor  # [W] int64: B users; the last one is repeated until W is a multiple
+    seen: Tensor  # positions in [M, W], flat, of what each user trained on, int32
     held_out: Mapping[str, HeldOut]  # of these users
     targets: Sequence[int]
     met_target: Tensor  # [B, T] bool
@@ -31,21 +33,24 @@ class UserBlock:
         device: torch.device,
     ) -> "UserBlock":
         """The block of `users` [B]; they are rows start:start + B of `seen` and `held_out`."""
-        rows = torch.arange(start, start + len(users))
-        own = seen.of(rows)
+        own = seen.of(torch.arange(start, start + len(users)))
         met_target = torch.zeros(len(users), len(targets), dtype=torch.bool)
         for column, target in enumerate(targets):
             met_target[own.users[own.items == target], column] = True
-        positions = (own.items * len(users) + own.users).sort().values.int()  # in the order of memory
-        parts = {prefix: part.of(slice(start, start + len(users)), device) for prefix, part in held_out.items()}
-        return cls(users.to(device), positions.to(device), parts, targets, met_target.to(device))
+        padded = torch.cat([users, users[-1:].expand(-len(users) % WIDTH_MULTIPLE)])
+        positions = (own.items * len(padded) + own.users).sort().values.int()  # in the order of memory
+        parts = {prefix: part.of(slice(start, start + len(users)), len(padded), device) for prefix, part in held_out.items()}
+        return cls(padded.to(device), positions.to(device), parts, targets, met_target.to(device))
 
-    def ranks(self, model: Model, users: Tensor, received: GlobalModel, *, sampled: bool, full: bool, ER: bool) -> dict[str, Tensor]:
-        """Ranks from 0 of the held-out items among the candidates and among all items, and of the targets; users [B, d].
+    def ranks(
+        self, model: Model, users: Tensor, received: GlobalModel, space: Tensor, *, sampled: bool, full: bool, ER: bool
+    ) -> dict[str, Tensor]:
+        """Ranks from 0 of the held-out items among the candidates and among all items, and of the targets; users [W, d].
 
-        -1 where a user has no held-out item or has met the target.
+        -1 where a user has no held-out item or has met the target. `space` [M * W or more] is overwritten.
         """
-        scores = model.score_all(users, received).T.contiguous()  # [M, B]: comparing with one number per user is then vectorised
+        scores = space[: len(received.items) * len(users)].view(-1, len(users))  # [M, W]: comparing rows is vectorised
+        model.score_all(users, received, out=scores)
         ranks: dict[str, Tensor] = {}
         references = {prefix: part.score(scores) for prefix, part in self.held_out.items()}
         if sampled:
@@ -54,6 +59,6 @@ class UserBlock:
         if full:
             ranks |= {f"{prefix}full": part.rank_full(scores, references[prefix]) for prefix, part in self.held_out.items()}
         if ER:
-            columns = [rank(scores, scores[target]) - 1 for target in self.targets]
+            columns = [rank(scores, scores[target])[: len(self.met_target)] - 1 for target in self.targets]
             ranks["ER"] = torch.stack(columns, 1).masked_fill_(self.met_target, -1)
         return ranks

@@ -26,5 +26,7 @@ def test_score_all_is_score_of_every_pair():
 
     model = MatrixFactorization(dim=4, init_std=1.0)
     users, received = model.initialise(3, 5, torch.Generator().manual_seed(0))
-    expected = model.score(users[:, None], received.items[None], received.interaction)
-    assert torch.allclose(model.score_all(users, received), expected, atol=1e-6)
+    expected = model.score(users[None], received.items[:, None], received.interaction)  # [M, B]
+    scores = torch.empty_like(expected)
+    model.score_all(users, received, out=scores)
+    assert torch.allclose(scores, expected, atol=1e-6)
