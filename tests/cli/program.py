@@ -3,16 +3,18 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "fedrec.main")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+BOUND_BY_PERMISSIONS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all") if os.geteuid() == 0 else ()
 TINY = ("dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=3", "tracking=none")
 
 
-def fedrec(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m fedrec.main ARGUMENTS` with `folder` as working directory."""
+def fedrec(folder: Path, *arguments: str, bound: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -m fedrec.main ARGUMENTS` with `folder` as working directory; `bound` is a command that runs the program."""
     return subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, env=ENVIRONMENT | environment, capture_output=True, text=True, timeout=180, check=False
+        [*bound, *COMMAND, *arguments], cwd=folder, env=ENVIRONMENT | environment, capture_output=True, text=True, timeout=180, check=False
     )

@@ -1,10 +1,11 @@
 """Bad input ends in one line that names the option, the value, what is allowed and the nearest valid name; exit status 2."""
 
 import pathlib
+import shutil
 
 import pytest
 
-from tests.cli.program import TINY, fedrec
+from tests.cli.program import BOUND_BY_PERMISSIONS, TINY, fedrec
 
 # (arguments, what the line must contain); the first ones fail before anything heavy is imported
 CASES = [
@@ -52,6 +53,25 @@ def test_a_folder_that_cannot_be_made(tmp_path: pathlib.Path) -> None:
     result = fedrec(tmp_path, *TINY, "hydra.run.dir=file/run")
     assert result.returncode == 2
     assert "file/run: Not a directory" in one_line(result.stderr)
+
+
+@pytest.mark.skipif(bool(BOUND_BY_PERMISSIONS) and not shutil.which("setpriv"), reason="permissions do not bind root")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["hydra.run.dir=read_only/run"], "read_only/run: Permission denied"),
+        (["tracking=mlflow", "tracking.uri=sqlite:///read_only/mlflow.db"], "/read_only is read-only"),
+        (["tracking=mlflow", "tracking.uri=sqlite:///read_only.db"], "/read_only.db is read-only"),
+        (["dataset=ml100k", "dataset.cache=read_only"], "dataset.cache: cannot write"),
+    ],
+)
+def test_a_place_that_is_read_only(tmp_path: pathlib.Path, arguments: list[str], expected: str) -> None:
+    (tmp_path / "read_only").mkdir(mode=0o500)
+    (tmp_path / "read_only.db").touch(mode=0o400)
+    data = () if "dataset=ml100k" in arguments else TINY
+    result = fedrec(tmp_path, *data, *arguments, bound=BOUND_BY_PERMISSIONS)
+    assert result.returncode == 2
+    assert expected in one_line(result.stderr)
 
 
 def test_a_mistake_stops_a_sweep(tmp_path: pathlib.Path) -> None:

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -50,13 +49,3 @@ def test_bad_addresses_are_told_before_the_run(tmp_path: Path, uri: str, trouble
         tracker(uri=uri)
     assert trouble in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
-def test_read_only_folder_and_file(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir(mode=0o500)
-    (tmp_path / "file.db").touch(mode=0o400)
-    with pytest.raises(ValueError, match="folder is read-only"):
-        locate_store("sqlite:///folder/mlflow.db")
-    with pytest.raises(ValueError, match=r"file\.db is read-only"):
-        locate_store("sqlite:///file.db")
