@@ -1,5 +1,6 @@
 """What bad input makes Hydra, OmegaConf, the operating system or fedrec raise, as one line for the user."""
 
+import errno
 import traceback
 from collections.abc import Iterator
 
@@ -16,8 +17,10 @@ def explain(error: BaseException) -> str | None:
         return _unknown_choice(error)
     if isinstance(error, OverrideParseException):
         return f"cannot read {error.override}: expected KEY=VALUE or GROUP=OPTION ({_line(error.message)})"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
+        return f"{error.filename or 'the folder of this run'}: {error.strerror}"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError":
+        return "not enough memory: take a smaller model.dim or system.clients_per_round, or fewer users (evaluation.max_users) or items"
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
         return _unknown_key(error) or _override(error) + _line(next(filter(None, map(str, _causes(error))), repr(error)))
     return _line(str(error)) if type(error).__module__.startswith("fedrec.") else None  # such as TrainingDiverged

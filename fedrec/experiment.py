@@ -38,10 +38,14 @@ class Experiment:
     evaluator: Evaluator
     callbacks: Sequence[Callback]
     evaluations: list[Evaluation] = field(default_factory=list)
+    unwritten: str = ""  # why there is no summary.json
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "track": 0.0})
 
-    def train(self) -> None:
-        """All rounds and evaluations, then the end of the run for every callback, whether it finished, failed or was killed."""
+    def train(self) -> dict[str, Any]:
+        """All rounds and evaluations, then the end of the run for every callback, whether it finished, failed or was killed.
+
+        Returns the summary.
+        """
         started = time.perf_counter()
         status: Status = "FAILED"
         try:
@@ -52,7 +56,8 @@ class Experiment:
             status = "KILLED"
             raise
         finally:
-            self._leave(status, started)
+            summary = self._leave(status, started)
+        return summary
 
     def _rounds(self) -> None:
         for result in self.system.rounds():
@@ -72,17 +77,32 @@ class Experiment:
             getattr(callback, event)(value)
         self.seconds["track"] += time.perf_counter() - started
 
-    def _leave(self, status: Status, started: float) -> None:
-        """Tell the callbacks how the run ended, then write what is known; a full disk must not keep the one from the other."""
+    def _leave(self, status: Status, started: float) -> dict[str, Any]:
+        """Write what is known, tell the callbacks how the run ended, write what they add.
+
+        MLflow may let one wait for minutes: who loses patience, or whose disk is full, loses nothing but what was still to come.
+        """
         ended = time.perf_counter()
         self.seconds["total"] = ended - started  # as far as the callbacks are told
         summary = self.summary(status)
-        for callback in self.callbacks:
-            summary |= callback.on_run_end(status, summary)
-        now = time.perf_counter()
-        self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - started}
-        summary["seconds"] = self.rounded_seconds
-        (self.info.folder / "summary.json").write_text(json.dumps(summary, indent=2))
+        self._write(summary)
+        try:
+            for callback in self.callbacks:
+                summary |= callback.on_run_end(status, summary)
+        finally:
+            now = time.perf_counter()
+            self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - started}
+            summary["seconds"] = self.rounded_seconds
+            self.unwritten = self._write(summary)
+        return summary
+
+    def _write(self, summary: Mapping[str, Any]) -> str:
+        """Why summary.json could not be written, or nothing."""
+        try:
+            (self.info.folder / "summary.json").write_text(json.dumps(summary, indent=2))
+        except OSError as error:
+            return str(error.strerror)
+        return ""
 
     def summary(self, status: Status) -> dict[str, Any]:
         return {
@@ -139,8 +159,9 @@ def run(config: DictConfig, folder: Path) -> float:
         experiment = prepare(config, folder)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
-    experiment.train()
-    show_results(json.loads((folder / "summary.json").read_text()), folder)
+    show_results(experiment.train(), folder)
+    if experiment.unwritten:
+        raise ConfigError(f"{folder}/summary.json: {experiment.unwritten}; the results stand above")
     return experiment.objective
 
 

@@ -24,7 +24,7 @@ def trained(folder, *overrides):
     "overrides",
     [
         ["evaluation.every=3"],
-        ["evaluation.max_users=5", "evaluation.metrics=[ER,HR,mining,PKL,UCR,poison_share]"],
+        ["evaluation.max_users=5", "evaluation.metrics=[ER,HR,mining,PKL,UCR,poison_share]", "evaluation.mined_sizes=[5]"],
         ["tracking=mlflow", "tracking.snapshot_rounds=[1,2]"],
         ["threads=1", "device=cpu"],
     ],

@@ -54,4 +54,4 @@ def test_memory_does_not_grow_with_clients_and_is_empty_in_the_end(mode):
             peak, round = max(peak, len(miner.snapshots)), round + 1
         assert not miner.snapshots and not miner.needed
         peaks.append(peak)
-    assert peaks[0] < 60 and peaks[1] < 2 * peaks[0]
+    assert peaks[0] < 60 and peaks[1] < 3 * peaks[0]  # ten times the clients

@@ -20,12 +20,12 @@ def choose_targets(
         if len(set(targets)) < len(targets):
             raise ValueError(f"attack.targets = {targets}: an item is named twice")
         if not targets or max(targets) >= train.n_items:
-            raise ValueError(f"attack.targets = {targets}: allowed are item ids from 0 to {train.n_items - 1}")
-        num_targets = len(targets)
+            raise ValueError(f"attack.targets = {targets}: allowed is a list of one or more item ids from 0 to {train.n_items - 1}")
+        if len(targets) == train.n_items:
+            raise ValueError(f"attack.targets: all {train.n_items} items would be targets; at most {train.n_items - 1}")
+        return chosen
     if num_targets >= train.n_items:
         raise ValueError(f"attack.num_targets = {num_targets}: all {train.n_items} items would be targets; at most {train.n_items - 1}")
-    if not isinstance(targets, str):
-        return chosen
     shuffled = torch.randperm(train.n_items, generator=generator)
     if targets == "unpopular":
         shuffled = shuffled[torch.argsort(train.popularity()[shuffled], stable=True)]

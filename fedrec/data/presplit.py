@@ -3,6 +3,7 @@
 train.txt has one line for each user 0..U-1, test.txt at most one; a test line has one item or, for a user without one, none.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from torch import Generator, Tensor
 from fedrec.data.interactions import Interactions, Split
 from fedrec.data.reading import RawFile, read_numbers
 from fedrec.data.splitting import by_user, hold_out, latest
+
+log = logging.getLogger(__name__)
 
 ITEM_LIMIT = 1_000_000  # item ids stay below this or a hundred times the interactions: nobody leaves such gaps on purpose
 
@@ -45,11 +48,20 @@ class Presplit:
             limit = max(ITEM_LIMIT, 100 * len(train.items))
             file.require(file.items < limit, file.lines.repeat(file.sizes), f"items in 0..{limit - 1}, numbered without large gaps")
         n_items = 1 + int(max(train.items.max(), test.items.max(initial=0)))
+        if not len(test.items):
+            raise test.raw.malformed(int(test.lines[0]), "a user with a test item somewhere in this file")
         interactions = by_user(train.users.repeat(train.sizes), train.items, n_users, n_items)
         held = None
         if self.validation:
             interactions, held = hold_out(interactions, _validation_positions(interactions, generator))
-        return Split(folder.resolve().name, interactions, _test_items(test, n_users), held)
+        held_out = _test_items(test, n_users)
+        if repeated := int((interactions.items == held_out[interactions.users]).sum()):
+            log.warning(
+                "%s: %d test items are training items of the same user, too; HR is high where these are no repeat purchases",
+                folder,
+                repeated,
+            )
+        return Split(folder.resolve().name, interactions, held_out, held)
 
 
 class _Lines:

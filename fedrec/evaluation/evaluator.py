@@ -26,8 +26,8 @@ class Evaluator:
     """Nothing here touches the training: its random draws are its own, made once in `begin`."""
 
     every: Positive
-    k: list[Positive]
-    metrics: list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]]
+    k: Annotated[list[Positive], Field(min_length=1)]
+    metrics: Annotated[list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]], Field(min_length=1)]
     selection: Annotated[str, Field(pattern=r"^(ER|HR|full_HR|full_NDCG)@[1-9]\d*$")]
     candidates: Positive
     max_users: Positive | None
@@ -44,6 +44,8 @@ class Evaluator:
         limit = min(limits[name] for name in self.metrics if name in limits)
         if max(self.k) > limit:
             raise ValueError(f"evaluation.k = {self.k}: at most {limit}, the length of the shortest ranking")
+        if self.mined_sizes and max(self.mined_sizes) > split.train.n_items and {"mining", "PKL", "UCR"}.intersection(self.metrics):
+            raise ValueError(f"evaluation.mined_sizes = {self.mined_sizes}: at most {split.train.n_items}, the number of items")
         self.system = system
         self.users = torch.arange(split.train.n_users)
         if self.max_users is not None and self.max_users < len(self.users):
@@ -93,15 +95,19 @@ class Evaluator:
         return metrics
 
     def _means(self, name: str, ranks: list[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> dict[str, float]:
-        """The mean over targets of the mean over users, for every K; with a sample of users its standard error, too."""
+        """The mean over targets of the mean over users, for every K; with a sample of users its standard error, too.
+
+        The targets' means share their users, so the error is that of what each user adds to all of them.
+        """
         worst = max(self.k)  # stands for all ranks that gain nothing
         gains = gain(np.arange(worst + 1), np.array(self.k))  # [worst + 1, K]
         counts = [np.bincount(np.minimum(one[one >= 0], worst), minlength=worst + 1) for one in ranks]  # users with each rank
-        shares = np.array([one / one.sum() for one in counts if one.any()] or [np.eye(worst + 1)[worst]])  # [T, worst + 1]
-        means = shares @ gains  # [T, K]
+        means = np.array([one @ gains / one.sum() for one in counts if one.any()] or [gains[worst]])  # [T, K]
         metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means.mean(0).tolist(), strict=True)}
         if len(self.users) < self.system.n_users:
-            n_users = np.array([one.sum() for one in counts if one.any()] or [1])  # [T]
-            errors = np.sqrt(((shares @ gains**2 - means**2) / n_users[:, None]).sum(0)) / len(shares)
+            added = np.zeros((len(self.users), len(self.k)))  # [B, K]
+            for one, mean in zip((one for one in ranks if (one >= 0).any()), means, strict=False):
+                added += np.where(one[:, None] >= 0, gains[np.minimum(one, worst)] - mean, 0) / (one >= 0).sum() / len(means)
+            errors = np.sqrt((added**2).sum(0))
             metrics |= {f"{name}@{k}_stderr": error for k, error in zip(self.k, errors.tolist(), strict=True)}
         return metrics

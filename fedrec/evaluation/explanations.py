@@ -15,7 +15,7 @@ from fedrec.interfaces import RoundResult
 
 @dataclass
 class Explanations:
-    """`mining`, `PKL` and `UCR` at size N are about the N items that Algorithm 1 would mine from the last R~ = 2 rounds."""
+    """`mining` at size N is about the N items that changed most in the last R~ = 2 rounds, `PKL` and `UCR` about the truly popular."""
 
     wanted: frozenset[str]
     mined_sizes: Sequence[int]
@@ -29,7 +29,7 @@ class Explanations:
 
     def observe(self, result: RoundResult) -> None:
         self.recent.append(result.delta_norm)
-        if "poison_share" in result.telemetry:
+        if "poison_share" in self.wanted and "poison_share" in result.telemetry:
             self.poison_shares.append(result.telemetry["poison_share"])
 
     def measure(self) -> dict[str, float]:
@@ -37,11 +37,9 @@ class Explanations:
         if "poison_share" in self.wanted:
             metrics |= self._poison_share()
         if "mining" in self.wanted:
-            metrics |= self._mined_by_clients()
-        if {"mining", "PKL", "UCR"} & self.wanted and len(self.recent) == self.recent.maxlen:
-            changed = torch.argsort(torch.stack(tuple(self.recent)).sum(0), descending=True).cpu()  # Eq. (7)
-            for n in self.mined_sizes:
-                metrics |= self._of_items(changed[:n], n)
+            metrics |= self._mined_by_clients() | self._mined_from_outside()
+        if {"PKL", "UCR"} & self.wanted:
+            metrics |= self._alike()
         return metrics
 
     def _poison_share(self) -> dict[str, float]:
@@ -66,14 +64,25 @@ class Explanations:
                 metrics |= {f"{owner}_mined_top_N": top_n, f"{owner}_mined_popular": popular}
         return metrics
 
-    def _of_items(self, items: Tensor, n: int) -> dict[str, float]:
+    def _mined_from_outside(self) -> dict[str, float]:
+        """Of the items that an observer of every round would mine."""
+        if len(self.recent) < 2:
+            return {}
+        changed = torch.argsort(torch.stack(tuple(self.recent)).sum(0), descending=True).cpu()  # Eq. (7)
         metrics: dict[str, float] = {}
-        covered = covered_users(items, self.train)
-        if "mining" in self.wanted:
-            metrics[f"mined_top_N@{n}"], metrics[f"mined_popular@{n}"] = mining_quality(items[None], self.popularity_ranks)
-        if "UCR" in self.wanted:
-            metrics[f"UCR@{n}"] = float(covered.double().mean())
-        if "PKL" in self.wanted:
-            received, users = self.system.received.items, self.system.users
-            metrics[f"PKL@{n}"] = pairwise_kl(received[items.to(received.device)], users[covered.to(users.device)])
+        for n in self.mined_sizes:
+            metrics[f"mined_top_N@{n}"], metrics[f"mined_popular@{n}"] = mining_quality(changed[None, :n], self.popularity_ranks)
+        return metrics
+
+    def _alike(self) -> dict[str, float]:
+        """Table II: how many users the N most popular items reach, and how alike the embeddings of both are."""
+        received, users = self.system.received.items, self.system.users
+        metrics: dict[str, float] = {}
+        for n in self.mined_sizes:
+            popular = (self.popularity_ranks <= n).nonzero().flatten()
+            covered = covered_users(popular, self.train)
+            if "UCR" in self.wanted:
+                metrics[f"UCR@{n}"] = float(covered.double().mean())
+            if "PKL" in self.wanted:
+                metrics[f"PKL@{n}"] = pairwise_kl(received[popular.to(received.device)], users[covered.to(users.device)])
         return metrics

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
@@ -9,6 +10,8 @@ from torch.nn.functional import pad
 from fedrec.data.drawing import draw_unseen
 from fedrec.data.interactions import Interactions
 from fedrec.evaluation.ranking import rank
+
+DRAWN_AT_ONCE = 50_000  # users: the draw needs several times the memory of its result
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +25,14 @@ class HeldOut:
     @classmethod
     def draw(cls, items: Tensor, seen: Interactions, excluded: list[Tensor], n_candidates: int, generator: Generator) -> "HeldOut":
         """Candidates for items [B], -1 = none: what the user neither trained on (`seen`) nor has held out (`excluded`, each [B])."""
-        rows = torch.arange(len(items))
-        known = [excluded_items >= 0 for excluded_items in excluded]
-        owners = torch.cat([seen.users, *(rows[has] for has in known)])
-        met = torch.cat([seen.items, *(part[has].int() for part, has in zip(excluded, known, strict=True))])
-        order = torch.argsort(owners, stable=True)
-        offsets = torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(owners, minlength=len(items)).cumsum(0)])
-        counts = torch.full((len(items),), n_candidates)
-        drawn_offsets, drawn = draw_unseen(counts, offsets, met[order], seen.n_items, generator)
-        padding = torch.arange(n_candidates) >= drawn_offsets.diff()[:, None]
-        candidates = torch.zeros(len(items), n_candidates, dtype=torch.int32)
-        candidates[~padding] = drawn
-        candidates, order = candidates.sort(1)  # so that a block reads its scores in the order of memory
-        padding = padding.gather(1, order)
+        candidates = torch.empty(n_candidates, len(items), dtype=torch.int32)
+        for rows in torch.arange(len(items)).split(DRAWN_AT_ONCE):
+            drawn = _candidates(seen.of(rows), [part[rows] for part in excluded], n_candidates, generator)
+            candidates[:, rows[0] : rows[-1] + 1] = drawn.T
+        padding = candidates == seen.n_items
         itself = torch.ones(len(items), dtype=torch.int64)
         itself[seen.users[seen.items == items[seen.users]]] = 0
-        return cls(items.clamp(min=0), candidates.T.contiguous(), items < 0, padding.T.contiguous() if padding.any() else None, itself)
+        return cls(items.clamp(min=0), candidates.masked_fill_(padding, 0), items < 0, padding if padding.any() else None, itself)
 
     def of(self, rows: slice, width: int, device: torch.device) -> "HeldOut":
         """The same of consecutive users only, whose scores come in rows of `width`; on the CPU candidates are a view."""
@@ -61,3 +56,17 @@ class HeldOut:
     def rank_full(self, scores: Tensor, reference: Tensor) -> Tensor:
         """Rank from 0 among all items not trained on, whose scores must be masked; [M, W], [W] -> [B]."""
         return rank(scores, reference)[: len(self.missing)].sub_(self.itself).masked_fill_(self.missing, -1)
+
+
+def _candidates(seen: Interactions, excluded: list[Tensor], n_candidates: int, generator: Generator) -> Tensor:
+    """Ascending, so that a block reads its scores in the order of memory; a user who has met almost everything gets n_items behind."""
+    rows = torch.arange(seen.n_users)
+    known = [items >= 0 for items in excluded]
+    owners = torch.cat([seen.users, *(rows[has] for has in known)])
+    met = torch.cat([seen.items, *(items[has].int() for items, has in zip(excluded, known, strict=True))])
+    order = torch.argsort(owners, stable=True)
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(owners, minlength=seen.n_users).cumsum(0)])
+    drawn_offsets, drawn = draw_unseen(torch.full((seen.n_users,), n_candidates), offsets, met[order], seen.n_items, generator)
+    candidates = torch.full((seen.n_users, n_candidates), seen.n_items, dtype=torch.int32)
+    candidates[torch.arange(n_candidates) < drawn_offsets.diff()[:, None]] = drawn
+    return torch.from_numpy(np.sort(candidates.numpy(), axis=1))  # torch would make the order, too, in 64 bits

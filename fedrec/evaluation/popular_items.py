@@ -30,14 +30,14 @@ def covered_users(items: Tensor, train: Interactions) -> Tensor:
 
 
 def pairwise_kl(items: Tensor, users: Tensor) -> float:
-    """PKL, Eq. (9): mean KL divergence of the softmax distributions over all pairs, mean over the d coordinates; [N, d], [B, d].
+    """PKL, Eq. (9): mean over all pairs of KL(v_k || u_i) between their softmax distributions; [N, d], [B, d].
 
     >>> pairwise_kl(torch.ones(2, 3), torch.zeros(4, 3))
     0.0
     """
     log_items, log_users = log_softmax(items.double(), 1), log_softmax(users.double(), 1)
     entropy = (log_items.exp() * log_items).sum(1).mean()
-    return float(entropy - (log_items.exp().mean(0) * log_users.mean(0)).sum()) / items.shape[1]
+    return float(entropy - (log_items.exp().mean(0) * log_users.mean(0)).sum())
 
 
 def expected_poison_share(target: int, train: Interactions, negatives_per_positive: int, n_malicious: int) -> float:

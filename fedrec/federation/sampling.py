@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,8 +32,8 @@ class ClientSampler:
     def sample(self, round: int) -> Tensor:
         """Distinct client ids [S] of a round, counted from 0."""
         if self.mode == "uniform":
-            permutation = torch.randperm(self.n_clients, generator=generator(self.seed, f"sample/{round}"))
-            return permutation[: self.clients_per_round]
+            drawing = np.random.default_rng(generator(self.seed, f"sample/{round}").initial_seed())  # torch would permute all clients
+            return torch.from_numpy(drawing.choice(self.n_clients, min(self.clients_per_round, self.n_clients), replace=False))
         epoch, position = divmod(round, self.rounds_per_epoch)
         if self._shuffled[0] != epoch:
             self._shuffled = epoch, torch.randperm(self.n_clients, generator=generator(self.seed, f"sample/{epoch}"))

@@ -1,5 +1,6 @@
 """One run in an MLflow store. Every method may be called again after it failed: what has arrived is not sent twice."""
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -82,11 +83,17 @@ class MlflowStore:
         run_id, now = self.begin(), int(time.time() * 1000)
         if summary:
             path = folder / "summary.json"
-            path.write_text(json.dumps(summary, indent=2))
+            path.write_text(json.dumps({**summary, "mlflow_run_id": run_id}, indent=2))
             self.client.log_artifact(run_id, str(path))
         metrics = [Metric(name, value, now, last_round) for name, value in numbers(summary).items()]
         self.client.log_batch(run_id, metrics=metrics[:MOST_METRICS])
         self.client.set_terminated(run_id, status)
+
+    def give_up(self, status: str) -> None:
+        """End the run if the store lets us, though not everything has arrived."""
+        if self.run_id is not None:
+            with contextlib.suppress(Exception):
+                self.client.set_terminated(self.run_id, status)
 
     def _find_experiment(self, client: MlflowClient) -> str:
         name = self.start["experiment"]

@@ -1,5 +1,6 @@
 """Records a run in MLflow: configuration, data set, git revision, metrics of every round, Delta-Norm snapshots (Eq. 7, Fig. 4), summary."""
 
+import contextlib
 import getpass
 import json
 from collections.abc import Mapping
@@ -78,7 +79,8 @@ class MLflowTracker(Callback):
             say(f"the disk refused some metrics of this run: {self._spool.error or 'it was full for a while'}")
         if not trouble:
             return self._result(self._writer.run_id)
-        SpoolReader(self._spool.folder).keep_as_tables()
+        with contextlib.suppress(OSError):  # a full disk: they stay as they are
+            SpoolReader(self._spool.folder).keep_as_tables()
         say(f"MLflow store {self._address.public_uri} did not take the run ({trouble}); its metrics are in {self._spool.folder}")
         return self._result(None)
 

@@ -44,9 +44,11 @@ def _serve(delivery: ModuleType, start: Any, report: Any) -> None:
     ending = delivery.Ending()
     threading.Thread(target=_await_ending, args=(ending,), daemon=True).start()
     reader = delivery.SpoolReader(Path(start["folder"]))
+    store = delivery.MlflowStore(start)
     try:
-        delivery.Delivery(delivery.MlflowStore(start), reader, ending, report).run(start["retry_seconds"])
+        delivery.Delivery(store, reader, ending, report).run(start["retry_seconds"])
     except Exception as error:
+        store.give_up(ending.status)
         report(failed=delivery.one_line(error))
     else:
         reader.discard()

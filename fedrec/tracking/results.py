@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 RULES = ("best", "validation", "final")
 
@@ -13,7 +13,7 @@ RULES = ("best", "validation", "final")
 def show_results(summary: Mapping[str, Any], folder: Path) -> None:
     """Print every metric of the best, validation and final epoch; ER, HR and NDCG in percent."""
     reported = {rule: summary[rule] for rule in RULES if summary[rule]}
-    table = Table("", *(f"{rule} (epoch {values['epoch']})" for rule, values in reported.items()))
+    table = Table(Column(no_wrap=True), *(f"{rule} (epoch {values['epoch']})" for rule, values in reported.items()))
     for column in table.columns[1:]:
         column.justify = "right"
     for name in reported["final"]:
@@ -22,7 +22,7 @@ def show_results(summary: Mapping[str, Any], folder: Path) -> None:
     items = ", ".join(map(str, summary["target_items"]))
     seconds = summary["seconds"]
     parts = ", ".join(f"{name} {seconds[name]:.1f} s" for name in ("train", "evaluate", "track"))
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(table)
     console.print(f"target items: {items}; best = highest {summary['config']['evaluation']['selection']} on the test item")
     console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}), peak memory {summary['peak_memory_mb']:.0f} MB")

@@ -34,7 +34,7 @@ class Spool:
         self._file = (self.folder / METRICS).open("ab", buffering=0)
         self.error: OSError | None = None
         self.dropped = False
-        self._added: deque[tuple[int, Mapping[str, Any], float]] = deque()
+        self._added: deque[tuple[int, dict[str, float], float]] = deque()
         self._unwritten = bytearray(HEADER)
         self._snapshots: dict[int, NDArray[np.float32]] = {}
         self._closing = threading.Event()
@@ -42,8 +42,8 @@ class Spool:
         self._thread.start()
 
     def add(self, round: int, metrics: Mapping[str, Any]) -> None:
-        """Metrics of a round; the mapping is read later, so it must not change."""
-        self._added.append((round, metrics, time.time()))
+        """Metrics of a round. Raises TypeError or ValueError if one is not a number: the thread could tell nobody."""
+        self._added.append((round, {name: float(value) for name, value in metrics.items()}, time.time()))
 
     def add_snapshot(self, round: int, delta_norm: NDArray[np.float32]) -> None:
         """Delta-Norm [M] of a round."""
@@ -64,7 +64,7 @@ class Spool:
         while self._added:
             round, metrics, seconds = self._added.popleft()
             for name, value in metrics.items():
-                self._unwritten += f"{round},{name},{float(value)!r},{seconds * 1000:.0f}\n".encode()
+                self._unwritten += f"{round},{name},{value!r},{seconds * 1000:.0f}\n".encode()
         self.error = None
         try:
             while self._unwritten:

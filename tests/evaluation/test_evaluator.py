@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from fedrec.data.interactions import Split
 from fedrec.evaluation import evaluator as module
+from fedrec.evaluation import held_out as drawing
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.evaluation.ranking import rank
 from tests import oracle
-from tests.federations import build_system, cases
+from tests.federations import Case, build_system, cases
 
 OPTIONS = {
     "every": 1,
@@ -23,9 +24,21 @@ OPTIONS = {
 }
 
 
-def make(case, system, test, **changes):
+SYSTEM = {
+    "learning_rate": 1.0,
+    "client_learning_rate": None,
+    "clients_per_round": 5,
+    "epochs": 3,
+    "sampling": "epoch",
+    "negatives_per_positive": 1,
+    "loss": "bce",
+    "malicious_share": 0.0,
+}
+
+
+def make(case, system, test, seed=None, **changes):
     evaluator = Evaluator(**{**OPTIONS, **changes})
-    evaluator.begin(Split("tiny", case.train, test, None), system, case.seed)
+    evaluator.begin(Split("tiny", case.train, test, None), system, case.seed if seed is None else seed)
     return evaluator
 
 
@@ -84,6 +97,49 @@ def test_a_sample_of_users_reports_its_standard_error(case):
     metrics = make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64), max_users=2).evaluate()
     assert {"HR@3_stderr", "full_NDCG@2_stderr"} <= set(metrics)
     assert metrics["HR@3_stderr"] == pytest.approx((metrics["HR@3"] * (1 - metrics["HR@3"]) / 2) ** 0.5)
+
+
+def test_the_error_of_several_targets_is_that_of_their_mean():
+    """Users who follow one target follow the other, too: the reported error is the spread over samples, not half of it."""
+    case = Case([[0]] * 400, 60, [1, 2], "none", {}, None, SYSTEM, 0)
+    system = build_system(case)
+    system.users[:200], system.users[200:] = 1.0, -1.0
+    system.received.items[[1, 2]] = 9.0
+    test = torch.full((400,), 3)
+    samples = [make(case, system, test, max_users=50, candidates=9, seed=seed).evaluate() for seed in range(60)]
+    values, errors = (torch.tensor([one[name] for one in samples]) for name in ("ER@2", "ER@2_stderr"))
+    assert float(errors.mean()) == pytest.approx(float(values.std()), rel=0.35)
+    assert float(errors.mean()) == pytest.approx(0.5 / 50**0.5, rel=0.1)
+
+
+@given(case=cases())
+def test_the_validation_item_is_no_candidate(case):
+    system = build_system(case)
+    test, validation = (torch.full((len(case.positives),), item) for item in (0, 1))
+    evaluator = Evaluator(**{**OPTIONS, "candidates": case.n_items, "k": [1]} | {"selection": "HR@1"})
+    evaluator.begin(Split("tiny", case.train, test, validation), system, case.seed)
+    for held_out in evaluator.held_out.values():
+        padding = torch.zeros_like(held_out.candidates, dtype=torch.bool) if held_out.padding is None else held_out.padding
+        for user, positives in enumerate(case.positives):
+            offered = set(held_out.candidates[:, user][~padding[:, user]].tolist())
+            assert offered == set(range(case.n_items)) - {*positives, 0, 1}
+
+
+@given(case=cases())
+def test_candidates_drawn_in_parts_keep_to_the_rules(case):
+    whole = make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64))
+    size, drawing.DRAWN_AT_ONCE = drawing.DRAWN_AT_ONCE, 1
+    try:
+        parts = make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64))
+    finally:
+        drawing.DRAWN_AT_ONCE = size
+    for one in (whole, parts):
+        held_out = one.held_out[""]
+        padding = torch.zeros_like(held_out.candidates, dtype=torch.bool) if held_out.padding is None else held_out.padding
+        for user, positives in enumerate(case.positives):
+            offered = held_out.candidates[:, user][~padding[:, user]].tolist()
+            assert len(set(offered)) == len(offered) == min(4, case.n_items - len({*positives, 0}))
+            assert not set(offered) & {*positives, 0}
 
 
 @given(case=cases())

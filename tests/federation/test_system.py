@@ -1,9 +1,12 @@
 """The engine against the per-client oracle, on random ragged federations, and what may never change a trajectory."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 
+from fedrec.federation.sampling import ClientSampler
 from fedrec.federation.system import TrainingDiverged
 from tests.federations import Case, build_oracle, build_system, cases
 
@@ -85,6 +88,40 @@ def test_every_client_takes_part_once_per_epoch():
     for epoch in range(3):
         sampled = torch.cat([system.sampler.sample(2 * epoch), system.sampler.sample(2 * epoch + 1)])
         assert sampled.sort().values.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("sampling", ["epoch", "uniform"])
+def test_clients_are_drawn_anew_every_epoch(sampling):
+    sampler = ClientSampler(n_clients=100, clients_per_round=100, mode=sampling, seed=0)
+    first, second = sampler.sample(0), sampler.sample(1)
+    assert not first.equal(second)
+    assert first.sort().values.equal(second.sort().values)
+
+
+def test_uniform_sampling_reaches_everybody_equally_often():
+    sampler = ClientSampler(n_clients=20_000, clients_per_round=100, mode="uniform", seed=0)
+    drawn = torch.stack([sampler.sample(round) for round in range(400)])
+    assert all(len(row.unique()) == 100 for row in drawn)
+    assert torch.bincount(drawn.flatten() // 5_000).tolist() == pytest.approx([10_000] * 4, rel=0.05)
+
+
+def test_client_learning_rates_are_drawn_from_the_whole_range():
+    system = build_system(replace(hand_made(client_learning_rate=(0.1, 0.9)), positives=[[0]] * 200))
+    rates = system.client_rates
+    assert 0.1 <= rates.min() < 0.15 and 0.85 < rates.max() <= 0.9
+    assert float(rates.mean()) == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_share_of_poison_counts_uploads_for_the_targets():
+    """In a round of everybody, 1 malicious client against the users who train on target 5; nothing before mining ends."""
+    options = {"N": 2, "mining_times": 1, "multi_target": "copy", "batches": 1, "rounds": 1}
+    case = replace(hand_made(clients_per_round=4), attack="pieck_uea", attack_options=options, positives=[[5, 1], [2], [0, 3]])
+    system = build_system(case)
+    assert system.n_malicious == 1
+    first, second, *_ = system.rounds()
+    trained = int((system.data.items == 5).sum())
+    assert "poison_share" not in first.telemetry
+    assert second.telemetry["poison_share"] == pytest.approx(1 / (1 + trained))
 
 
 def test_no_attack_has_no_malicious_clients():

@@ -33,6 +33,15 @@ def test_rows_arrive_while_the_run_goes_on(tmp_path: Path) -> None:
     assert rows[1].value == math.inf
 
 
+def test_what_is_not_a_number_costs_no_other_metric(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, RANKS)
+    spool.add(1, {"loss": 0.5})
+    with pytest.raises(ValueError, match="could not convert"):
+        spool.add(2, {"loss": "many"})
+    spool.close()
+    assert values(SpoolReader(spool.folder).rows(0, 9)[0]) == [(1, "loss", 0.5)]
+
+
 def test_rows_in_portions_are_all_rows(tmp_path: Path) -> None:
     spool = Spool(tmp_path, RANKS)
     for round in range(500):
