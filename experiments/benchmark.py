@@ -95,15 +95,16 @@ def evaluation_against_loop() -> Row:
 
 def scaling() -> Iterator[Row]:
     """Time per round is linear in the pairs touched, whatever the number of users."""
-    for users, clients in ((10_000, 1024), (100_000, 1024), (1_000_000, 1024), (1_000_000, 4096)):
+    sizes = ((10_000, 1024, "epoch"), (100_000, 1024, "epoch"), (1_000_000, 1024, "epoch"), (1_000_000, 4096, "epoch"))
+    for users, clients, sampling in (*sizes, (1_000_000, 1024, "uniform")):
         size = [f"dataset.users={users}", "dataset.items=10000", f"dataset.interactions={20 * users}", "evaluation.max_users=1000"]
-        ours = experiment("dataset=synthetic", *size, f"system.clients_per_round={clients}")
+        ours = experiment("dataset=synthetic", *size, f"system.clients_per_round={clients}", f"system.sampling={sampling}")
         sampled = [ours.system.sampler.sample(number) for number in range(30)]
         pairs = statistics.mean(int((ours.system.data.offsets.diff())[one[one < users]].sum()) for one in sampled)
         seconds = statistics.median(result.seconds for result in islice(ours.system.rounds(), 30))
         per_pair = f"{1e9 * seconds / pairs:.0f} ns a pair"
         yield {
-            "name": f"{users:,} users, {clients} clients a round",
+            "name": f"{users:,} users, {clients} clients a round, sampling={sampling}",
             "ms": 1e3 * seconds,
             "pairs": pairs,
             "result": per_pair,

@@ -98,9 +98,12 @@ class Experiment:
 
     def _write(self, summary: Mapping[str, Any]) -> str:
         """Why summary.json could not be written, or nothing."""
+        part = self.info.folder / "summary.part"
         try:
-            (self.info.folder / "summary.json").write_text(json.dumps(summary, indent=2))
+            part.write_text(json.dumps(summary, indent=2))
+            part.replace(self.info.folder / "summary.json")
         except OSError as error:
+            part.unlink(missing_ok=True)
             return str(error.strerror)
         return ""
 
@@ -187,5 +190,7 @@ def _choices() -> Mapping[str, str]:
     if not HydraConfig.initialized():
         return {}
     return {
-        name: str(value) for name, value in HydraConfig.get().runtime.choices.items() if not name.startswith("hydra/") and value is not None
+        name: str(value)
+        for name, value in HydraConfig.get().runtime.choices.items()
+        if not {"/", "@"}.intersection(name) and value is not None
     }

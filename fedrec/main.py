@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from fedrec import completion
 from fedrec.arguments import arrange
 from fedrec.composition import FOLDER
+from fedrec.sweep import check_jobs
 from fedrec.usage import usage
 
 TRACKER = "fedrec.tracking.mlflow_tracker.MLflowTracker"  # its process takes seconds to import MLflow: it starts first
@@ -32,7 +33,6 @@ class Stop(BaseException):
 def job(config: DictConfig) -> float:
     """One run of a sweep, or the only one."""
     from fedrec.config import check
-    from fedrec.options import ConfigError
     from fedrec.tracking.writer_process import start_early
 
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
@@ -43,10 +43,9 @@ def job(config: DictConfig) -> float:
 
         return run(config, Path(HydraConfig.get().runtime.output_dir))
     except Exception as error:
-        # Other jobs of a sweep go on after a failure, but not after a mistake in the command line.
-        if HydraConfig.get().mode == RunMode.RUN or isinstance(error, ConfigError):
+        if HydraConfig.get().mode == RunMode.RUN:
             raise Stop from error
-        raise
+        raise  # the other jobs of a sweep go on
 
 
 def main() -> int:
@@ -59,6 +58,7 @@ def main() -> int:
             print(text)
         else:
             sys.argv[1:] = arrange(sys.argv[1:])
+            check_jobs(sys.argv[1:])
             job()
     except KeyboardInterrupt as interrupt:
         print(f"interrupted{' by SIGTERM' if interrupt.args else ''}", file=sys.stderr)

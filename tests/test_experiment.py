@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fedrec.composition import compose
+from fedrec.evaluation.popular_items import expected_poison_share
 from fedrec.evaluation.selection import select
 from fedrec.experiment import prepare, run
 from fedrec.federation.system import TrainingDiverged
@@ -71,6 +72,55 @@ def test_callbacks_are_told_the_seconds_too(tmp_path):
     experiment.callbacks = [Listener()]
     experiment.train()
     assert 0 < told["seconds"]["train"] < told["seconds"]["total"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_who_interrupts_the_wait_for_a_store_keeps_the_summary(tmp_path, error):
+    class Stuck(Progress):
+        def on_run_end(self, status, summary):
+            raise error
+
+    experiment = prepare(compose(*TINY), tmp_path)
+    experiment.callbacks = [Stuck()]
+    with pytest.raises(error):
+        experiment.train()
+    assert json.loads((tmp_path / "summary.json").read_text())["status"] == "FINISHED"
+
+
+def test_a_summary_that_cannot_be_written_is_shown_all_the_same(tmp_path, capsys):
+    (tmp_path / "summary.json").mkdir()
+    with pytest.raises(ValueError, match=r"summary\.json: Is a directory; the results stand above"):
+        run(compose(*TINY), tmp_path)
+    assert "full_NDCG@20" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
+@pytest.mark.parametrize(("every", "epochs"), [(1, [1, 2, 3, 4]), (3, [3, 4]), (9, [4])])
+def test_epochs_are_evaluated_as_often_as_asked_for_and_the_last_one_always(tmp_path, every, epochs):
+    assert [one.epoch for one in trained(tmp_path, f"evaluation.every={every}").evaluations] == epochs
+
+
+def test_what_explains_an_attack(tmp_path):
+    """Mined by the clients themselves, by an observer of every round; users reached by the popular; poison where it was uploaded."""
+    options = ["attack=pieck_uea", "attack.N=5", "attack.batches=1", "defense=ours", "defense.N=3", "attack.targets=[7]"]
+    wanted = ["evaluation.metrics=[ER,HR,mining,PKL,UCR,poison_share]", "evaluation.mined_sizes=[4,60]"]
+    experiment = trained(tmp_path, *options, *wanted)
+    metrics, explanations = experiment.evaluations[-1].metrics, experiment.evaluator.explanations
+    train, miner = explanations.train, experiment.system.attack.miner
+    popularity = train.popularity().tolist()
+    popular = sorted(range(60), key=lambda item: (-popularity[item], item))
+    sets = {client: set(mined) for client, mined in enumerate(miner.mined.tolist()) if miner.has_mined[client]}
+    assert sets
+    assert metrics["attack_mined_top_N"] == pytest.approx(sum(len(one & set(popular[:5])) / 5 for one in sets.values()) / len(sets))
+    changed = sum(explanations.recent).tolist()
+    observed = sorted(range(60), key=lambda item: -changed[item])[:4]
+    assert metrics["mined_top_N@4"] == len(set(observed) & set(popular[:4])) / 4
+    assert metrics["mined_popular@4"] == len(set(observed) & set(popular[:9])) / 4
+    assert metrics["mined_top_N@60"] == 1
+    users = [set(part.tolist()) for part in train.items.split(train.offsets.diff().tolist())]
+    assert metrics["UCR@4"] == pytest.approx(sum(bool(user & set(popular[:4])) for user in users) / len(users))
+    assert 0 < metrics["poison_share_observed"] < 1
+    assert metrics["poison_share_expected"] == pytest.approx(expected_poison_share(7, train, 1, 2))
 
 
 def test_a_run_that_diverges_keeps_what_it_has(tmp_path):

@@ -74,11 +74,20 @@ def test_a_place_that_is_read_only(tmp_path: pathlib.Path, arguments: list[str],
     assert expected in one_line(result.stderr)
 
 
-def test_a_mistake_stops_a_sweep(tmp_path: pathlib.Path) -> None:
-    result = fedrec(tmp_path, *TINY, "--multirun", "attack=pieck_uea", "attack.N=0,1")
+@pytest.mark.parametrize("arguments", [["attack=pieck_uea", "attack.N=5,0"], ["attack=pieck_uea,none", "attack.N=5"]])
+def test_a_mistake_in_any_job_stops_a_sweep_before_the_first(tmp_path: pathlib.Path, arguments: list[str]) -> None:
+    result = fedrec(tmp_path, *TINY, "--multirun", "attack.batches=1", *arguments)
     assert result.returncode == 2
-    assert "attack.N=0" in one_line(result.stderr)
+    assert "attack.N" in one_line(result.stderr)
+    assert "job 1 of the sweep: " in result.stderr
     assert not list(tmp_path.rglob("summary.json"))
+
+
+def test_a_job_that_does_not_fit_the_data_leaves_the_others_alone(tmp_path: pathlib.Path) -> None:
+    result = fedrec(tmp_path, *TINY, "--multirun", "attack=pieck_uea", "attack.batches=1", "attack.N=5,500,6")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == "error: attack.N = 500: at most 59 of the 60 items can be mined"
+    assert sorted(path.parent.name for path in tmp_path.rglob("summary.json")) == ["0", "2"]
 
 
 def test_full_error_shows_the_traceback(tmp_path: pathlib.Path) -> None:

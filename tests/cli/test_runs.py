@@ -40,6 +40,18 @@ def test_every_experiment_runs(tmp_path: Path, experiment: str) -> None:
     assert json.loads(summary.read_text())["status"] == "FINISHED"
 
 
+def test_an_experiment_may_build_on_another(tmp_path: Path) -> None:
+    (tmp_path / "mine/experiment").mkdir(parents=True)
+    (tmp_path / "mine/experiment/own.yaml").write_text("# @package _global_\ndefaults: [paper_text, _self_]\nseed: 3\n")
+    options = ("experiment=own", "attack=pieck_uea", "attack.N=10", "defense=ours")
+    result = fedrec(tmp_path, "--config-dir", "mine", *TINY, *options)
+    assert result.returncode == 0, result.stderr
+    (summary,) = tmp_path.glob("outputs/*/*/summary.json")
+    config = json.loads(summary.read_text())["config"]
+    found = config["seed"], config["system"]["sampling"], config["attack"]["batches"], config["defense"]["reduction"]
+    assert found == (3, "uniform", 1, "sum")
+
+
 def test_sweep_over_groups(tmp_path: Path) -> None:
     result = fedrec(tmp_path, *TINY, "attack.N=5", "-m", "attack=pieck_ipe,pieck_uea", "defense=none,[ours,none]")
     assert result.returncode == 0, result.stderr
@@ -94,13 +106,13 @@ def test_an_interrupted_run_says_so(tmp_path: Path, number: signal.Signals, stat
 
 
 def test_the_attack_of_the_readme(tmp_path: Path) -> None:
-    """What the README shows is what a user copies."""
+    """What the README shows is what a user copies; over as many rounds as would show that it diverges."""
     blocks = re.findall(r"```(python|yaml)\n# (\S+?\.(?:py|yaml)).*?\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert [name for _, name, _ in blocks] == ["my_attack.py", "mine/attack/mean_item.yaml"]
     for _, name, text in blocks:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    result = fedrec(tmp_path, "--config-dir", "mine", *TINY, "attack=mean_item")
+    result = fedrec(tmp_path, "--config-dir", "mine", *TINY, "attack=mean_item", "system.epochs=100")
     assert result.returncode == 0, result.stderr
 
 

@@ -29,6 +29,16 @@ def test_published_splits_have_the_statistics_of_table_viii(published, name, use
     assert [line[1] if len(line) > 1 else -1 for line in lines] == split.test.tolist()
 
 
+def test_test_items_that_were_trained_on_are_told(tmp_path, caplog):
+    load(tmp_path, "0 1 2\n1 3 4\n", "0 5\n1 4\n")
+    assert "1 test items are training items of the same user, too" in caplog.text
+
+
+def test_a_file_without_any_test_item(tmp_path):
+    with pytest.raises(ValueError, match=r"test\.txt:1: expected a user with a test item somewhere in this file"):
+        load(tmp_path, "0 1 2\n1 3 4\n", "0\n1\n")
+
+
 @pytest.mark.parametrize("name", ["ml-100k", "az"])
 def test_validation_item_is_the_last_where_lines_are_in_order_of_time(published, name):
     before, after = load(published / name), load(published / name, validation=True)

@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import kl_div, log_softmax
 
 from fedrec.data.interactions import Interactions
+from fedrec.data.presplit import Presplit
 from fedrec.evaluation.popular_items import covered_users, expected_poison_share, pairwise_kl
 
 TRAIN = Interactions(torch.tensor([0, 2, 3]), torch.tensor([0, 1, 2], dtype=torch.int32), 4)
@@ -18,6 +19,13 @@ def test_pairwise_kl_is_the_mean_over_all_pairs():
 
 def test_covered_users():
     assert covered_users(torch.tensor([1, 3]), TRAIN).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("n", "share"), [(1, 0.6151), (10, 0.9830), (50, 0.9979), (150, 1.0)])
+def test_popular_items_reach_as_many_users_as_in_table_ii(published, n, share):
+    train = Presplit(root=str(published / "ml-100k"), validation=False).load(torch.Generator()).train
+    popular = (train.popularity_ranks() <= n).nonzero().flatten()
+    assert float(covered_users(popular, train).double().mean()) == pytest.approx(share, abs=5e-5)
 
 
 def test_expected_poison_share():

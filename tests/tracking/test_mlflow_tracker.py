@@ -81,7 +81,7 @@ def test_artifacts(finished: tuple[Path, dict], tmp_path: Path) -> None:
     folder, _ = finished
     _, (run,) = stored(folder)
     artifacts = folder / "mlartifacts" / "trial" / run.info.run_id / "artifacts"
-    assert json.loads((artifacts / "summary.json").read_text()) == SUMMARY
+    assert json.loads((artifacts / "summary.json").read_text()) == {**SUMMARY, "mlflow_run_id": run.info.run_id}
     names = {path.name for path in (artifacts / "delta_norm").iterdir()}
     assert names == {"fig4.png"} | {f"round_000{round}.{kind}" for round in (2, 4, 6) for kind in ("parquet", "png")}
     table = pd.read_parquet(artifacts / "delta_norm" / "round_0004.parquet")
@@ -97,6 +97,16 @@ def test_artifacts(finished: tuple[Path, dict], tmp_path: Path) -> None:
 
 def test_nothing_stays_in_the_run_folder(finished: tuple[Path, dict]) -> None:
     assert list((finished[0] / "run").iterdir()) == []
+
+
+def test_snapshots_are_taken_at_the_rounds_listed_then_at_regular_ones(tmp_path: Path) -> None:
+    """Multiples of `snapshot_every` count only after the last round listed; the last round always does."""
+    watcher = tracker(snapshot_rounds=[1, 6], snapshot_every=4)
+    play(watcher, tmp_path / "run", n_rounds=13)
+    watcher.on_run_end("FINISHED", SUMMARY)
+    _, (run,) = stored(tmp_path)
+    artifacts = tmp_path / "mlartifacts" / "trial" / run.info.run_id / "artifacts" / "delta_norm"
+    assert sorted(int(path.stem[6:]) for path in artifacts.glob("round_*.parquet")) == [1, 6, 8, 12, 13]
 
 
 def test_run_that_stops_early_keeps_its_last_snapshot(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""Every job of a sweep over options is checked before the first one runs, so that no mistake turns up after hours."""
+
+from pathlib import Path
+
+import hydra
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from fedrec.composition import FOLDER
+
+
+def check_jobs(arguments: list[str]) -> None:
+    """Raises what a job of the sweep would raise for its options alone; does nothing for a command line that is no such sweep."""
+    known = get_args_parser().parse_args(arguments)
+    other_sweeper = any(override.startswith("hydra/sweeper=") for override in known.overrides)
+    if not known.multirun or other_sweeper:
+        return
+    from fedrec.config import check
+    from fedrec.options import ConfigError
+
+    with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(known.overrides), max_batch_size=None)
+        folder = [f"hydra.searchpath=[{Path(known.config_dir).resolve().as_uri()}]"] if known.config_dir else []
+        for number, overrides in enumerate(jobs):
+            try:
+                check(hydra.compose("config", [*overrides, *folder]))
+            except ConfigError as error:
+                raise ConfigError(f"{error} (job {number} of the sweep: {' '.join(overrides)})") from None
