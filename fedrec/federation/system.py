@@ -112,8 +112,8 @@ class System:
         number = float(value)
         if math.isfinite(number):
             return number
-        rates = {"learning_rate": self.learning_rate, "client_learning_rate": self.client_learning_rate}
-        cause = " or ".join(f"system.{name} = {rate}" for name, rate in rates.items() if rate) + " is probably too high"
+        own_rate = f" or system.client_learning_rate = {self.client_learning_rate}" if self.client_learning_rate else ""
+        cause = f"system.learning_rate = {self.learning_rate}{own_rate} is probably too high"
         if self.defense.client or self.attack.takes_part:
             cause += ", or the weights of the defense or attack are"
         raise TrainingDiverged(f"round {self.round + 1}: the {name} is {number}; {cause}")

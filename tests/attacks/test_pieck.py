@@ -98,8 +98,8 @@ def test_targets_unpopular_have_fewest_interactions():
 @pytest.mark.parametrize(
     ("targets", "count", "message"),
     [
-        ([7], 1, r"attack\.targets = \[7\]: allowed are item ids from 0 to 4"),
-        ([], 1, "allowed are item ids"),
+        ([7], 1, r"attack\.targets = \[7\]: allowed is a list of one or more item ids from 0 to 4"),
+        ([], 1, "allowed is a list of one or more item ids"),
         ([2, 2], 1, "named twice"),
         ([0, 1, 2, 3, 4], 1, "all 5 items would be targets"),
         ("random", 5, r"attack\.num_targets = 5: all 5 items would be targets"),
