@@ -61,7 +61,8 @@ def main() -> int:
             check_jobs(sys.argv[1:])
             job()
     except KeyboardInterrupt as interrupt:
-        print(f"interrupted{' by SIGTERM' if interrupt.args else ''}", file=sys.stderr)
+        where = f"; what there is lies in {HydraConfig.get().runtime.output_dir}" if HydraConfig.initialized() else ""
+        print(f"interrupted{' by SIGTERM' if interrupt.args else ''}{where}", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except Stop as stop:
         failure = stop.__cause__ or stop

@@ -60,6 +60,8 @@ def _alternatives(annotation: Any) -> list[str]:
     if origin in (Union, UnionType):
         return [words for argument in arguments for words in _alternatives(argument)]
     if origin is Annotated:
+        if words := [item.description for item in arguments[1:] if isinstance(item, FieldInfo) and item.description]:
+            return words
         return [describe(arguments[0]) + _bounds(arguments[1:])]
     if origin is tuple and Ellipsis not in arguments:
         return [f"[{', '.join(map(describe, arguments))}]"]

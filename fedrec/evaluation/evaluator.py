@@ -28,7 +28,7 @@ class Evaluator:
     every: Positive
     k: Annotated[list[Positive], Field(min_length=1)]
     metrics: Annotated[list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]], Field(min_length=1)]
-    selection: Annotated[str, Field(pattern=r"^(ER|HR|full_HR|full_NDCG)@[1-9]\d*$")]
+    selection: Annotated[str, Field(pattern=r"^(ER|HR|full_HR|full_NDCG)@[1-9]\d*$", description="ER@K, HR@K, full_HR@K or full_NDCG@K")]
     candidates: Positive
     max_users: Positive | None
     mined_sizes: list[Positive]
