@@ -18,6 +18,8 @@ from torch import Generator, Tensor
 
 from fedrec.segments import segment_numbers
 
+NUMBERS_AT_ONCE = 2_000_000  # of embeddings held at once while every item is scored
+
 # Ranges of options: `fedrec.config` checks a yaml against the annotations of the constructor that it names.
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -182,9 +184,11 @@ class Model(ABC):
     def score(self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor]) -> Tensor:
         """[..., d] and [..., d] -> [...]; differentiable."""
 
-    @abstractmethod
     def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
-        """Write the score of every item for every user; users [B, d], out [M, B]."""
+        """Write the score of every item for every user; users [B, d], out [M, B]. A model may override this with a faster way."""
+        for rows in torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // users.numel())):
+            items = slice(int(rows[0]), int(rows[-1]) + 1)
+            out[items] = self.score(users[None], model.items[items, None], model.interaction)
 
     def local_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Per-client gradients by automatic differentiation of `score`; a model may override this with its closed form."""

@@ -13,12 +13,10 @@ from fedrec.data.interactions import Split
 from fedrec.evaluation.explanations import Explanations
 from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import Gains, Ranks, hits, ndcg
-from fedrec.evaluation.user_block import UserBlock
+from fedrec.evaluation.user_block import UserBlock, users_at_once
 from fedrec.federation.system import System
 from fedrec.interfaces import Positive, RoundResult
 from fedrec.randomness import generator
-
-BLOCK_SCORES = 2_000_000  # scores held at once: memory does not grow with the number of users
 
 
 @dataclass(kw_only=True)
@@ -57,7 +55,7 @@ class Evaluator:
             prefix: HeldOut.draw(items[self.users], seen, excluded, self.candidates, generator(seed, f"{prefix}candidates"))
             for prefix, items in held_out.items()
         }
-        size = max(1, BLOCK_SCORES // split.train.n_items)
+        size = users_at_once(split.train.n_items)
         self.blocks = [
             UserBlock.prepare(start, self.users[start : start + size], seen, self.held_out, system.targets, system.device)
             for start in range(0, len(self.users), size)

@@ -14,9 +14,8 @@ from fedrec.segments import on_gpu
 Ranks = NDArray[np.int64]
 Gains = NDArray[np.float64]
 
-COUNTED_AT_ONCE = (
-    128  # at most what a byte can count: sums of bytes are vectorised, several times as fast as torch; more would leave the cache
-)
+# Sums of bytes are vectorised, several times as fast as torch's: a byte counts 255 rows at most, and 128 stay in cache.
+COUNTED_AT_ONCE = 128
 FOLDED = 8  # rows compared as one: every row has a price
 
 

@@ -11,7 +11,13 @@ from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import rank
 from fedrec.interfaces import GlobalModel, Model
 
+BLOCK_SCORES = 2_000_000  # scores held at once: memory does not grow with the number of users
 WIDTH_MULTIPLE = 16  # the matrix product is a quarter faster where every row of scores starts at a cache line
+
+
+def users_at_once(n_items: int) -> int:
+    """How many users make a block."""
+    return WIDTH_MULTIPLE * max(1, BLOCK_SCORES // n_items // WIDTH_MULTIPLE)
 
 
 @dataclass(frozen=True, slots=True)

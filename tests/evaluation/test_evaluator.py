@@ -1,13 +1,15 @@
 """Metrics against the user-by-user oracle, ties, repeat purchases, samples of users, and that evaluating disturbs nothing."""
 
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fedrec.data.interactions import Split
-from fedrec.evaluation import evaluator as module
 from fedrec.evaluation import held_out as drawing
+from fedrec.evaluation import user_block
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.evaluation.ranking import rank
 from tests import oracle
@@ -66,11 +68,10 @@ def test_blocks_of_users_change_nothing(case):
     system = build_system(case)
     test = torch.zeros(len(case.positives), dtype=torch.int64)
     whole = make(case, system, test).evaluate()
-    size, module.BLOCK_SCORES = module.BLOCK_SCORES, 2 * case.n_items
-    try:
-        assert make(case, system, test).evaluate() == pytest.approx(whole)
-    finally:
-        module.BLOCK_SCORES = size
+    with mock.patch.multiple(user_block, BLOCK_SCORES=2 * case.n_items, WIDTH_MULTIPLE=2):
+        parts = make(case, system, test)
+        assert len(parts.blocks) == -(-len(case.positives) // 2)
+        assert parts.evaluate() == pytest.approx(whole)
 
 
 @given(case=cases())
@@ -128,11 +129,8 @@ def test_the_validation_item_is_no_candidate(case):
 @given(case=cases())
 def test_candidates_drawn_in_parts_keep_to_the_rules(case):
     whole = make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64))
-    size, drawing.DRAWN_AT_ONCE = drawing.DRAWN_AT_ONCE, 1
-    try:
+    with mock.patch.object(drawing, "DRAWN_AT_ONCE", 1):
         parts = make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64))
-    finally:
-        drawing.DRAWN_AT_ONCE = size
     for one in (whole, parts):
         held_out = one.held_out[""]
         padding = torch.zeros_like(held_out.candidates, dtype=torch.bool) if held_out.padding is None else held_out.padding
