@@ -124,6 +124,12 @@ def test_the_share_of_poison_counts_uploads_for_the_targets():
     assert second.telemetry["poison_share"] == pytest.approx(1 / (1 + trained))
 
 
+@pytest.mark.parametrize("q", [1, 3])
+def test_every_client_trains_on_q_negatives_per_positive(q):
+    system = build_system(replace(hand_made(negatives_per_positive=q), n_items=20))
+    assert system.data.batch(torch.arange(3)).sizes.tolist() == [2 * (1 + q), 1 + q, 3 * (1 + q)]
+
+
 def test_no_attack_has_no_malicious_clients():
     assert build_system(hand_made()).n_malicious == 0
 
