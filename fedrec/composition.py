@@ -17,6 +17,11 @@ def compose(*overrides: str) -> DictConfig:
         return hydra.compose("config", list(overrides))
 
 
+def search_path(config_dir: str | None) -> list[str]:
+    """The override that lets `compose` find what the flag --config-dir adds."""
+    return [f"hydra.searchpath=[{Path(config_dir).resolve().as_uri()}]"] if config_dir else []
+
+
 def if_below(value: float, limit: float, below: object, otherwise: object) -> object:
     """Resolver `${if_below:VALUE,LIMIT,BELOW,OTHERWISE}`.
 

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from fedrec import completion
 from fedrec.arguments import arrange
 from fedrec.composition import FOLDER
-from fedrec.sweep import check_jobs
+from fedrec.jobs import check_jobs
 from fedrec.usage import usage
 
 TRACKER = "fedrec.tracking.mlflow_tracker.MLflowTracker"  # its process takes seconds to import MLflow: it starts first

@@ -3,14 +3,13 @@
 Hydra itself would first list every option of every group, twice: longer than all the rest takes, and growing with conf/.
 """
 
-from pathlib import Path
 from string import Template
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 
-from fedrec.composition import FOLDER
+from fedrec.composition import FOLDER, search_path
 
 
 def usage(arguments: list[str]) -> str | None:
@@ -18,8 +17,7 @@ def usage(arguments: list[str]) -> str | None:
     known, _ = get_args_parser().parse_known_intermixed_args(arguments)
     if not known.help:
         return None
-    folder = [f"hydra.searchpath=[{Path(known.config_dir).resolve().as_uri()}]"] if known.config_dir else []
     with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
-        config = hydra.compose("config", [*known.overrides, *folder], return_hydra_config=True)
+        config = hydra.compose("config", [*known.overrides, *search_path(known.config_dir)], return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         return Template(config.hydra.help.template).substitute()

@@ -23,6 +23,17 @@ from tests import oracle
 
 ATTACKS = {"none": NoAttack, "pieck_ipe": PieckIPE, "pieck_uea": PieckUEA}
 
+SYSTEM: Mapping[str, Any] = {
+    "learning_rate": 1.0,
+    "client_learning_rate": None,
+    "clients_per_round": 5,
+    "epochs": 3,
+    "sampling": "epoch",
+    "negatives_per_positive": 1,
+    "loss": "bce",
+    "malicious_share": 0.5,
+}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -34,7 +45,7 @@ class Case:
     attack: str
     attack_options: dict[str, Any]
     defense: dict[str, Any] | None
-    system: dict[str, Any]
+    system: Mapping[str, Any]
     seed: int
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.federations import Case, build_system
+from tests.federations import SYSTEM, Case, build_system
 
 PACKAGE = Path(__file__).parents[1] / "fedrec"
 MAY_IMPORT = {
@@ -54,16 +54,7 @@ def test_time_per_round_follows_the_pairs_not_the_clients():
     for n_users in (100, 800):
         generator = torch.Generator().manual_seed(0)
         positives = torch.randint(2000, (n_users, 40_000 // n_users), generator=generator).tolist()
-        system = {
-            "learning_rate": 1.0,
-            "client_learning_rate": None,
-            "clients_per_round": n_users,
-            "epochs": 30,
-            "sampling": "epoch",
-            "negatives_per_positive": 1,
-            "loss": "bce",
-            "malicious_share": 0.05,
-        }
+        system = {**SYSTEM, "clients_per_round": n_users, "epochs": 30}
         rounds = build_system(Case(positives, 2000, [0], "none", {}, None, system, 0)).rounds()
         next(rounds)
         seconds[n_users] = min(result.seconds for result in islice(rounds, 25))

@@ -99,12 +99,13 @@ class Evaluator:
         """
         worst = max(self.k)  # stands for all ranks that gain nothing
         gains = gain(np.arange(worst + 1), np.array(self.k))  # [worst + 1, K]
-        counts = [np.bincount(np.minimum(one[one >= 0], worst), minlength=worst + 1) for one in ranks]  # users with each rank
-        means = np.array([one @ gains / one.sum() for one in counts if one.any()] or [gains[worst]])  # [T, K]
+        known = [one for one in ranks if (one >= 0).any()]  # [B] each
+        counts = [np.bincount(np.minimum(one[one >= 0], worst), minlength=worst + 1) for one in known]  # users with each rank
+        means = np.array([one @ gains / one.sum() for one in counts] or [gains[worst]])  # [T, K]
         metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means.mean(0).tolist(), strict=True)}
         if len(self.users) < self.system.n_users:
             added = np.zeros((len(self.users), len(self.k)))  # [B, K]
-            for one, mean in zip((one for one in ranks if (one >= 0).any()), means, strict=False):
+            for one, mean in zip(known, means, strict=False):
                 added += np.where(one[:, None] >= 0, gains[np.minimum(one, worst)] - mean, 0) / (one >= 0).sum() / len(means)
             errors = np.sqrt((added**2).sum(0))
             metrics |= {f"{name}@{k}_stderr": error for k, error in zip(self.k, errors.tolist(), strict=True)}

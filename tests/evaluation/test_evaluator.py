@@ -13,7 +13,7 @@ from fedrec.evaluation import user_block
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.evaluation.ranking import rank
 from tests import oracle
-from tests.federations import Case, build_system, cases
+from tests.federations import SYSTEM, Case, build_system, cases
 
 OPTIONS = {
     "every": 1,
@@ -26,22 +26,16 @@ OPTIONS = {
 }
 
 
-SYSTEM = {
-    "learning_rate": 1.0,
-    "client_learning_rate": None,
-    "clients_per_round": 5,
-    "epochs": 3,
-    "sampling": "epoch",
-    "negatives_per_positive": 1,
-    "loss": "bce",
-    "malicious_share": 0.0,
-}
-
-
 def make(case, system, test, seed=None, **changes):
     evaluator = Evaluator(**{**OPTIONS, **changes})
     evaluator.begin(Split("tiny", case.train, test, None), system, case.seed if seed is None else seed)
     return evaluator
+
+
+def candidates_of(drawn):
+    """Of each user, without padding."""
+    padding = torch.zeros_like(drawn.candidates, dtype=torch.bool) if drawn.padding is None else drawn.padding
+    return [row[~padded] for row, padded in zip(drawn.candidates.T, padding.T, strict=True)]
 
 
 @given(case=cases(), data=st.data())
@@ -52,9 +46,7 @@ def test_equals_the_oracle(case, data):
     evaluator = make(case, system, test)
     metrics = evaluator.evaluate()
     seen = [torch.tensor(positives) for positives in case.positives]
-    drawn = evaluator.held_out[""]
-    padding = torch.zeros_like(drawn.candidates, dtype=torch.bool) if drawn.padding is None else drawn.padding
-    candidates = [row[~padded] for row, padded in zip(drawn.candidates.T, padding.T, strict=True)]
+    candidates = candidates_of(evaluator.held_out[""])
     expected = oracle.evaluate(list(system.users), system.received.items, seen, test.tolist(), candidates, case.targets, OPTIONS["k"])
     for name in (f"{metric}@{k}" for metric in ("ER", "HR", "full_HR", "full_NDCG") for k in OPTIONS["k"]):
         assert metrics[name] == pytest.approx(expected.get(name, 0.0)), name
@@ -120,10 +112,8 @@ def test_the_validation_item_is_no_candidate(case):
     evaluator = Evaluator(**{**OPTIONS, "candidates": case.n_items, "k": [1]} | {"selection": "HR@1"})
     evaluator.begin(Split("tiny", case.train, test, validation), system, case.seed)
     for held_out in evaluator.held_out.values():
-        padding = torch.zeros_like(held_out.candidates, dtype=torch.bool) if held_out.padding is None else held_out.padding
-        for user, positives in enumerate(case.positives):
-            offered = set(held_out.candidates[:, user][~padding[:, user]].tolist())
-            assert offered == set(range(case.n_items)) - {*positives, 0, 1}
+        for positives, offered in zip(case.positives, candidates_of(held_out), strict=True):
+            assert set(offered.tolist()) == set(range(case.n_items)) - {*positives, 0, 1}
 
 
 @given(case=cases())
@@ -132,12 +122,9 @@ def test_candidates_drawn_in_parts_keep_to_the_rules(case):
     with mock.patch.object(drawing, "DRAWN_AT_ONCE", 1):
         parts = make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64))
     for one in (whole, parts):
-        held_out = one.held_out[""]
-        padding = torch.zeros_like(held_out.candidates, dtype=torch.bool) if held_out.padding is None else held_out.padding
-        for user, positives in enumerate(case.positives):
-            offered = held_out.candidates[:, user][~padding[:, user]].tolist()
-            assert len(set(offered)) == len(offered) == min(4, case.n_items - len({*positives, 0}))
-            assert not set(offered) & {*positives, 0}
+        for positives, offered in zip(case.positives, candidates_of(one.held_out[""]), strict=True):
+            assert len(set(offered.tolist())) == len(offered) == min(4, case.n_items - len({*positives, 0}))
+            assert not set(offered.tolist()) & {*positives, 0}
 
 
 @given(case=cases())

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from fedrec.federation.sampling import ClientSampler
 from fedrec.federation.system import TrainingDiverged
-from tests.federations import Case, build_oracle, build_system, cases
+from tests.federations import SYSTEM, Case, build_oracle, build_system, cases
 
 
 def assert_close(actual, expected, tolerance, floor=0.0):
@@ -69,17 +69,7 @@ def test_stopping_and_resuming_changes_nothing(case):
 
 
 def hand_made(**changes):
-    system = {
-        "learning_rate": 1.0,
-        "client_learning_rate": None,
-        "clients_per_round": 2,
-        "epochs": 3,
-        "sampling": "epoch",
-        "negatives_per_positive": 1,
-        "loss": "bce",
-        "malicious_share": 0.5,
-    }
-    return Case([[0, 1], [2], [0, 3, 3]], 6, [5], "none", {}, None, system | changes, 0)
+    return Case([[0, 1], [2], [0, 3, 3]], 6, [5], "none", {}, None, {**SYSTEM, "clients_per_round": 2, **changes}, 0)
 
 
 def test_every_client_takes_part_once_per_epoch():

@@ -221,6 +221,24 @@ print(watcher.on_run_end("FINISHED", {{}})["mlflow_run_id"])
     assert watcher.on_run_end("FINISHED", {})["mlflow_run_id"] is not None
 
 
+def test_a_run_that_does_not_arrive_whole_is_ended_in_the_store_all_the_same(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here a snapshot's table can never be written, as on a full disk."""
+    monkeypatch.setattr(mlflow_tracker, "_RETRY_SECONDS", 0.5)
+    watcher = tracker()
+    watcher.on_run_start(info(tmp_path / "run"))
+    (tmp_path / "run" / "tracking" / "delta_norm" / "round_0001.parquet").mkdir()
+    watcher.on_round_end(result(1))
+    answer = watcher.on_run_end("KILLED", SUMMARY)
+    assert answer["mlflow_run_id"] is None
+    assert "did not take the run (" in capfd.readouterr().err
+    assert "1,loss,1.0," in (tmp_path / "run" / "tracking" / "metrics.csv").read_text()
+    client, (run,) = stored(tmp_path)
+    assert run.info.status == "KILLED"
+    assert history(client, run, "loss") == {1: 1.0}
+
+
 def test_writer_that_dies(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     watcher = tracker()
     watcher.on_run_start(info(tmp_path / "run"))

@@ -1,6 +1,4 @@
-"""Every job of a sweep over options is checked before the first one runs, so that no mistake turns up after hours."""
-
-from pathlib import Path
+"""The jobs of a sweep over options: all are checked before the first one runs, so that no mistake turns up after hours."""
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -8,7 +6,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from fedrec.composition import FOLDER
+from fedrec.composition import FOLDER, search_path
 
 
 def check_jobs(arguments: list[str]) -> None:
@@ -23,9 +21,8 @@ def check_jobs(arguments: list[str]) -> None:
     with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(known.overrides), max_batch_size=None)
-        folder = [f"hydra.searchpath=[{Path(known.config_dir).resolve().as_uri()}]"] if known.config_dir else []
         for number, overrides in enumerate(jobs):
             try:
-                check(hydra.compose("config", [*overrides, *folder]))
+                check(hydra.compose("config", [*overrides, *search_path(known.config_dir)]))
             except ConfigError as error:
                 raise ConfigError(f"{error} (job {number} of the sweep: {' '.join(overrides)})") from None
