@@ -1,6 +1,7 @@
 """Small runs, as the engine would tell a tracker of them."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ SUMMARY: Mapping[str, Any] = {
     "rounds": 6,
     "seconds": {"total": 1.5},
 }
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    """A busy machine may be slow, but a minute is enough for everything here."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def tracker(**options: Any) -> MLflowTracker:

@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from fedrec.tracking import mlflow_tracker
-from tests.tracking.runs import SUMMARY, delta_norm, info, play, result, tracker
+from tests.tracking.runs import SUMMARY, delta_norm, info, play, result, tracker, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -128,9 +128,9 @@ def test_killed_run_ends_as_killed_with_its_metrics(tmp_path: Path) -> None:
 import os, signal, sys, time
 from pathlib import Path
 from typing import Any
-from tests.tracking.runs import play, tracker
+from tests.tracking.runs import play, tracker, wait_until
 play(tracker(snapshot_every=None), Path("run"), n_rounds=1500)
-time.sleep(0.5)
+wait_until(lambda: "\\n1500,HR@10," in Path("run/tracking/metrics.csv").read_text())
 os.kill(os.getpid(), signal.SIGKILL)
 """
     assert run_program(program).returncode == -9
@@ -172,7 +172,9 @@ def test_store_that_is_locked_for_a_while(tmp_path: Path, capfd: pytest.CaptureF
     lock = locked(tmp_path / "mlflow.db")
     watcher = tracker()
     play(watcher, tmp_path / "run")
-    timer = threading.Timer(6, lock.close)
+    assert watcher._writer is not None
+    wait_until(lambda: watcher._writer._trouble)
+    timer = threading.Timer(2, lock.close)
     timer.start()
     answer = watcher.on_run_end("FINISHED", SUMMARY)
     client, (run,) = stored(tmp_path)

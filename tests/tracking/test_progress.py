@@ -1,5 +1,4 @@
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,6 @@ def test_bar_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     monkeypatch.setenv("COLUMNS", "120")
     progress = Progress()
     play(progress, tmp_path, 40)
-    time.sleep(0.4)
     progress.on_run_end("KILLED", {})
     said = capsys.readouterr().err
     assert "round 40/40  loss 0.0250  ER@10 1.0000  HR@10 0.2500" in said

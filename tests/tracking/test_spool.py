@@ -8,6 +8,7 @@ import pytest
 from fedrec.tracking import spool as spool_module
 from fedrec.tracking.spool import Spool
 from fedrec.tracking.spool_reader import Row, SpoolReader
+from tests.tracking.runs import wait_until
 
 RANKS = np.arange(1, 6)
 
@@ -21,7 +22,7 @@ def test_rows_arrive_while_the_run_goes_on(tmp_path: Path) -> None:
     reader = SpoolReader(spool.folder)
     before = time.time() * 1000
     spool.add(1, {"loss": 0.1, "ER@10": 1 / 3, "odd,name": np.float32(0.5)})
-    time.sleep(0.5)
+    wait_until(lambda: len(reader.rows(0, 100)[0]) == 3)
     rows, position = reader.rows(0, 100)
     assert values(rows) == [(1, "loss", 0.1), (1, "ER@10", 1 / 3), (1, "odd,name", 0.5)]
     assert before - 1 <= rows[0].timestamp <= time.time() * 1000 + 1
@@ -89,13 +90,11 @@ def test_full_disk_is_survived_and_bounded(tmp_path: Path, monkeypatch: pytest.M
     good = spool._file
     spool._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115
     spool.add(1, {"loss": 0.5})
-    time.sleep(0.5)
-    assert spool.error is not None
+    wait_until(lambda: spool.error is not None)
     assert not spool.dropped
     for round in range(2, 1000):
         spool.add(round, {"loss": 0.5})
-    time.sleep(0.5)
-    assert spool.dropped
+    wait_until(lambda: spool.dropped and not spool._added and len(spool._unwritten) <= 10_000)
     spool._file = good
     spool.close()
     rows, _ = SpoolReader(spool.folder).rows(0, 5000)
