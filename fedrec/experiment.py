@@ -14,6 +14,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from fedrec.attacks.prior import reveal
 from fedrec.attacks.targets import choose_targets
 from fedrec.config import build
 from fedrec.data.interactions import Dataset
@@ -141,7 +142,8 @@ def prepare(config: DictConfig, folder: Path) -> Experiment:
     tracker, dataset, model, attack, defense, system, evaluator = (build(config[group]) for group in groups)
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
     targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
-    system.begin(split.train, model, attack, defense, targets, config.seed, device)
+    prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)
+    system.begin(split.train, model, attack, defense, targets, config.seed, device, prior)
     evaluator.begin(split, system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
     info = RunInfo(

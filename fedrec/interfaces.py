@@ -1,4 +1,4 @@
-"""Every value that travels in a round and every protocol; imports nothing of fedrec but the numbering of ragged data.
+"""Every value that travels in a round and every protocol; imports nothing of fedrec but what clients upload and ragged kernels.
 
 One round: `ClientBatch` and `GlobalModel` -> `LocalGradients` -> `Upload` (benign and poison, in sampling order) -> one gradient
 per global parameter -> next `GlobalModel`. Letters in shape comments: U users, M items, C benign clients, A malicious clients,
@@ -15,8 +15,10 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 import torch
 from pydantic import Field
 from torch import Generator, Tensor
+from torch.func import grad, vmap
 
-from fedrec.segments import segment_numbers
+from fedrec.segments import segment_numbers, segment_sum
+from fedrec.uploads import DenseRows, InteractionGradients, Rows, Upload
 
 NUMBERS_AT_ONCE = 2_000_000  # of embeddings held at once while every item is scored
 
@@ -64,76 +66,13 @@ class LocalModel:
 
 
 @dataclass(frozen=True, slots=True)
-class DenseRows:
-    """Gradient rows as they are."""
-
-    rows: Tensor  # [n, d]
-
-    def make(self, items: Tensor, blocks: Tensor) -> Tensor:
-        return self.rows
-
-
-@dataclass(frozen=True, slots=True)
-class FactoredRows:
-    """Gradient rows that are multiples of one direction per block: row k is coefficients[k] * directions[blocks[k]].
-
-    With `normals` (unit vectors, one per item) each row is projected onto the plane orthogonal to its item's normal.
-    """
-
-    coefficients: Tensor  # [n]
-    directions: Tensor  # [D, d]
-    normals: Tensor | None = None  # [M, d]
-
-    def make(self, items: Tensor, blocks: Tensor) -> Tensor:
-        rows = self.coefficients[:, None] * self.directions[blocks]  # [n, d]
-        if self.normals is None:
-            return rows
-        normals = self.normals[items]  # [n, d]
-        return rows - (rows * normals).sum(1, keepdim=True) * normals
-
-
-Rows = DenseRows | FactoredRows
-
-
-@dataclass(frozen=True, slots=True)
 class LocalGradients:
     """What local training of C clients yields: `rows` add up to the gradient rows of batch.items, a block per client."""
 
     loss: Tensor  # [C]
     users: Tensor  # [C, d]
     rows: tuple[Rows, ...]
-
-
-@dataclass(frozen=True)
-class Upload:
-    """All gradient rows of a round. Rows offsets[b]:offsets[b + 1] form block b, sent by clients[owners[b]]."""
-
-    clients: Tensor  # [S] int64; users are 0..U-1, malicious clients follow
-    owners: Tensor  # [D] int64
-    offsets: Tensor  # [D + 1] int32
-    items: Tensor  # [n] int32
-    parts: tuple[Rows, ...]  # they add up to the rows
-
-    @classmethod
-    def of_rows(cls, clients: Tensor, items: Tensor, segments: Tensor, rows: Tensor) -> "Upload":
-        """Row k [n, d] is what clients[segments[k]] sends for items[k]."""
-        offsets = torch.arange(len(items) + 1, dtype=torch.int32, device=items.device)
-        return cls(clients, segments.long(), offsets, items.int(), (DenseRows(rows),))
-
-    @cached_property
-    def blocks(self) -> Tensor:
-        """The block of each row, [n] int32."""
-        return segment_numbers(self.offsets)
-
-    @property
-    def segments(self) -> Tensor:
-        """Position in `clients` of the sender of each row, [n] int64."""
-        return self.owners[self.blocks]
-
-    @cached_property
-    def rows(self) -> Tensor:
-        """The gradients themselves, [n, d]; made on first use, a plain sum never needs them."""
-        return torch.stack([part.make(self.items, self.blocks) for part in self.parts]).sum(0)
+    interaction: InteractionGradients | None = None  # None if the interaction function has no parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +83,35 @@ class AttackerView:
     clients: Tensor  # [A] sampled malicious clients, numbered from 0
     model: GlobalModel
     learning_rate: float  # eta, unified, specified by the server (Sec. III-A)
+
+
+@dataclass(frozen=True, slots=True)
+class PriorWanted:
+    """What an attack asks to know beyond the threat model; nothing unless its options say so."""
+
+    interactions: float = 0.0  # share xi of each user's training items
+    popularity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PriorKnowledge:
+    """What an attack that asked for it knows beyond the threat model (Table I); None otherwise."""
+
+    interactions: tuple[Tensor, Tensor] | None = None  # known pairs: users [K] int64, ascending, and items [K] int64
+    popularity_ranks: Tensor | None = None  # [M] int64, 1 = most interactions in training
+
+
+@dataclass(frozen=True, slots=True)
+class AttackerKnowledge:
+    """An attack's only argument before training (Sec. III-B): its own clients, what every participant knows, its goal."""
+
+    n_clients: int  # malicious clients
+    n_items: int
+    model: "Model"  # structure of the recommender, without its parameters
+    loss: "Loss"  # what every client trains
+    target_items: Tensor  # [T] int64
+    seed: int  # the attack's own
+    prior: PriorKnowledge = PriorKnowledge()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +161,58 @@ class Model(ABC):
     def local_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Per-client gradients by automatic differentiation of `score`; a model may override this with its closed form."""
         local = gather(users, received, batch)
+        parameters = {name: value.detach().clone().requires_grad_() for name, value in received.interaction.items()}
         with torch.enable_grad():
-            scores = self.score(local.users[batch.segments], local.rows, received.interaction)  # [E]
+            scores = self.score(local.users[batch.segments], local.rows, parameters)  # [E]
             value, derivative = loss(scores.detach(), batch)
-            user_gradient, rows = torch.autograd.grad(scores, (local.users, local.rows), derivative)
-        return LocalGradients(value, user_gradient, (DenseRows(rows),))
+            leaves = (local.users, local.rows, *parameters.values())
+            user_gradient, rows, *total = torch.autograd.grad(scores, leaves, derivative, materialize_grads=True)
+        summed = dict(zip(parameters, total, strict=True))
+        interaction = PairwiseInteraction(self, users, received, batch, derivative, summed) if summed else None
+        return LocalGradients(value, user_gradient, (DenseRows(rows),), interaction)
+
+    def fit_users(
+        self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
+    ) -> Tensor:
+        """Users [n, d] after gradient steps on the mean binary cross-entropy of their scores for all items [T, d] with one label.
+
+        By automatic differentiation of `score`; a model may override this with a faster way.
+        """
+        for _ in range(steps):
+            leaf = users.detach().clone().requires_grad_()
+            with torch.enable_grad():
+                scores = self.score(leaf[:, None], items, interaction)  # [n, T]
+            (gradient,) = torch.autograd.grad(scores, leaf, (torch.sigmoid(scores.detach()) - label) / len(items))
+            users = users - learning_rate * gradient
+        return users
+
+
+@dataclass(frozen=True, slots=True)
+class PairwiseInteraction:
+    """Gradients of the interaction function by automatic differentiation, of each client pair by pair."""
+
+    model: Model
+    users: Tensor  # [C, d]
+    received: GlobalModel
+    batch: ClientBatch
+    derivative: Tensor  # [E] of the loss by each score
+    summed: Mapping[str, Tensor]
+
+    def total(self) -> Mapping[str, Tensor]:
+        return self.summed
+
+    def per_client(self) -> Mapping[str, Tensor]:
+        def score(parameters: Mapping[str, Tensor], user: Tensor, row: Tensor) -> Tensor:
+            return self.model.score(user, row, parameters)
+
+        batch, pairs = self.batch, torch.arange(len(self.derivative), device=self.derivative.device)
+        by_pair = vmap(grad(score), in_dims=(None, 0, 0))
+        rows = self.received.items[batch.items]
+        gradients = by_pair(dict(self.received.interaction), self.users[batch.segments], rows)  # {name: [E, ...]}
+        return {
+            name: segment_sum(value.flatten(1), pairs, batch.offsets.long(), self.derivative).view(-1, *value.shape[1:])
+            for name, value in gradients.items()
+        }
 
 
 class ClientDefense(ABC):
@@ -231,10 +246,10 @@ class ClientDefense(ABC):
 
 
 class Aggregator(Protocol):
-    """Agg of Sec. III-A: all gradients uploaded in a round -> one gradient per item."""
+    """Agg of Sec. III-A: all gradients uploaded in a round -> one gradient per global parameter."""
 
-    def __call__(self, upload: Upload, n_items: int) -> tuple[Tensor, Mapping[str, float]]:
-        """Gradient [M, d] and telemetry."""
+    def __call__(self, upload: Upload, n_items: int) -> tuple[GlobalModel, Mapping[str, float]]:
+        """Gradients, items [M, d] and every interaction parameter that somebody sent one for, and telemetry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +269,13 @@ class Attack(ABC):
     num_targets: Positive
     targets: Literal["random", "unpopular"] | list[Annotated[int, Field(ge=0)]]
 
+    def prior_wanted(self) -> PriorWanted:
+        """What `begin` shall be told beyond the threat model."""
+        return PriorWanted()
+
     @abstractmethod
-    def begin(self, n_clients: int, n_items: int, model: Model, target_items: Tensor) -> None:
-        """Run-time facts, once; target_items [T]. Raises ValueError if an option does not fit them."""
+    def begin(self, known: AttackerKnowledge) -> None:
+        """Run-time facts, once. Raises ValueError if an option does not fit them."""
 
     @abstractmethod
     def poison(self, view: AttackerView) -> Upload:

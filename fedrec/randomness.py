@@ -15,3 +15,12 @@ def generator(seed: int, name: str) -> Generator:
     """
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     return Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def derived_seed(seed: int, name: str) -> int:
+    """A seed for what must not know the run's own.
+
+    >>> derived_seed(0, "attack") == generator(0, "attack").initial_seed()
+    True
+    """
+    return generator(seed, name).initial_seed()

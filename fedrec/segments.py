@@ -17,6 +17,8 @@ warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta 
 
 DENSE_BELOW = 4  # all products are cheaper than the wanted ones where at least one in so many is wanted
 
+FOLDED = 16  # values of which only the largest is compared at first
+
 
 def on_gpu(values: Tensor) -> bool:
     """Whether torch's own kernels must do, because the data is not in the CPU's memory."""
@@ -24,14 +26,14 @@ def on_gpu(values: Tensor) -> bool:
 
 
 def repeat_each(values: Tensor, sizes: Tensor) -> Tensor:
-    """Value s sizes[s] times over; [S], [S] -> [E].
+    """Value s sizes[s] times over; [..., S], [S] -> [..., E].
 
     >>> repeat_each(torch.tensor([5, 6]), torch.tensor([1, 2])).tolist()
     [5, 6, 6]
     """
     if on_gpu(values):
-        return values.repeat_interleave(sizes)
-    return torch.from_numpy(np.repeat(values.numpy(), sizes.numpy()))
+        return values.repeat_interleave(sizes, dim=-1)
+    return torch.from_numpy(np.repeat(values.numpy(), sizes.numpy(), axis=-1))
 
 
 def segment_numbers(offsets: Tensor) -> Tensor:
@@ -71,18 +73,29 @@ def segment_sum(values: Tensor, pointers: Tensor, offsets: Tensor, weights: Tens
 
 
 def scalar_segment_sum(values: Tensor, offsets: Tensor) -> Tensor:
-    """Sum of the numbers of each segment; [E], offsets [S + 1] -> [S].
+    """Sum of the numbers of each segment; [..., E], offsets [S + 1] -> [..., S].
 
     >>> scalar_segment_sum(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 1, 1, 3])).tolist()
     [1.0, 0.0, 5.0]
     """
     if on_gpu(values):
-        return torch.segment_reduce(values, "sum", offsets=offsets.long(), initial=0.0)
+        return torch.segment_reduce(values.movedim(-1, 0).contiguous(), "sum", offsets=offsets.long(), initial=0.0).movedim(0, -1)
     starts = offsets[:-1].numpy()
     filled = starts < offsets[1:].numpy()
-    sums = np.zeros(len(starts), values.numpy().dtype)
-    sums[filled] = np.add.reduceat(values.numpy(), starts[filled]) if filled.any() else 0
+    sums = np.zeros((*values.shape[:-1], len(starts)), values.numpy().dtype)
+    sums[..., filled] = np.add.reduceat(values.numpy(), starts[filled], axis=-1) if filled.any() else 0
     return torch.from_numpy(sums)
+
+
+def column_scatter_sum(values: Tensor, columns: Tensor, n_columns: int) -> Tensor:
+    """Sum of values[:, k] over all k with the same column; [h, n], columns [n] -> [h, n_columns].
+
+    >>> column_scatter_sum(torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([2, 0, 2]), 3).tolist()
+    [[2.0, 0.0, 5.0]]
+    """
+    if on_gpu(values) or not len(columns):
+        return values.new_zeros(len(values), n_columns).index_add_(1, columns, values)
+    return torch.stack([torch.bincount(columns, row, n_columns) for row in values])
 
 
 def scatter_sum(weights: Tensor, values: Tensor, offsets: Tensor, columns: Tensor, n_columns: int) -> Tensor:
@@ -99,3 +112,22 @@ def scatter_sum(weights: Tensor, values: Tensor, offsets: Tensor, columns: Tenso
         return values.new_zeros(n_columns, values.shape[1]).index_add_(0, columns, rows)
     matrix = csc_matrix((weights.numpy(), columns.numpy(), offsets.numpy()), shape=(n_columns, len(offsets) - 1))
     return torch.from_numpy(matrix @ values.numpy())
+
+
+def top_of_columns(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest values of each column, largest first, and their rows; [M, B], k <= M -> 2 x [k, B].
+
+    >>> largest, rows = top_of_columns(torch.tensor([[3.0], [1.0], [2.0]]), 2)
+    >>> largest.tolist(), rows.tolist()
+    ([[3.0], [2.0]], [[0], [2]])
+    """
+    n_groups = -(-len(values) // FOLDED)
+    if n_groups <= k:
+        largest, places = values.topk(k, dim=0)
+        return largest, places
+    padding = values.new_full((n_groups * FOLDED - len(values), values.shape[1]), -torch.inf)
+    folded = torch.cat([values, padding]).view(FOLDED, n_groups, -1)
+    groups = folded.amax(0).topk(k, dim=0).indices  # the largest k values lie in the k groups with the largest maxima
+    candidates = folded.gather(1, groups.expand(FOLDED, -1, -1)).flatten(0, 1)  # [FOLDED * k, B]
+    largest, places = candidates.topk(k, dim=0)
+    return largest, groups.gather(0, places % k) + n_groups * (places // k)

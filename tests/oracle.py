@@ -69,6 +69,24 @@ class Ours:
         return -self.beta * re1 - self.gamma * (kappa * divergence).sum()
 
 
+Parameters = Mapping[str, Tensor]  # of the interaction function, empty for MF-FRS
+Sent = tuple[Tensor, Tensor, Parameters]  # item ids, their gradient rows, gradients of the interaction function
+
+
+def psi(users: Tensor, rows: Tensor, interaction: Parameters) -> Tensor:
+    """The interaction function before its sigmoid: dot product (MF-FRS) or Eq. (1) (DL-FRS); [..., d] and [n, d] -> [n]."""
+    if not interaction:
+        return (users * rows).sum(-1)
+    hidden = torch.cat([users.expand_as(rows), rows], -1)
+    for layer in range(1, len(interaction) // 2 + 1):
+        hidden = F.relu(hidden @ interaction[f"W{layer}"] + interaction[f"b{layer}"])
+    return hidden @ interaction["h"]
+
+
+def leaves(parameters: Parameters) -> dict[str, Tensor]:
+    return {name: value.detach().clone().requires_grad_() for name, value in parameters.items()}
+
+
 def bce(scores: Tensor, n_positives: int) -> Tensor:
     """Eq. (2); written with log(sigmoid), because 1 - sigmoid rounds to 0."""
     labels = torch.zeros_like(scores)
@@ -103,16 +121,16 @@ class BenignClient(nn.Module):
     def user(self, value: Tensor) -> None:
         self.embedding = nn.Embedding.from_pretrained(value[None].clone(), freeze=False)
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, interaction: Parameters) -> Tensor:
         if torch.isnan(rows).any() or torch.isnan(self.embedding.weight).any():
             raise FloatingPointError("an embedding is not a number")
-        return (self.embedding.weight * rows).sum(-1)
+        return psi(self.embedding.weight, rows, interaction)
 
-    def train_on(self, items: Tensor) -> tuple[Tensor, Tensor, float]:
-        """One participation: item ids, their gradient rows and the loss of Eq. (2); the user embedding is updated."""
+    def train_on(self, items: Tensor, interaction: Parameters) -> tuple[Sent, float]:
+        """One participation: what is uploaded and the loss of Eq. (2); the user embedding is updated."""
         self.zero_grad()
-        rows = items[self.pairs].clone().detach().requires_grad_()
-        training = self.loss(self(rows), self.n_positives) if len(self.pairs) else self(rows).sum()
+        rows, own = items[self.pairs].clone().detach().requires_grad_(), leaves(interaction)
+        training = self.loss(self(rows, own), self.n_positives) if len(self.pairs) else self(rows, own).sum()
         total = training
         if self.defense is not None and self.miner is not None:
             self.miner.receive(items)
@@ -122,38 +140,61 @@ class BenignClient(nn.Module):
             raise FloatingPointError("the loss is not a number")
         total.backward()
         self.embedding.weight.data.add_(self.embedding.weight.grad, alpha=-self.rate)
-        return self.pairs, rows.grad, training.item()
+        return (self.pairs, rows.grad, {name: value.grad for name, value in own.items()}), training.item()
 
 
-class MaliciousClient:
-    def __init__(self, options: Mapping[str, object], targets: Sequence[int]) -> None:
+class Attacker:
+    """All malicious clients, one after another; what is drawn at random comes from outside."""
+
+    miners: Sequence[Miner] = ()
+
+    def start(self, round: int, clients: Sequence[int], items: Tensor, interaction: Parameters, rate: float) -> None:
+        """Malicious clients, ascending, are sampled in a round counted from 0."""
+
+    def train_on(self, client: int, items: Tensor, interaction: Parameters) -> Sent:
+        """What one of them uploads."""
+        raise NotImplementedError
+
+
+NOTHING_IDS = torch.empty(0, dtype=torch.int64)
+
+
+class Pieck(Attacker):
+    """Algorithms 2 and 3."""
+
+    def __init__(self, options: Mapping[str, object], targets: Sequence[int], n_clients: int) -> None:
         self.options, self.targets = options, list(targets)
-        self.miner = Miner(options["N"], options["mining_times"], self.targets)
+        self.miners = [Miner(options["N"], options["mining_times"], self.targets) for _ in range(n_clients)]
 
-    def train_on(self, items: Tensor) -> tuple[Tensor, Tensor]:
+    def train_on(self, client: int, items: Tensor, interaction: Parameters) -> Sent:
         """Target ids and the poisonous rows; nothing before mining is done."""
-        self.miner.receive(items)
-        if self.miner.mined is None:
-            return torch.empty(0, dtype=torch.int64), items[:0]
+        miner = self.miners[client]
+        miner.receive(items)
+        if miner.mined is None:
+            return NOTHING_IDS, items[:0], {}
         copied = self.options["multi_target"] == "copy"
-        trained = self.targets[:1] if copied else self.targets
-        popular = items[torch.tensor(self.miner.mined)]
+        trained = items[torch.tensor(self.targets[:1] if copied else self.targets)]
+        popular = items[torch.tensor(miner.mined)]
         if "lambda_" in self.options:
-            gradient = self.pieck_ipe(popular, items[torch.tensor(trained)])
+            gradient, of_interaction = self.pieck_ipe(popular, trained), {}
         else:
-            gradient = self.pieck_uea(popular, items[torch.tensor(trained)])
-        return torch.tensor(self.targets), gradient.repeat(len(self.targets), 1) if copied else gradient
+            gradient, of_interaction = self.pieck_uea(popular, trained, interaction)
+        return torch.tensor(self.targets), gradient.repeat(len(self.targets), 1) if copied else gradient, of_interaction
 
     def pieck_ipe(self, popular: Tensor, targets: Tensor) -> Tensor:
-        """Eq. (8)."""
+        """Eq. (8), and the length instead of the direction where that is found already."""
         rows = targets.clone().requires_grad_()
-        n = len(popular)
+        n, guard = len(popular), self.options["vanishing_guard"]
         loss = torch.zeros((), dtype=popular.dtype)
         for row in rows:
             parts: dict[bool, list[tuple[int, Tensor]]] = {True: [], False: []}
             for rank, item in enumerate(popular):
                 cosine = F.cosine_similarity(item, row, dim=0)
                 parts[bool(cosine > 0)].append((rank, cosine))
+            cosines = [cosine for part in parts.values() for _, cosine in part]
+            if guard is not None and sum(cosines) / n > guard:
+                loss = loss - row.norm() / len(rows)
+                continue
             for part in parts.values():
                 ranks, size = (range(len(part)), len(part)) if self.options["ranks"] == "subset" else ([rank for rank, _ in part], n)
                 for rank, (_, cosine) in zip(ranks, part, strict=True):
@@ -162,52 +203,242 @@ class MaliciousClient:
         loss.backward()
         return rows.grad
 
-    def pieck_uea(self, popular: Tensor, targets: Tensor) -> Tensor:
+    def pieck_uea(self, popular: Tensor, targets: Tensor, interaction: Parameters) -> tuple[Tensor, Parameters]:
         """Eq. (10), batch by batch; the accumulated gradient is added up at every step and never cleared."""
         batches, rounds, n = self.options["batches"], self.options["rounds"], len(popular)
-        accumulated, uploaded = torch.zeros_like(targets), torch.zeros_like(targets)
+        start = {"rows": targets, **interaction}
+        accumulated = {name: torch.zeros_like(value) for name, value in start.items()}
+        uploaded = {name: torch.zeros_like(value) for name, value in start.items()}
         for _ in range(rounds):
             for batch in range(batches):
-                rows = targets.clone().requires_grad_()
-                users = popular[[item * batches // n == batch for item in range(n)]]
-                (-F.logsigmoid(users @ rows.T).sum() / n / len(rows)).backward()
-                accumulated = accumulated + rows.grad
-                uploaded = uploaded + accumulated
-        return uploaded / rounds
+                own = leaves(start)
+                parameters = {name: value for name, value in own.items() if name != "rows"}
+                loss = torch.zeros((), dtype=targets.dtype)
+                for number, user in enumerate(popular):
+                    if number * batches // n == batch:
+                        loss = loss - F.logsigmoid(psi(user, own["rows"], parameters)).sum() / n / len(targets)
+                loss.backward()
+                for name, value in own.items():
+                    accumulated[name] = accumulated[name] + value.grad
+                    uploaded[name] = uploaded[name] + accumulated[name]
+        rows = uploaded.pop("rows") / rounds
+        return rows, {name: value / rounds for name, value in uploaded.items()} if self.options["poison_interaction"] else {}
+
+
+class SyntheticUsers(Attacker):
+    """A-ra, and A-hum if there are `steps`; draw(round, clients) yields each client's synthetic users [s, d]."""
+
+    def __init__(
+        self, options: Mapping[str, object], targets: Sequence[int], draw: Callable[[int, Sequence[int]], Sequence[Tensor]]
+    ) -> None:
+        self.steps, self.targets, self.draw = options.get("steps", 0), torch.tensor(targets), draw
+
+    def start(self, round: int, clients: Sequence[int], items: Tensor, interaction: Parameters, rate: float) -> None:
+        self.drawn, self.rate = dict(zip(clients, self.draw(round, clients), strict=True)), rate
+
+    def train_on(self, client: int, items: Tensor, interaction: Parameters) -> Sent:
+        users = self.drawn[client].to(items.dtype)
+        for _ in range(self.steps):
+            users = users.clone().requires_grad_()
+            loss = torch.stack([-F.logsigmoid(-psi(user, items[self.targets], interaction)).mean() for user in users]).mean()
+            loss.backward()
+            users = (users - self.rate * users.grad).detach()
+        rows, own = items[self.targets].clone().requires_grad_(), leaves(interaction)
+        torch.stack([-F.logsigmoid(psi(user, rows, own)).mean() for user in users]).mean().backward()
+        return self.targets, rows.grad, {name: value.grad for name, value in own.items()}
+
+
+class Pipa(Attacker):
+    """PipAttack; users [n_clients, d] are the malicious clients' own. With levels [M] (0 = high) also the popularity estimator."""
+
+    def __init__(
+        self, options: Mapping[str, object], targets: Sequence[int], users: Tensor, levels: Tensor | None, weights: Sequence[Tensor]
+    ) -> None:
+        self.options, self.targets, self.levels = options, torch.tensor(targets), levels
+        self.users = list(users)
+        self.weights = [value.detach().clone() for value in weights]
+        self.moments = [(torch.zeros_like(value), torch.zeros_like(value)) for value in self.weights]
+        self.time = 0
+
+    def start(self, round: int, clients: Sequence[int], items: Tensor, interaction: Parameters, rate: float) -> None:
+        self.rate = rate
+        if self.levels is not None and clients:
+            for _ in range(self.options["estimator_steps"]):
+                self.learn_levels(items)
+
+    def learn_levels(self, items: Tensor) -> None:
+        """A step of Adam (Kingma and Ba, ICLR 2015) on the cross-entropy of all items but the targets."""
+        weights = [value.to(items.dtype).clone().requires_grad_() for value in self.weights]
+        others = [item for item in range(len(items)) if item not in self.targets.tolist()]
+        F.cross_entropy(self.estimate(items[others], weights), self.levels[others]).backward()
+        self.time += 1
+        for number, value in enumerate(weights):
+            first, second = self.moments[number]
+            first, second = 0.9 * first + 0.1 * value.grad, 0.999 * second + 0.001 * value.grad**2
+            self.moments[number] = first, second
+            step = (first / (1 - 0.9**self.time)) / ((second / (1 - 0.999**self.time)).sqrt() + 1e-8)
+            self.weights[number] = (value - self.options["estimator_rate"] * step).detach()
+
+    @staticmethod
+    def estimate(rows: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        return F.relu(rows @ weights[0] + weights[1]) @ weights[2] + weights[3]
+
+    def train_on(self, client: int, items: Tensor, interaction: Parameters) -> Sent:
+        rows, user = items[self.targets].clone().requires_grad_(), self.users[client].to(items.dtype).clone().requires_grad_()
+        loss = -F.logsigmoid(psi(user, rows, interaction)).mean()
+        if self.levels is not None:
+            high = torch.zeros(len(rows), dtype=torch.int64)
+            loss = loss + self.options["alignment"] * F.cross_entropy(self.estimate(rows, self.weights), high)
+        loss.backward()
+        self.users[client] = (user - self.rate * user.grad).detach()
+        return self.targets, rows.grad, {}
+
+
+class FakeProfiles(Attacker):
+    """Malicious clients that train as honest users of their profiles, once they have one: profile_of(client) yields its items."""
+
+    def __init__(self, users: Tensor, loss: str, profile_of: Callable[[int], list[int]], miners: Sequence[Miner]) -> None:
+        self.users, self.loss, self.profile_of, self.miners = list(users), loss, profile_of, miners
+
+    def start(self, round: int, clients: Sequence[int], items: Tensor, interaction: Parameters, rate: float) -> None:
+        self.rate = rate
+
+    def train_on(self, client: int, items: Tensor, interaction: Parameters) -> Sent:
+        if self.miners:
+            self.miners[client].receive(items)
+            if self.miners[client].mined is None:
+                return NOTHING_IDS, items[:0], {}
+        profile = self.profile_of(client)
+        honest = BenignClient(self.users[client].to(items.dtype), torch.tensor(profile), len(profile) // 2, self.loss, self.rate)
+        sent, _ = honest.train_on(items, interaction)
+        self.users[client] = honest.user
+        return sent
+
+
+class FedRecA(Attacker):
+    """The attacker centre; known[user] lists known items of each user of whom it knows any (None: it knows nothing).
+
+    users(round) yields synthetic users, negatives(round, user) a negative per known item, keys(round, n) exponential draws [n, M].
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, object],
+        targets: Sequence[int],
+        known: list[list[int]] | None,
+        users: Callable[[int], Tensor],
+        negatives: Callable[[int, int], list[int]],
+        keys: Callable[[int, int], Tensor],
+    ) -> None:
+        self.options, self.targets, self.known = options, list(targets), known
+        self.draw_users, self.negatives, self.keys = users, negatives, keys
+        self.chosen: dict[int, list[int]] = {}
+        if known is not None:
+            self.users = list(users(0))
+            self.moments = [(torch.zeros_like(user), torch.zeros_like(user)) for user in self.users]
+            self.time = 0
+
+    def start(self, round: int, clients: Sequence[int], items: Tensor, interaction: Parameters, rate: float) -> None:
+        self.uploads = dict.fromkeys(clients, (NOTHING_IDS, items[:0]))
+        users = self.draw_users(round) if self.known is None else self.users
+        if not len(clients) or not len(users):
+            return
+        if self.known is not None:
+            self.fit(round, items, interaction)
+            users = self.users
+        pool = items.clone().requires_grad_()
+        loss = sum(self.loss(number, user.to(items.dtype), pool, interaction) for number, user in enumerate(users))
+        pool = torch.autograd.grad(loss, pool, allow_unused=True, materialize_grads=True)[0]
+        new = [client for client in clients if client not in self.chosen]
+        n_others = min(self.options["kappa"] - len(self.targets), len(items))
+        if new and n_others:
+            for client, keys in zip(new, self.keys(round, len(new)), strict=True):
+                order = [item for item in (keys / pool.norm(dim=1)).argsort().tolist() if item not in self.targets and pool[item].any()]
+                self.chosen[client] = order[:n_others]
+        for client in clients:
+            sent = {}
+            for item in self.targets + self.chosen.get(client, []):
+                norm = float(pool[item].norm())
+                if norm > 1e-12:
+                    sent[item] = pool[item] * min(1.0, self.options["max_norm"] / norm)
+                    pool[item] = pool[item] - sent[item]
+            if sent:
+                self.uploads[client] = torch.tensor(list(sent)), torch.stack(list(sent.values()))
+
+    def fit(self, round: int, items: Tensor, interaction: Parameters) -> None:
+        """One step of Adam on each known user's BPR loss."""
+        self.time += 1
+        for number, known in enumerate(self.known):
+            user = self.users[number].to(items.dtype).clone().requires_grad_()
+            pairs = torch.tensor(known + self.negatives(round, number))
+            bpr(psi(user, items[pairs], interaction), len(known)).backward()
+            first, second = self.moments[number]
+            first, second = 0.9 * first + 0.1 * user.grad, 0.999 * second + 0.001 * user.grad**2
+            self.moments[number] = first, second
+            step = (first / (1 - 0.9**self.time)) / ((second / (1 - 0.999**self.time)).sqrt() + 1e-8)
+            self.users[number] = (user - self.options["user_rate"] * step).detach()
+
+    def loss(self, number: int, user: Tensor, items: Tensor, interaction: Parameters) -> Tensor:
+        """Each target that the user has not met overtakes one of the user's best items, from the worst of these on."""
+        known = self.known[number] if self.known is not None else []
+        scores = psi(user, items, interaction)
+        others = [item for item in scores.argsort(descending=True).tolist() if item not in known and item not in self.targets]
+        best = min(self.options["top_k"], len(items))
+        loss, turn = scores.sum() * 0, 0
+        for target in self.targets:
+            if target in known:
+                continue
+            position = best - 1 - turn % best
+            turn += 1
+            if position < len(others):
+                margin = scores[others[position]] - scores[target]
+                loss = loss + (margin if margin >= 0 else torch.expm1(margin))
+        return loss
+
+    def train_on(self, client: int, items: Tensor, interaction: Parameters) -> Sent:
+        return *self.uploads[client], {}
 
 
 @dataclass
 class Server:
-    """The global model of MF-FRS and the plain sum: item by item as in the equation, or upload by upload as in the published code."""
+    """The global model and the plain sum: item by item as in the equation, or upload by upload as in the published code."""
 
     items: Tensor
     learning_rate: float
     benign: list[BenignClient]
-    malicious: list[MaliciousClient] = field(default_factory=list)
+    attacker: Attacker | None = None
+    interaction: Parameters = field(default_factory=dict)
     item_by_item: bool = True
 
-    def round(self, sampled: Sequence[int]) -> tuple[float, Tensor]:
-        """Mean loss of the benign clients and Delta-Norm [M], Eq. (7)."""
+    def round(self, number: int, sampled: Sequence[int]) -> tuple[float, Tensor]:
+        """Mean loss of the benign clients and Delta-Norm [M], Eq. (7); rounds count from 0."""
         uploads, losses = [], []
+        if self.attacker is not None:
+            malicious = sorted(client - len(self.benign) for client in sampled if client >= len(self.benign))
+            self.attacker.start(number, malicious, self.items, self.interaction, self.learning_rate)
         for client in sampled:
             if client < len(self.benign):
-                pairs, rows, loss = self.benign[client].train_on(self.items)
+                sent, loss = self.benign[client].train_on(self.items, self.interaction)
                 losses.append(loss)
             else:
-                pairs, rows = self.malicious[client - len(self.benign)].train_on(self.items)
-            uploads.append((pairs, rows))
+                sent = self.attacker.train_on(client - len(self.benign), self.items, self.interaction)
+            uploads.append(sent)
         previous, self.items = self.items, self.items - self.learning_rate * self.aggregate(uploads)
+        interaction = {}
+        for name, value in self.interaction.items():
+            interaction[name] = value - self.learning_rate * sum((sent[2][name] for sent in uploads if sent[2]), torch.zeros_like(value))
+        self.interaction = interaction
         return (sum(losses) / len(losses) if losses else math.nan), (self.items - previous).norm(dim=1)
 
-    def aggregate(self, uploads: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    def aggregate(self, uploads: Sequence[Sent]) -> Tensor:
         """Agg of Sec. III-A, the plain sum, [M, d]."""
         total = torch.zeros_like(self.items)
         if not self.item_by_item:
-            for pairs, rows in uploads:
+            for pairs, rows, _ in uploads:
                 total.index_add_(0, pairs, rows)
             return total
         received: dict[int, list[Tensor]] = {}
-        for pairs, rows in uploads:
+        for pairs, rows, _ in uploads:
             for item, row in zip(pairs.tolist(), rows, strict=True):
                 received.setdefault(item, []).append(row)
         for item, gradients in received.items():
@@ -218,6 +449,7 @@ class Server:
 def evaluate(
     users: Sequence[Tensor],
     items: Tensor,
+    interaction: Parameters,
     trained: Sequence[Tensor],
     test: Sequence[int],
     candidates: Sequence[Tensor],
@@ -227,7 +459,7 @@ def evaluate(
     """HR@K among sampled candidates, full-ranking HR@K and NDCG@K, and ER@K of each target, user by user and list by list."""
     results: dict[str, list[float]] = {}
     for user, seen, held_out, others in zip(users, trained, test, candidates, strict=True):
-        scores = items @ user
+        scores = psi(user, items, interaction)
         recommended = scores.clone()
         recommended[seen] = -math.inf
         for k in ks:

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
-from fedrec.interfaces import Attack, AttackerView, Model, Upload
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView
+from fedrec.uploads import Upload
 
 
 @dataclass(kw_only=True)
 class NoAttack(Attack):
     takes_part: ClassVar[bool] = False
 
-    def begin(self, n_clients: int, n_items: int, model: Model, target_items: Tensor) -> None:
+    def begin(self, known: AttackerKnowledge) -> None:
         pass
 
     def poison(self, view: AttackerView) -> Upload:

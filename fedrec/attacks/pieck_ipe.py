@@ -2,9 +2,11 @@
 
 Target rows are turned towards the mined popular items, separately for those that point their way and those that do not, so
 that the rarer direction is not drowned. Paper and released code differ in the ranks that kappa is made of (`ranks`): the
-paper counts within each of the two subsets, the code within all mined items.
+paper counts within each of the two subsets, the code within all mined items. Under DL-FRS the code makes a target longer instead
+once it points where the popular items do, as the gradient of a cosine vanishes there (`vanishing_guard`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -14,19 +16,30 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from fedrec.attacks.popular_item_attack import PopularItemAttack
-from fedrec.interfaces import GlobalModel
+from fedrec.interfaces import AttackerView
 
 
 @dataclass(kw_only=True)
 class PieckIPE(PopularItemAttack):
     lambda_: Annotated[float, Field(gt=0, le=1)]
     ranks: Literal["all", "subset"]
+    vanishing_guard: Annotated[float, Field(gt=0, lt=1)] | None
 
-    def loss(self, popular: Tensor, rows: Tensor, model: GlobalModel) -> Tensor:
+    def gradients(self, popular: Tensor, targets: Tensor, view: AttackerView) -> tuple[Tensor, Mapping[str, Tensor]]:
+        rows = view.model.items[targets].expand(len(popular), -1, -1).clone().requires_grad_()  # [A, T, d]
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(self.loss(popular, rows).sum(), rows)
+        return gradient, {}
+
+    def loss(self, popular: Tensor, rows: Tensor) -> Tensor:
+        """Attack loss of each client [A] from its mined items' embeddings [A, N, d] and the target rows [A, T, d]."""
         cosine = cosine_similarity(popular[:, :, None], rows[:, None], dim=-1)  # [A, N, T]
         alike = cosine > 0  # P+ and P-; a subset without items has no term
         means = [(self.kappa(part) * cosine * part).sum(1) / part.sum(1).clamp(min=1) for part in (alike, ~alike)]  # 2 x [A, T]
-        return -self.lambda_ * (means[0] + means[1]).mean(1)  # Eq. (8)
+        loss = -self.lambda_ * (means[0] + means[1])  # Eq. (8)
+        if self.vanishing_guard is not None:
+            loss = torch.where(cosine.mean(1) > self.vanishing_guard, -torch.linalg.vector_norm(rows, dim=-1), loss)
+        return loss.mean(1)
 
     def kappa(self, subset: Tensor) -> Tensor:
         """Normalised inverse rank of the mined items, linear, most popular first; [A, N, T] bool -> [A, N, T]."""

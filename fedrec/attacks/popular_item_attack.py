@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
-from fedrec.interfaces import Attack, AttackerView, GlobalModel, Model, Positive, Upload
+from fedrec.attacks.fake_users import target_upload
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, Positive
 from fedrec.mining import PopularItemMiner
+from fedrec.uploads import Upload
 
 
 @dataclass(kw_only=True)
@@ -23,33 +24,33 @@ class PopularItemAttack(Attack):
     N: Positive
     mining_times: Positive
     multi_target: Literal["copy", "together"]
-    model: Model = field(init=False)
-    target_items: Tensor = field(init=False)  # [T]
+    known: AttackerKnowledge = field(init=False)
     miner: PopularItemMiner = field(init=False)
 
-    def begin(self, n_clients: int, n_items: int, model: Model, target_items: Tensor) -> None:
-        self.model, self.target_items = model, target_items
+    def begin(self, known: AttackerKnowledge) -> None:
+        self.known = known
         try:
-            self.miner = PopularItemMiner(n_clients, n_items, self.N, self.mining_times, excluded=target_items)
+            self.miner = PopularItemMiner(known.n_clients, known.n_items, self.N, self.mining_times, excluded=known.target_items)
         except ValueError as error:
             raise ValueError(f"attack.{error}") from None
 
     @abstractmethod
-    def loss(self, popular: Tensor, rows: Tensor, model: GlobalModel) -> Tensor:
-        """Attack loss of each client [A] from its mined items' embeddings [A, N, d] and the target rows [A, T, d]."""
+    def gradients(self, popular: Tensor, targets: Tensor, view: AttackerView) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Of the attack loss of A clients by the target rows [A, T, d] and by the interaction function {name: [A, ...]}.
+
+        popular [A, N, d]: embeddings of each client's mined items, constants; targets [T]: the optimised items. An empty mapping
+        leaves the interaction function alone.
+        """
 
     def poison(self, view: AttackerView) -> Upload:
         self.miner.observe(view.round, view.clients, view.model.items)
+        device, target_items = view.model.items.device, self.known.target_items
         active = self.miner.ready(view.clients).nonzero().flatten()  # [A] positions in view.clients
-        mined = self.miner.mined[view.clients.cpu()[active]].to(view.model.items.device)  # [A, N]
-        optimised = self.target_items[:1] if self.multi_target == "copy" else self.target_items
-        rows = view.model.items[optimised].expand(len(active), -1, -1).clone().requires_grad_()  # [A, T or 1, d]
-        with torch.enable_grad():
-            loss = self.loss(view.model.items[mined], rows, view.model)
-            (gradient,) = torch.autograd.grad(loss.sum(), rows)
-        gradient = gradient.expand(-1, len(self.target_items), -1)  # [A, T, d]
-        segments = active.to(gradient.device).repeat_interleave(len(self.target_items))
-        return Upload.of_rows(view.clients, self.target_items.repeat(len(active)), segments, gradient.flatten(0, 1))
+        mined = self.miner.mined[view.clients.cpu()[active]].to(device)  # [A, N]
+        optimised = target_items[:1] if self.multi_target == "copy" else target_items
+        rows, interaction = self.gradients(view.model.items[mined], optimised, view)
+        rows = rows.expand(-1, len(target_items), -1)  # [A, T, d]
+        return target_upload(view, active.to(device), target_items, rows, interaction)
 
     def state_dict(self) -> dict[str, Any]:
         return self.miner.state_dict()

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, normalize, softmax
 
-from fedrec.interfaces import ClientBatch, ClientDefense, FactoredRows, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
+from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
 from fedrec.mining import PopularItemMiner
 from fedrec.segments import scalar_segment_sum, segment_sum
+from fedrec.uploads import FactoredRows
 
 EPSILON = 1e-8  # shortest embedding whose direction counts
 

@@ -1,5 +1,7 @@
 """Local training of all benign clients of a round as one batch (Sec. III-A, step 2; Eq. 16 with a client-side defense)."""
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGradients, Loss, Model
@@ -16,5 +18,5 @@ def local_update(
     if defense is None:
         return training, None
     penalty = defense.penalty_gradients(users, received, batch)
-    gradients = LocalGradients(training.loss, training.users + penalty.users, training.rows + penalty.rows)
+    gradients = replace(training, users=training.users + penalty.users, rows=training.rows + penalty.rows)
     return gradients, penalty.loss

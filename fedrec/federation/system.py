@@ -14,9 +14,26 @@ from fedrec.data.interactions import Interactions
 from fedrec.federation.aggregation import Sum, concatenate
 from fedrec.federation.local import local_update
 from fedrec.federation.sampling import ClientSampler, Sampling
-from fedrec.interfaces import Attack, AttackerView, ClientBatch, Defense, GlobalModel, Model, Positive, Rate, RoundResult, Share, Upload
+from fedrec.federation.stealth import Stealth
+from fedrec.federation.stopwatch import Stopwatch
+from fedrec.interfaces import (
+    Attack,
+    AttackerKnowledge,
+    AttackerView,
+    Defense,
+    GlobalModel,
+    Model,
+    Positive,
+    PriorKnowledge,
+    Rate,
+    RoundResult,
+    Share,
+)
 from fedrec.models.losses import LOSSES
-from fedrec.randomness import generator
+from fedrec.randomness import derived_seed, generator
+from fedrec.uploads import InteractionPart, RowGroup, Upload
+
+NOTHING = PriorKnowledge()
 
 
 class TrainingDiverged(ArithmeticError):
@@ -38,7 +55,15 @@ class System:
     round: int = field(init=False, default=0)  # rounds finished
 
     def begin(
-        self, train: Interactions, model: Model, attack: Attack, defense: Defense, target_items: Tensor, seed: int, device: torch.device
+        self,
+        train: Interactions,
+        model: Model,
+        attack: Attack,
+        defense: Defense,
+        target_items: Tensor,
+        seed: int,
+        device: torch.device,
+        prior: PriorKnowledge = NOTHING,
     ) -> None:
         """Draw D_i and all embeddings. Raises ValueError if an option of a part does not fit the data."""
         self.model, self.attack, self.defense, self.device = model, attack, defense, device
@@ -47,7 +72,9 @@ class System:
         if attack.takes_part and not self.n_malicious and self.malicious_share:
             raise ValueError(f"system.malicious_share = {self.malicious_share}: no client of {self.n_users}; take a larger share or 0")
         self.targets = target_items.tolist()
-        attack.begin(self.n_malicious, self.n_items, model, target_items.to(device))
+        self.stealth = Stealth(self.targets)
+        targets, loss, own_seed = target_items.to(device), LOSSES[self.loss], derived_seed(seed, "attack")
+        attack.begin(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, targets, own_seed, prior))
         if defense.client:
             defense.client.begin(self.n_users, self.n_items)
         self.aggregate = defense.server or Sum()
@@ -77,36 +104,40 @@ class System:
     def _train(self, sampled: Tensor) -> tuple[float, Tensor, dict[str, float]]:
         is_benign = sampled < self.n_users
         benign, malicious = is_benign.nonzero().flatten(), (~is_benign).nonzero().flatten()  # positions in sampling order
+        stopwatch = Stopwatch(self.device)
         batch = self.data.batch(sampled[benign].to(self.device))
         users = self.users.index_select(0, batch.clients)  # [C, d]
         if self.defense.client:
             self.defense.client.observe(self.round, batch.clients, self.received)
         gradients, penalty = local_update(self.model, LOSSES[self.loss], self.defense.client, users, self.received, batch)
-        upload = Upload(batch.clients, torch.arange(len(benign), device=self.device), batch.offsets, batch.items, gradients.rows)
-        telemetry: dict[str, float] = {}
+        owners = torch.arange(len(benign), device=self.device)
+        interaction = () if gradients.interaction is None else (InteractionPart(owners, gradients.interaction),)
+        group = RowGroup(owners, batch.offsets, batch.items, gradients.rows)
+        upload = Upload(batch.clients, (group,), interaction)
+        telemetry = {"seconds_training": stopwatch.lap()}
         if len(malicious):
             attackers = (sampled[malicious] - self.n_users).to(self.device)
             poison = self.attack.poison(AttackerView(self.round, attackers, self.received, self.learning_rate))
-            upload = concatenate(upload, poison, torch.cat([benign, malicious]).to(self.device))
-            telemetry |= self._poison_share(batch, poison)
+            telemetry["seconds_attack"] = stopwatch.lap()
+            telemetry |= self.stealth.measure(group, poison)
+            stopwatch.lap()
+            upload = concatenate(upload, poison, torch.cat([benign, malicious]).to(self.device), sampled.to(self.device))
         gradient, of_aggregation = self.aggregate(upload, self.n_items)
+        telemetry |= {"seconds_aggregation": stopwatch.lap(), **of_aggregation}
         self.users.index_copy_(0, batch.clients, users - self._rates(batch.clients) * gradients.users)
-        change = self.learning_rate * gradient
-        self.received = GlobalModel(self.received.items - change, self.received.interaction)
+        change = self.learning_rate * gradient.items
+        self.received = GlobalModel(self.received.items - change, self._stepped(gradient.interaction))
         loss = self._checked(gradients.loss.mean(), "loss") if len(benign) else math.nan
-        telemetry |= of_aggregation
         if penalty is not None and len(benign):
             telemetry["penalty"] = self._checked(penalty.mean(), "defense penalty")
         delta_norm = torch.linalg.vector_norm(change, dim=1)  # Eq. (7)
         self._checked(delta_norm.sum(), "change of the item embeddings")
         return loss, delta_norm, telemetry
 
-    def _poison_share(self, batch: ClientBatch, poison: Upload) -> dict[str, float]:
-        """Eq. (11) as observed: share of malicious uploads among those for the target items."""
-        if not len(poison.items):
-            return {}
-        benign = sum(int(torch.count_nonzero(batch.items == target)) for target in self.targets)
-        return {"poison_share": len(poison.items) / (len(poison.items) + benign)}
+    def _stepped(self, gradient: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Parameters of the interaction function after the server's step; those that nobody sent a gradient for stay."""
+        received = self.received.interaction
+        return {**received, **{name: received[name] - self.learning_rate * value for name, value in gradient.items()}}
 
     def _checked(self, value: Tensor, name: str) -> float:
         number = float(value)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from fedrec.interfaces import ClientBatch, FactoredRows, GlobalModel, LocalGradients, Loss, Model, Positive, Rate
+from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, Rate
 from fedrec.segments import segment_products, segment_sum
+from fedrec.uploads import FactoredRows
 
 
 @dataclass(kw_only=True)
@@ -36,3 +37,16 @@ class MatrixFactorization(Model):
         value, derivative = loss(scores, batch)
         user_gradient = segment_sum(received.items, batch.items, batch.offsets, derivative)  # [C, d]
         return LocalGradients(value, user_gradient, (FactoredRows(derivative, users),))
+
+    def fit_users(
+        self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
+    ) -> Tensor:
+        """A user only ever moves along the items: the scores follow from the items' products with each other."""
+        scores, products, rate = users @ items.T, items @ items.T, learning_rate / len(items)  # [n, T], [T, T]
+        moved = torch.zeros_like(scores)  # along each item
+        slopes = torch.empty_like(scores)
+        for _ in range(steps):
+            torch.sigmoid(scores, out=slopes).sub_(label)
+            moved.add_(slopes, alpha=-rate)
+            scores.addmm_(slopes, products, alpha=-rate)
+        return users + moved @ items

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import strategies as st
 
 from fedrec.federation.sampling import ClientSampler
 from fedrec.federation.system import TrainingDiverged
-from tests.federations import SYSTEM, Case, build_oracle, build_system, cases
+from tests.federations import ATTACKS, SYSTEM, Case, build_oracle, build_system, cases, copy_state
 
 
 def assert_close(actual, expected, tolerance, floor=0.0):
@@ -17,45 +18,59 @@ def assert_close(actual, expected, tolerance, floor=0.0):
     assert torch.allclose(actual.double(), expected.double(), rtol=tolerance, atol=scale)
 
 
-def copy_state(system, server):
-    server.items = system.received.items
-    for client, user in zip(server.benign, system.users, strict=True):
-        client.user = user.clone()
+def assert_interaction_close(system, server, rounding):
+    """A bias may be a sum of gradients that cancel: `rounding`, relative to the largest weight, is what may be left of them."""
+    floor = rounding * max((float(value.abs().max()) for value in server.interaction.values()), default=0.0)
+    for name, value in server.interaction.items():
+        assert_close(system.received.interaction[name], value, 1e-5, floor)
 
 
-@given(case=cases())
-def test_every_round_equals_the_oracle(case):
-    """Gradients, updates, mining, both attacks and the defense, in float64 from the engine's own code."""
+FAMILIES = {"mf": ["mf"], "ncf": ["ncf", "ncf_flat"]}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("attack", ATTACKS)
+@given(data=st.data())
+def test_every_round_equals_the_oracle(data, attack, family):
+    """Gradients, updates, mining, the attack and the defense, in float64 from the engine's own code."""
+    case = data.draw(cases([attack], FAMILIES[family]))
     torch.set_default_dtype(torch.float64)
     try:
         system = build_system(case)
         server = build_oracle(case, system)
         for result in system.rounds():
-            loss, delta_norm = server.round(system.sampler.sample(result.round - 1).tolist())
+            loss, delta_norm = server.round(result.round - 1, system.sampler.sample(result.round - 1).tolist())
             assert result.loss == pytest.approx(loss, rel=1e-5, abs=1e-12, nan_ok=True)
             assert_close(system.received.items, server.items, 1e-5)
             assert_close(system.users, torch.stack([client.user for client in server.benign]), 1e-5)
+            assert_interaction_close(system, server, rounding=1e-14)
             assert_close(result.delta_norm, delta_norm, 1e-5, floor=1e-14 * float(server.items.abs().max()))
-            copy_state(system, server)  # or rounding grows over the rounds where a drawn case diverges
+            copy_state(system, server)
     finally:
         torch.set_default_dtype(torch.float32)
 
 
-@given(case=cases())
-def test_one_round_in_float32_equals_the_float64_oracle(case):
+@pytest.mark.parametrize("attack", ATTACKS)
+@given(data=st.data())
+def test_one_round_in_float32_equals_the_float64_oracle(data, attack):
+    case = data.draw(cases([attack]))
     system = build_system(case)
     server = build_oracle(case, system)
     server.items = server.items.double()
+    server.interaction = {name: value.double() for name, value in server.interaction.items()}
     for client in server.benign:
         client.user = client.user.double()
     next(iter(system.rounds()))
-    server.round(system.sampler.sample(0).tolist())
+    server.round(0, system.sampler.sample(0).tolist())
     assert_close(system.received.items, server.items, 1e-5)
     assert_close(system.users, torch.stack([client.user for client in server.benign]), 1e-5)
+    assert_interaction_close(system, server, rounding=1e-6)
 
 
-@given(case=cases())
-def test_stopping_and_resuming_changes_nothing(case):
+@pytest.mark.parametrize("attack", ATTACKS)
+@given(data=st.data())
+def test_stopping_and_resuming_changes_nothing(data, attack):
+    case = data.draw(cases([attack]))
     whole, first, second = build_system(case), build_system(case), build_system(case)
     rounds = iter(first.rounds())
     for _ in range(first.n_rounds // 2):
@@ -66,6 +81,8 @@ def test_stopping_and_resuming_changes_nothing(case):
             pass
     assert torch.equal(whole.users, second.users)
     assert torch.equal(whole.received.items, second.received.items)
+    for name, value in whole.received.interaction.items():
+        assert torch.equal(value, second.received.interaction[name])
 
 
 def hand_made(**changes):
@@ -104,7 +121,7 @@ def test_client_learning_rates_are_drawn_from_the_whole_range():
 
 def test_the_share_of_poison_counts_uploads_for_the_targets():
     """In a round of everybody, 1 malicious client against the users who train on target 5; nothing before mining ends."""
-    options = {"N": 2, "mining_times": 1, "multi_target": "copy", "batches": 1, "rounds": 1}
+    options = {"N": 2, "mining_times": 1, "multi_target": "copy", "batches": 1, "rounds": 1, "poison_interaction": False}
     case = replace(hand_made(clients_per_round=4), attack="pieck_uea", attack_options=options, positives=[[5, 1], [2], [0, 3]])
     system = build_system(case)
     assert system.n_malicious == 1

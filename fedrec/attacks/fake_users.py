@@ -1,0 +1,57 @@
+"""Gradients of users that malicious clients make up: what all attacks that raise predicted scores are made of (Eq. 4).
+
+A fake user trains like an honest one, so the model's own closed form serves: no attack mentions MF or NCF.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fedrec.interfaces import AttackerView, ClientBatch, GlobalModel, LocalGradients, Model
+from fedrec.models.losses import bce
+from fedrec.uploads import DenseInteraction, InteractionPart, RowGroup, Upload
+
+
+@dataclass(frozen=True, slots=True)
+class FakeGradients:
+    """Of the losses of A malicious clients' fake users, s each."""
+
+    users: Tensor  # [A, s, d]
+    rows: Tensor  # [A, s, T, d] of the target rows
+    local: LocalGradients
+
+    def interaction(self, weights: Tensor) -> Mapping[str, Tensor]:
+        """Of the interaction function, weighted sum over a client's fake users; weights [s] -> {name: [A, ...]}; empty for MF."""
+        if self.local.interaction is None:
+            return {}
+        parts = self.local.interaction.per_client()
+        return {name: torch.einsum("s,as...->a...", weights, value.unflatten(0, self.rows.shape[:2])) for name, value in parts.items()}
+
+
+def fake_gradients(model: Model, users: Tensor, targets: Tensor, received: GlobalModel) -> FakeGradients:
+    """Every fake user's mean binary cross-entropy over the targets, label 1; users [A, s, d], targets [T]."""
+    n_clients, n_fake, size = users.shape
+    n_users, n_targets = n_clients * n_fake, len(targets)
+    owners = torch.arange(n_users, device=users.device)
+    offsets = torch.arange(0, n_users * n_targets + 1, n_targets, dtype=torch.int32, device=users.device)
+    items = torch.arange(n_targets, dtype=torch.int32, device=users.device).repeat(n_users)
+    batch = ClientBatch(owners, offsets, items, users.new_ones(len(items)))
+    targets_only = GlobalModel(received.items[targets], received.interaction)
+    local = model.local_gradients(users.reshape(n_users, size), targets_only, batch, bce)
+    rows = RowGroup(owners, offsets, items, local.rows).at(slice(None))
+    return FakeGradients(local.users.view(users.shape), rows.view(n_clients, n_fake, n_targets, size), local)
+
+
+def target_upload(view: AttackerView, active: Tensor, target_items: Tensor, rows: Tensor, interaction: Mapping[str, Tensor]) -> Upload:
+    """Clients view.clients[active] send rows [A, T, d] for the targets [T], and {name: [A, ...]} unless that is empty."""
+    parts = (InteractionPart(active, DenseInteraction(interaction)),) if interaction else ()
+    segments = active.repeat_interleave(len(target_items))
+    return Upload.of_rows(view.clients, target_items.repeat(len(active)), segments, rows.flatten(0, 1), parts)
+
+
+def draw_by_client(clients: Tensor, shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal numbers [A, *shape]: the lowest client gets the first, so that the order of `clients` [A] changes nothing."""
+    drawn = torch.randn(len(clients), *shape, generator=generator).to(like)
+    return torch.empty_like(drawn).index_copy_(0, clients.argsort(), drawn)

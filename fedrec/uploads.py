@@ -1,0 +1,181 @@
+"""What clients send to the server: gradient rows of items and gradients of the interaction function, in the form they are cheapest in.
+
+Letters in shape comments as in `fedrec.interfaces`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from fedrec.segments import column_scatter_sum, scatter_sum, segment_numbers
+
+
+@dataclass(frozen=True, slots=True)
+class DenseRows:
+    """Gradient rows as they are."""
+
+    rows: Tensor  # [n, d]
+
+    def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
+        """Rows `index`, [k, d]."""
+        return self.rows[index]
+
+    def sum(self, group: "RowGroup", n_items: int) -> Tensor:
+        """Summed by item, [M, d]."""
+        own_block = torch.arange(len(self.rows) + 1, dtype=torch.int32, device=self.rows.device)
+        return scatter_sum(self.rows.new_ones(len(self.rows)), self.rows, own_block, group.items, n_items)
+
+
+@dataclass(frozen=True, slots=True)
+class FactoredRows:
+    """Gradient rows that are multiples of one direction per block: row k is coefficients[k] * directions[blocks[k]].
+
+    With `normals` (unit vectors, one per item) each row is projected onto the plane orthogonal to its item's normal.
+    """
+
+    coefficients: Tensor  # [n]
+    directions: Tensor  # [D, d]
+    normals: Tensor | None = None  # [M, d]
+
+    def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
+        """Rows `index`, [k, d]."""
+        rows = self.coefficients[index, None] * self.directions[group.blocks[index]]  # [k, d]
+        if self.normals is None:
+            return rows
+        normals = self.normals[group.items[index]]  # [k, d]
+        return rows - (rows * normals).sum(1, keepdim=True) * normals
+
+    def sum(self, group: "RowGroup", n_items: int) -> Tensor:
+        """Summed by item, [M, d]; no row is made."""
+        total = scatter_sum(self.coefficients, self.directions, group.offsets, group.items, n_items)
+        if self.normals is None:
+            return total
+        return total - (total * self.normals).sum(1, keepdim=True) * self.normals  # projecting is linear: once, after the sum
+
+
+@dataclass(frozen=True)
+class ProjectedRows:
+    """Gradient rows behind a linear layer: row k is columns[:, k] @ weight."""
+
+    columns: Tensor  # [h, n]
+    weight: Tensor  # [h, d]
+    items: Tensor  # [n] int32
+    n_items: int
+
+    @cached_property
+    def column_sums(self) -> Tensor:
+        """The columns summed by item, [h, M]."""
+        return column_scatter_sum(self.columns, self.items, self.n_items)
+
+    def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
+        """Rows `index`, [k, d]."""
+        return self.columns[:, index].T @ self.weight
+
+    def sum(self, group: "RowGroup", n_items: int) -> Tensor:
+        """Summed by item, [M, d]: the layer is passed once per item."""
+        return self.column_sums.T @ self.weight
+
+
+Rows = DenseRows | FactoredRows | ProjectedRows
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """Gradient rows made in one way. Rows offsets[b]:offsets[b + 1] form block b, sent by client owners[b] of the upload."""
+
+    owners: Tensor  # [D] int64
+    offsets: Tensor  # [D + 1] int32
+    items: Tensor  # [n] int32
+    parts: tuple[Rows, ...]  # they add up to the rows
+
+    @cached_property
+    def blocks(self) -> Tensor:
+        """The block of each row, [n] int32."""
+        return segment_numbers(self.offsets)
+
+    def at(self, index: Tensor | slice) -> Tensor:
+        """Rows `index`, [k, d]."""
+        return torch.stack([part.at(index, self) for part in self.parts]).sum(0)
+
+
+class InteractionGradients(Protocol):
+    """Gradients of the interaction function's parameters from C clients (Eq. 1), made in the form that is asked for."""
+
+    def total(self) -> Mapping[str, Tensor]:
+        """Summed over the clients, {name: [...]}; all that the plain sum needs."""
+
+    def per_client(self) -> Mapping[str, Tensor]:
+        """Of each client, {name: [C, ...]}."""
+
+
+@dataclass(frozen=True, slots=True)
+class DenseInteraction:
+    """Gradients of each client as they are."""
+
+    gradients: Mapping[str, Tensor]  # {name: [C, ...]}
+
+    def total(self) -> Mapping[str, Tensor]:
+        return {name: value.sum(0) for name, value in self.gradients.items()}
+
+    def per_client(self) -> Mapping[str, Tensor]:
+        return self.gradients
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionPart:
+    """Some clients' gradients of the interaction function."""
+
+    senders: Tensor  # [c] int64, distinct positions in `Upload.clients`
+    gradients: InteractionGradients
+
+
+@dataclass(frozen=True)
+class Upload:
+    """All gradients of a round."""
+
+    clients: Tensor  # [S] int64; users are 0..U-1, malicious clients follow
+    groups: tuple[RowGroup, ...]
+    interaction: tuple[InteractionPart, ...] = ()  # no sender stands in two of them
+
+    @classmethod
+    def of_rows(
+        cls, clients: Tensor, items: Tensor, segments: Tensor, rows: Tensor, interaction: tuple[InteractionPart, ...] = ()
+    ) -> "Upload":
+        """Row k [n, d] is what clients[segments[k]] sends for items[k]."""
+        offsets = torch.arange(len(items) + 1, dtype=torch.int32, device=items.device)
+        return cls(clients, (RowGroup(segments.long(), offsets, items.int(), (DenseRows(rows),)),), interaction)
+
+    @cached_property
+    def items(self) -> Tensor:
+        """The item of each row, [n] int32."""
+        return torch.cat([group.items for group in self.groups])
+
+    @cached_property
+    def segments(self) -> Tensor:
+        """Position in `clients` of the sender of each row, [n] int64."""
+        return torch.cat([group.owners[group.blocks] for group in self.groups])
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """The gradients themselves, [n, d]; made on first use, a plain sum never needs them."""
+        return torch.cat([group.at(slice(None)) for group in self.groups])
+
+    def interaction_total(self) -> dict[str, Tensor]:
+        """Gradients of the interaction function summed over all clients, {name: [...]}; empty if nobody sent any."""
+        total: dict[str, Tensor] = {}
+        for part in self.interaction:
+            for name, value in part.gradients.total().items():
+                total[name] = total[name] + value if name in total else value
+        return total
+
+    def interaction_rows(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """Positions [c] in `clients` of those who sent gradients of the interaction function, ascending, and these, {name: [c, ...]}."""
+        parts = [part.gradients.per_client() for part in self.interaction]
+        if not parts:
+            return self.clients[:0], {}
+        senders, order = torch.cat([part.senders for part in self.interaction]).sort()
+        return senders, {name: torch.cat([part[name] for part in parts])[order] for name in parts[0]}
