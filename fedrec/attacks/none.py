@@ -13,6 +13,9 @@ from fedrec.interfaces import Attack, AttackerView, Model, Upload
 @dataclass(kw_only=True)
 class NoAttack(Attack):
     takes_part: ClassVar[bool] = False
+    paper = "the baseline of Zhang et al., PIECK, ICDE 2024"
+    knowledge = "none"
+    applies_to = "MF-FRS, DL-FRS"
 
     def begin(self, n_clients: int, n_items: int, model: Model, target_items: Tensor) -> None:
         pass

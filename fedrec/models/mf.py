@@ -17,6 +17,8 @@ from fedrec.segments import segment_products, segment_sum
 class MatrixFactorization(Model):
     """Embeddings of size `dim`, drawn from N(0, init_std^2)."""
 
+    paper = "Rendle et al., UAI 2009; federated: Ammad-ud-din et al., 2019"
+
     dim: Positive
     init_std: Rate
 
