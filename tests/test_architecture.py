@@ -15,6 +15,8 @@ MAY_IMPORT = {
     "randomness": set(),
     "interfaces": {"segments"},
     "mining": set(),
+    "declarations": {"options"},
+    "cards": {"declarations", "options", "references"},
     "data": {"interfaces", "segments", "randomness"},
     "models": {"interfaces", "segments", "data"},
     "attacks": {"interfaces", "mining", "data"},
