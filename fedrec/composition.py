@@ -1,10 +1,8 @@
-"""Yaml files -> configuration: where they lie, and the resolvers that they use."""
+"""Yaml files -> configuration: where they lie, and the resolver that they use."""
 
 from pathlib import Path
 
 import hydra
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 PACKAGE = Path(__file__).resolve().parent
@@ -31,12 +29,4 @@ def if_below(value: float, limit: float, below: object, otherwise: object) -> ob
     return below if value < limit else otherwise
 
 
-def options(group: str) -> str:
-    """Resolver `${options:GROUP}` of the help text: the options of a group, the chosen one marked."""
-    settings = HydraConfig.get()
-    names = GlobalHydra.instance().config_loader().get_group_options(group, overrides=list(settings.overrides.hydra))
-    return ", ".join(f"*{name}" if name == settings.runtime.choices.get(group) else name for name in sorted(names))
-
-
 OmegaConf.register_new_resolver("if_below", if_below, replace=True)
-OmegaConf.register_new_resolver("options", options, replace=True)

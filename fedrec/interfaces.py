@@ -144,6 +144,8 @@ class Loss(Protocol):
 class Model(ABC):
     """A recommender: `score` is the paper's interaction function Psi before its sigmoid."""
 
+    paper: ClassVar[str] = ""  # short citation, for the catalog
+
     @abstractmethod
     def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:
         """User embeddings [U, d], private to the clients, and the global model."""
@@ -218,6 +220,9 @@ class PairwiseInteraction:
 class ClientDefense(ABC):
     """A regulariser that every benign client adds to its training loss."""
 
+    paper: ClassVar[str] = ""  # short citation, for the catalog
+    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+
     @abstractmethod
     def begin(self, n_clients: int, n_items: int) -> None:
         """Run-time facts, once. Raises ValueError if an option does not fit them."""
@@ -254,7 +259,10 @@ class Aggregator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Defense:
-    """A defense yaml fills one half or both; an absent half is no defense there."""
+    """A defense yaml fills one half or both; an absent half is no defense there.
+
+    The catalog reads `paper` and `applies_to` off the classes of both, as off those of a `ClientDefense`.
+    """
 
     client: ClientDefense | None = None
     server: Aggregator | None = None
@@ -265,6 +273,9 @@ class Attack(ABC):
     """Every attack has targets, `none` too: exposure without an attack is measured on them."""
 
     takes_part: ClassVar[bool] = True  # whether malicious clients join the federation
+    paper: ClassVar[str] = ""  # short citation, for the catalog
+    knowledge: ClassVar[str] = ""  # what it needs beyond the threat model of Sec. III-B (Table I)
+    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
 
     num_targets: Positive
     targets: Literal["random", "unpopular"] | list[Annotated[int, Field(ge=0)]]

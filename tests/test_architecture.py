@@ -16,6 +16,8 @@ MAY_IMPORT = {
     "uploads": {"segments"},
     "interfaces": {"segments", "uploads"},
     "mining": set(),
+    "declarations": {"options"},
+    "cards": {"declarations", "options", "references"},
     "data": {"interfaces", "segments", "randomness"},
     "models": {"interfaces", "segments", "uploads"},
     "attacks": {"interfaces", "uploads", "segments", "randomness", "mining", "data", "models"},

@@ -13,6 +13,9 @@ from fedrec.uploads import Upload
 @dataclass(kw_only=True)
 class NoAttack(Attack):
     takes_part: ClassVar[bool] = False
+    paper = "the baseline of Zhang et al., PIECK, ICDE 2024"
+    knowledge = "none"
+    applies_to = "MF-FRS, DL-FRS"
 
     def begin(self, known: AttackerKnowledge) -> None:
         pass

@@ -21,6 +21,10 @@ from fedrec.uploads import Upload
 class PopularItemAttack(Attack):
     """`multi_target`: `copy` optimises the first target and uploads its gradient for all; `together` optimises all (supplement C)."""
 
+    paper = "Zhang et al., PIECK, ICDE 2024"
+    knowledge = "none"
+    applies_to = "MF-FRS, DL-FRS"
+
     N: Positive
     mining_times: Positive
     multi_target: Literal["copy", "together"]

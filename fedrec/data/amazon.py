@@ -30,6 +30,8 @@ class AmazonMusic:
     has none) and none of them is in training.
     """
 
+    paper = "Ni et al., EMNLP 2019"
+
     root: str | None
     cache: str | None
     validation: bool

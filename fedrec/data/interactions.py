@@ -79,5 +79,7 @@ class Split:
 
 
 class Dataset(Protocol):
+    """Its class says in a constant, `paper`, where the data are from; the catalog shows that."""
+
     def load(self, generator: Generator) -> Split:
         """Read, download or draw the data. Raises ValueError that names file, line and what was expected."""

@@ -22,6 +22,8 @@ from fedrec.data.splitting import by_user, leave_one_out
 class MovieLens:
     """root and cache: see `obtain`; validation: hold out the second-latest interaction, too."""
 
+    paper = "Harper & Konstan, TiiS 2015; GroupLens"
+
     root: str | None
     cache: str | None
     validation: bool

@@ -29,6 +29,8 @@ class Presplit:
     order tells nothing about time, and the validation item is drawn.
     """
 
+    paper = "a split of one's own, in the format of PIECK's released code"
+
     root: str | None
     validation: bool
 

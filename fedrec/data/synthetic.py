@@ -24,6 +24,8 @@ LEAST = 3  # interactions of a user: training, validation and test, so that `val
 class Synthetic:
     """users, items, interactions: how many, held-out ones included; exponent 0 makes all items equally popular."""
 
+    paper = "drawn, not published: Zipf's law over items, log-normal activity of users"
+
     users: Positive
     items: Positive
     interactions: Positive

@@ -26,6 +26,9 @@ EPSILON = 1e-8  # shortest embedding whose direction counts
 class PopularityRegularizer(ClientDefense):
     """Adds -beta * Re1 - gamma * Re2 to each client's loss, Eq. (16)."""
 
+    paper = "Zhang et al., PIECK, ICDE 2024"
+    applies_to = "MF-FRS, DL-FRS"
+
     N: Positive
     beta: NonNegative
     gamma: NonNegative

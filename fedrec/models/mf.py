@@ -18,6 +18,8 @@ from fedrec.uploads import FactoredRows
 class MatrixFactorization(Model):
     """Embeddings of size `dim`, drawn from N(0, init_std^2)."""
 
+    paper = "Rendle et al., UAI 2009; federated: Ammad-ud-din et al., 2019"
+
     dim: Positive
     init_std: Rate
 

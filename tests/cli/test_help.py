@@ -1,10 +1,12 @@
-"""`--help` explains groups, options and overrides on one screen and answers at once."""
+"""`--help` explains groups, options and overrides on one screen, then has a card for every choice, and answers at once."""
 
+import re
 import resource
 from pathlib import Path
 
 import pytest
 
+from fedrec.cards import GROUPS as GROUPS_WITH_CARDS
 from tests.cli.program import ROOT, fedrec
 
 GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking", "experiment")
@@ -16,6 +18,7 @@ PUBLIC_OPTIONS = (
     *("evaluation.k", "evaluation.every", "tracking.snapshot_rounds", "tracking.uri"),
 )
 LINES, COLUMNS = 50, 100
+CARDS = "\nCards: "  # the heading below which the second screen begins
 CPU_SECONDS = 1.5  # of processor time: a busy machine must not fail the test
 
 
@@ -34,14 +37,16 @@ def help_text(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_help_fits_one_screen(help_text: str) -> None:
-    assert len(help_text.splitlines()) <= LINES
+    screen, heading, cards = help_text.partition(CARDS)
+    assert heading and "Results: " in screen and "attack=pieck_uea " in cards
+    assert len(screen.splitlines()) <= LINES
     assert max(map(len, help_text.splitlines())) <= COLUMNS
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_help_names_every_option_of_a_group(help_text: str, group: str) -> None:
-    (line,) = (line for line in help_text.splitlines() if line.split()[:1] == [group])
-    assert {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")} <= set(line.replace(",", " ").replace("*", "").split())
+    (lines,) = re.findall(rf"^  {group} .*\n(?: {{44}}.*\n)*", help_text, re.MULTILINE)
+    assert {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")} <= set(lines.replace(",", " ").replace("*", "").split())
 
 
 @pytest.mark.parametrize("name", PUBLIC_OPTIONS)
@@ -55,6 +60,27 @@ def test_help_says_where_results_go_and_how_to_browse_them(help_text: str) -> No
 
 
 def test_help_knows_the_groups_of_a_config_dir(tmp_path: Path) -> None:
+    """However many there are."""
     (tmp_path / "mine" / "attack").mkdir(parents=True)
-    (tmp_path / "mine" / "attack" / "my_attack.yaml").write_text("_target_: my_attack.MyAttack\n")
-    assert "my_attack" in fedrec(tmp_path, "--help", "--config-dir", "mine").stdout
+    for number in range(20):
+        (tmp_path / "mine" / "attack" / f"number_{number}.yaml").touch()
+    (tmp_path / "mine" / "attack" / "my_attack.yaml").write_text(
+        "_target_: my_attack.MyAttack\nprice: $5 # no class says what is allowed\n"
+    )
+    text = fedrec(tmp_path, "--help", "--config-dir", "mine").stdout
+    assert "my_attack" in text.partition(CARDS)[0]
+    assert max(map(len, text.splitlines())) <= COLUMNS
+    assert "  attack=my_attack\n    price=$5\n" in text
+
+
+@pytest.mark.parametrize("group", GROUPS_WITH_CARDS)
+def test_help_has_a_card_for_every_choice(help_text: str, group: str) -> None:
+    for path in (ROOT / "conf" / group).glob("*.yaml"):
+        assert f"\n  {group}={path.stem}  " in help_text.partition(CARDS)[2]
+
+
+def test_help_tells_source_knowledge_models_defaults_and_ranges(help_text: str) -> None:
+    cards = " ".join(help_text.partition(CARDS)[2].split())
+    assert "attack=pieck_uea Zhang et al., PIECK, ICDE 2024; knowledge: none; models: MF-FRS, DL-FRS num_targets=1" in cards
+    assert "N=50 (a whole number >= 1) batches=5" in cards
+    assert "beta=1.0 (a number >= 0)" in cards
