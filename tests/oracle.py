@@ -465,16 +465,16 @@ def evaluate(
         for k in ks:
             if held_out >= 0:
                 sampled = torch.cat([torch.tensor([held_out]), others])
-                results.setdefault(f"HR@{k}", []).append(float(0 in top(scores[sampled], k)))
+                results.setdefault(f"HR@{k}", []).append(float(0 in top(scores[sampled], k, last=0)))
                 unseen = recommended.clone()
                 unseen[held_out] = scores[held_out]
-                best = top(unseen, k)
+                best = top(unseen, k, last=held_out)
                 results.setdefault(f"full_HR@{k}", []).append(float(held_out in best))
                 gain = 1 / math.log2(best.index(held_out) + 2) if held_out in best else 0.0
                 results.setdefault(f"full_NDCG@{k}", []).append(gain)
             for target in targets:
                 if target not in seen:
-                    results.setdefault(f"ER@{k} {target}", []).append(float(target in top(recommended, k)))
+                    results.setdefault(f"ER@{k} {target}", []).append(float(target in top(recommended, k, last=target)))
     means = {name: sum(values) / len(values) for name, values in results.items()}
     for k in ks:  # a target that everybody has met counts for nothing
         exposed = [value for name, value in means.items() if name.startswith(f"ER@{k} ")]
@@ -482,6 +482,8 @@ def evaluate(
     return means
 
 
-def top(scores: Tensor, k: int) -> list[int]:
-    """The K items with the highest scores."""
+def top(scores: Tensor, k: int, last: int) -> list[int]:
+    """The K items with the highest scores; of equal ones `last` comes last: layers whose outputs are all 0 make every score equal."""
+    scores = scores.clone()
+    scores[last] = torch.nextafter(scores[last], scores.new_tensor(-math.inf))
     return torch.topk(scores, min(k, len(scores))).indices.tolist()

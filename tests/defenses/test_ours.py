@@ -5,7 +5,8 @@ import torch
 from hypothesis import assume, given
 
 from fedrec.defenses.ours import PopularityRegularizer
-from fedrec.interfaces import ClientDefense, Upload
+from fedrec.interfaces import ClientDefense
+from fedrec.uploads import RowGroup
 from tests.federations import build_system, cases
 
 OPTIONS = {"N": 3, "beta": 1.0, "gamma": 1.0, "divergence": "user_from_item", "reduction": "mean", "mining_times": 2}
@@ -24,7 +25,7 @@ def test_closed_form_equals_autograd(case):
     generic = ClientDefense.penalty_gradients(system.defense.client, *arguments)
     assume(closed.rows and torch.isfinite(generic.loss).all() and system.users.abs().max() < 1e3)
     owners = torch.arange(system.n_users)
-    rows = [Upload(batch.clients, owners, batch.offsets, batch.items, one.rows).rows for one in (closed, generic)]
+    rows = [RowGroup(owners, batch.offsets, batch.items, one.rows).at(slice(None)) for one in (closed, generic)]
     for actual, expected in ((closed.loss, generic.loss), (closed.users, generic.users), (rows[0], rows[1])):
         assert torch.allclose(actual, expected, rtol=1e-3, atol=1e-5 * float(1 + expected.abs().max()))
 

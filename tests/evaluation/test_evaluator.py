@@ -47,7 +47,8 @@ def test_equals_the_oracle(case, data):
     metrics = evaluator.evaluate()
     seen = [torch.tensor(positives) for positives in case.positives]
     candidates = candidates_of(evaluator.held_out[""])
-    expected = oracle.evaluate(list(system.users), system.received.items, seen, test.tolist(), candidates, case.targets, OPTIONS["k"])
+    received = system.received.items, system.received.interaction
+    expected = oracle.evaluate(list(system.users), *received, seen, test.tolist(), candidates, case.targets, OPTIONS["k"])
     for name in (f"{metric}@{k}" for metric in ("ER", "HR", "full_HR", "full_NDCG") for k in OPTIONS["k"]):
         assert metrics[name] == pytest.approx(expected.get(name, 0.0)), name
     for user, held_out in enumerate(test.tolist()):
