@@ -8,7 +8,7 @@ from fedrec.interfaces import PriorKnowledge, PriorWanted
 
 
 def reveal(wanted: PriorWanted, train: Interactions, generator: Generator, device: torch.device) -> PriorKnowledge:
-    """The knowledge asked for. Of each user's n training items a share xi is drawn: xi * n, rounded up or down at random so that xi is met."""
+    """The knowledge asked for. Of a user's n training items xi * n are drawn, rounded up or down at random so that the share is met."""
     ranks = train.popularity_ranks().to(device) if wanted.popularity else None
     if not wanted.interactions:
         return PriorKnowledge(None, ranks)

@@ -1,0 +1,83 @@
+"""Every attack of conf/attack with its own defaults, alone, on made-up models: what the laws of all attacks are tried on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+import torch
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from fedrec.attacks.prior import reveal
+from fedrec.composition import FOLDER, compose
+from fedrec.config import build
+from fedrec.data.interactions import Interactions
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, GlobalModel, Model
+from fedrec.models.losses import bce
+from fedrec.randomness import generator
+
+NAMES = sorted(path.stem for path in (FOLDER / "attack").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (FOLDER / "model").glob("*.yaml"))
+N_CLIENTS, N_ITEMS, N_USERS, TARGETS = 6, 80, 30, [3, 60]
+
+
+def drawn_interactions() -> Interactions:
+    items = torch.rand(N_USERS, N_ITEMS, generator=generator(0, "interactions")).topk(20).indices
+    return Interactions(torch.arange(N_USERS + 1) * 20, items.flatten().int(), N_ITEMS)
+
+
+TRAIN = drawn_interactions()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An attack, what it is told beyond the threat model if it has a `prior` option, and a model."""
+
+    name: str
+    prior: str | None
+    model: str
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *([self.prior] if self.prior else []), self.model])
+
+    @property
+    def overrides(self) -> list[str]:
+        return [f"attack={self.name}", f"model={self.model}", *([f"attack.prior={self.prior}"] if self.prior else [])]
+
+    def attack(self) -> Attack:
+        built: Attack = build(composed(self).attack)
+        return built
+
+    def recommender(self) -> Model:
+        built: Model = build(composed(self).model)
+        return built
+
+    def begun(self, targets: Sequence[int] = TARGETS) -> Attack:
+        """The attack, told what it may know before training."""
+        attack = self.attack()
+        prior = reveal(attack.prior_wanted(), TRAIN, generator(0, "prior"), torch.device("cpu"))
+        attack.begin(AttackerKnowledge(N_CLIENTS, N_ITEMS, self.recommender(), bce, torch.tensor(targets), 7, prior))
+        return attack
+
+    def views(self, rounds: Sequence[Sequence[int]]) -> Iterator[AttackerView]:
+        """What the sampled clients of each round receive: another model each time, far enough from 0 for all of it to matter."""
+        for round, sampled in enumerate(rounds):
+            drawing = generator(round, "model")
+            _, model = self.recommender().initialise(1, N_ITEMS, drawing)
+            received = GlobalModel(0.5 * torch.randn(model.items.shape, generator=drawing), model.interaction)
+            yield AttackerView(round, torch.tensor(sampled, dtype=torch.int64), received, 0.1)
+
+
+@cache
+def composed(choice: Choice) -> DictConfig:
+    return compose(*choice.overrides)
+
+
+def priors(name: str) -> Sequence[Any]:
+    """What the option `prior` of an attack may be."""
+    node = OmegaConf.load(FOLDER / f"attack/{name}.yaml")
+    return get_args(get_type_hints(get_class(node["_target_"]))["prior"]) if "prior" in node else (None,)
+
+
+CHOICES = [Choice(name, prior, model) for name in NAMES for prior in priors(name) for model in MODELS]

@@ -1,0 +1,150 @@
+"""Laws that every attack of conf/attack obeys with its own defaults, on every model; a new yaml is found and tried, too."""
+
+import copy
+import io
+from itertools import pairwise
+
+import pytest
+import torch
+from hydra.utils import get_class
+from omegaconf import OmegaConf
+
+from fedrec.composition import FOLDER
+from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, NAMES, TARGETS, Choice
+from tests.federations import ATTACKS
+
+SILENT = {"none", "fedreca masked"}  # upload nothing, by what they are
+EVERYBODY = list(range(N_CLIENTS))
+ROUNDS = [[4], EVERYBODY, [], [2, 0], EVERYBODY[::-1], [5, 1, 3], [], EVERYBODY, [0], [3, 4]]
+every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
+
+
+def assert_legal(upload, view):
+    model = view.model
+    assert torch.equal(upload.clients, view.clients)
+    for group in upload.groups:
+        assert len(group.offsets) == len(group.owners) + 1 and group.offsets[0] == 0 and group.offsets[-1] == len(group.items)
+        assert all(start <= stop for start, stop in pairwise(group.offsets.tolist()))
+        assert all(0 <= owner < len(view.clients) for owner in group.owners.tolist())
+        assert (group.owners.dtype, group.offsets.dtype, group.items.dtype) == (torch.int64, torch.int32, torch.int32)
+    n_rows = len(upload.items)
+    assert upload.segments.shape == (n_rows,) and upload.rows.shape == (n_rows, model.items.shape[1])
+    assert all(0 <= segment < len(view.clients) for segment in upload.segments.tolist())
+    assert all(0 <= item < N_ITEMS for item in upload.items.tolist())
+    assert upload.rows.isfinite().all() and upload.rows.dtype == model.items.dtype
+    nothing = torch.zeros_like(model.items)
+    sums = sum((part.sum(group, N_ITEMS) for group in upload.groups for part in group.parts), nothing)
+    assert torch.allclose(sums, nothing.index_add(0, upload.items, upload.rows), atol=1e-5)
+    assert_legal_interaction(upload, view)
+
+
+def assert_legal_interaction(upload, view):
+    """Only for parameters that the model has, one gradient of each sender."""
+    senders, gradients = upload.interaction_rows()
+    assert all(0 <= sender < len(view.clients) for sender in senders.tolist()) and len(senders.unique()) == len(senders)
+    assert len(senders) == 0 or gradients
+    for part in upload.interaction:
+        own = part.gradients.per_client()
+        assert set(own) == set(part.gradients.total()) <= set(view.model.interaction)
+        for name, value in own.items():
+            assert value.shape == (len(part.senders), *view.model.interaction[name].shape)
+            assert value.isfinite().all()
+    for name, value in upload.interaction_total().items():
+        assert torch.allclose(value, gradients[name].sum(0), atol=1e-5)
+
+
+def by_client(upload):
+    """What each client uploads: its items, its rows in their order, its gradients of the interaction function."""
+    senders, gradients = upload.interaction_rows()
+    return {
+        client: (
+            upload.items[upload.segments == position],
+            upload.rows[upload.segments == position],
+            {name: value[senders == position] for name, value in gradients.items()},
+        )
+        for position, client in enumerate(upload.clients.tolist())
+    }
+
+
+def assert_same(first, second, same):
+    """Of two uploads, by client; `same` compares two tensors."""
+    first, second = by_client(first), by_client(second)
+    assert set(first) == set(second)
+    for client, (items, rows, gradients) in first.items():
+        assert torch.equal(items, second[client][0]) and same(rows, second[client][1])
+        assert set(gradients) == set(second[client][2])
+        assert all(same(value, second[client][2][name]) for name, value in gradients.items())
+
+
+def close(first, second):
+    return torch.allclose(first, second, rtol=1e-4, atol=1e-6)
+
+
+@every_choice
+def test_uploads_are_legal_with_no_one_and_all_clients_sampled(choice):
+    attack, clients_with_rows = choice.begun(), set()
+    for view in choice.views(ROUNDS):
+        upload = attack.poison(view)
+        assert_legal(upload, view)
+        clients_with_rows |= set(upload.clients[upload.segments].tolist())
+    assert (not clients_with_rows) == any(str(choice).startswith(name) for name in SILENT)
+
+
+@every_choice
+def test_the_view_stays_as_it_was(choice):
+    attack = choice.begun()
+    for view in choice.views(ROUNDS):
+        before = copy.deepcopy(view)
+        attack.poison(view)
+        assert torch.equal(before.clients, view.clients) and torch.equal(before.model.items, view.model.items)
+        assert set(before.model.interaction) == set(view.model.interaction)
+        assert all(torch.equal(value, view.model.interaction[name]) for name, value in before.model.interaction.items())
+
+
+@every_choice
+def test_permuting_the_sampled_clients_permutes_the_upload_and_nothing_else(choice):
+    first, second = choice.begun(), choice.begun()
+    permuted = [[sampled[index] for index in torch.randperm(len(sampled)).tolist()] for sampled in ROUNDS]
+    for one, other in zip(choice.views(ROUNDS), choice.views(permuted), strict=True):
+        assert_same(first.poison(one), second.poison(other), close)
+
+
+@every_choice
+def test_saving_and_loading_changes_nothing(choice):
+    """Bit for bit, from a file, though the attack that was saved has gone on."""
+    whole, resumed, half = choice.begun(), choice.begun(), len(ROUNDS) // 2
+    file, views = io.BytesIO(), list(choice.views(ROUNDS))
+    for view in views[:half]:
+        whole.poison(view)
+    state = whole.state_dict()
+    expected = [whole.poison(view) for view in views[half:]]
+    torch.save(state, file)
+    file.seek(0)
+    resumed.load_state_dict(torch.load(file))
+    for view, upload in zip(views[half:], expected, strict=True):
+        assert_same(resumed.poison(view), upload, torch.equal)
+
+
+@every_choice
+def test_the_same_seed_leads_to_the_same_uploads(choice):
+    first, second = choice.begun(), choice.begun()
+    for view in choice.views(ROUNDS):
+        torch.rand(3)  # what others draw from torch's global generator plays no part
+        assert_same(first.poison(view), second.poison(view), torch.equal)
+
+
+@every_choice
+def test_one_target_is_enough(choice):
+    attack = choice.begun(TARGETS[:1])
+    for view in choice.views(ROUNDS):
+        assert_legal(attack.poison(view), view)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_attack_is_compared_with_the_oracle(name):
+    """tests/federation/test_system.py draws federations with each of `ATTACKS`."""
+    assert ATTACKS[name] is get_class(OmegaConf.load(FOLDER / f"attack/{name}.yaml")["_target_"])
+
+
+def test_choices_are_found_in_the_folder():
+    assert {Choice("a_ra", None, "ncf"), Choice("fedreca", "interactions", "mf"), Choice("pipa", "popularity", "ncf")} <= set(CHOICES)
