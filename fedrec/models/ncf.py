@@ -74,7 +74,8 @@ class NeuralCollaborativeFiltering(Model):
     def fit_users(
         self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
     ) -> Tensor:
-        layers, n_items, columns = _Layers.of(interaction), len(items), users.T.contiguous()  # [d, n]
+        layers, n_items = _Layers.of(interaction), len(items)
+        columns = users.T.clone(memory_format=torch.contiguous_format)  # [d, n]; .contiguous() would not copy a single user
         for _ in range(steps):
             of_users, of_items = layers.first(columns.T, items)  # [h, n], [h, T]
             hidden = layers.forward((of_users[:, :, None] + of_items[:, None]).flatten(1))  # [h, n * T]
