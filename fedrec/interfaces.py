@@ -208,6 +208,8 @@ class PairwiseInteraction:
             return self.model.score(user, row, parameters)
 
         batch, pairs = self.batch, torch.arange(len(self.derivative), device=self.derivative.device)
+        if not len(pairs):  # vmap needs one
+            return {name: value.new_zeros(len(batch.clients), *value.shape) for name, value in self.received.interaction.items()}
         by_pair = vmap(grad(score), in_dims=(None, 0, 0))
         rows = self.received.items[batch.items]
         gradients = by_pair(dict(self.received.interaction), self.users[batch.segments], rows)  # {name: [E, ...]}
