@@ -29,15 +29,8 @@ RUN = (
     *("system.epochs=4", "system.clients_per_round=20", "system.malicious_share=0.2"),
 )
 RUN_STREAMS = (
-    "split",
-    "attack/targets",
-    "attack/prior",
-    "negatives",
-    "initialise",
-    "client_rates",
-    "sample/0",
-    "evaluated_users",
-    "candidates",
+    *("split", "attack/targets", "attack/prior", "negatives", "initialise", "client_rates", "sample/0"),
+    *("evaluated_users", "candidates"),
 )
 every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
 
