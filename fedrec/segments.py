@@ -121,13 +121,13 @@ def top_of_columns(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     >>> largest.tolist(), rows.tolist()
     ([[3.0], [2.0]], [[0], [2]])
     """
-    n_groups = -(-len(values) // FOLDED)
+    n_groups = len(values) // FOLDED
     if n_groups <= k:
         largest, places = values.topk(k, dim=0)
         return largest, places
-    padding = values.new_full((n_groups * FOLDED - len(values), values.shape[1]), -torch.inf)
-    folded = torch.cat([values, padding]).view(FOLDED, n_groups, -1)
-    groups = folded.amax(0).topk(k, dim=0).indices  # the largest k values lie in the k groups with the largest maxima
+    folded, rest = values[: n_groups * FOLDED].view(FOLDED, n_groups, -1), values[n_groups * FOLDED :]
+    groups = folded.amax(0).topk(k, dim=0).indices  # the largest k values lie in the k groups with the largest maxima, or in the rest
     candidates = folded.gather(1, groups.expand(FOLDED, -1, -1)).flatten(0, 1)  # [FOLDED * k, B]
-    largest, places = candidates.topk(k, dim=0)
-    return largest, groups.gather(0, places % k) + n_groups * (places // k)
+    largest, places = torch.cat([candidates, rest]).topk(k, dim=0)
+    from_groups = groups.gather(0, places % k) + n_groups * (places // k)
+    return largest, torch.where(places < len(candidates), from_groups, places - len(candidates) + n_groups * FOLDED)

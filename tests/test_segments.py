@@ -53,6 +53,64 @@ def test_segment_sum(data):
         assert torch.allclose(sums[segment], expected, atol=1e-5)
 
 
+@given(ragged(), st.sampled_from([(), (2,), (2, 3)]), st.booleans())
+def test_numbers_summed_by_segment(data, leading, gpu):
+    offsets, columns, *_ = data
+    values = torch.randn(*leading, len(columns), generator=torch.Generator().manual_seed(0))
+    bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    expected = torch.stack([values[..., start:stop].sum(-1) for start, stop in bounds], -1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "on_gpu", lambda values: gpu)
+        sums = segments.scalar_segment_sum(values, offsets)
+    assert sums.shape == (*leading, len(offsets) - 1) and sums.dtype == values.dtype
+    assert torch.allclose(sums, expected, atol=1e-5)
+
+
+@given(st.lists(st.integers(0, 4), max_size=6), st.sampled_from([(), (2,), (2, 3)]), st.booleans())
+def test_values_repeated(sizes, leading, gpu):
+    values = torch.randn(*leading, len(sizes), generator=torch.Generator().manual_seed(0))
+    index = [number for number, size in enumerate(sizes) for _ in range(size)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "on_gpu", lambda values: gpu)
+        repeated = segments.repeat_each(values, torch.tensor(sizes, dtype=torch.int64))
+    assert torch.equal(repeated, values[..., torch.tensor(index, dtype=torch.int64)])
+
+
+@given(ragged(), st.integers(1, 4), st.booleans())
+def test_columns_summed_where_they_belong(data, height, gpu):
+    _, columns, _, right, _ = data
+    values = torch.randn(height, len(columns), generator=torch.Generator().manual_seed(0))
+    expected = torch.zeros(height, len(right))
+    for number, column in enumerate(columns.tolist()):
+        expected[:, column] += values[:, number]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "on_gpu", lambda values: gpu)
+        sums = segments.column_scatter_sum(values, columns, len(right))
+    assert sums.dtype == values.dtype and torch.allclose(sums, expected, atol=1e-5)
+
+
+@given(st.data(), st.integers(1, 120), st.integers(0, 4), st.integers(0, 99))
+def test_the_largest_of_each_column(data, n_rows, n_columns, seed):
+    """Ties, and columns in which few values are finite: each row is named once, whatever the values are."""
+    k = data.draw(st.integers(1, min(n_rows, 5)))
+    values = torch.randint(-4, 5, (n_rows, n_columns), generator=torch.Generator().manual_seed(seed)).float()
+    values[values < data.draw(st.integers(-4, 5))] = -torch.inf
+    largest, rows = segments.top_of_columns(values, k)
+    assert torch.equal(largest, values.topk(k, dim=0).values)
+    assert rows.shape == (k, n_columns) and bool(((rows >= 0) & (rows < n_rows)).all())
+    assert torch.equal(values.gather(0, rows), largest)
+    assert all(len(column.unique()) == k for column in rows.T)
+
+
+@pytest.mark.parametrize(("n_rows", "k", "finite"), [(17, 1, 0), (20, 1, 0), (35, 2, 1)])
+def test_no_row_beyond_the_last_is_named_where_few_values_are_finite(n_rows, k, finite):
+    """Rows that filled up the last group of rows once were among the largest."""
+    for seed in range(20):
+        values = torch.full((n_rows, 3), -torch.inf)
+        values[torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))[:finite]] = 1.0
+        assert int(segments.top_of_columns(values, k)[1].max()) < n_rows
+
+
 @given(case=cases())
 def test_the_ways_of_the_gpu_lead_to_the_same_model(case):
     cpu, gpu = build_system(case), build_system(case)
