@@ -13,6 +13,7 @@ from torch import Tensor
 from fedrec.uploads import RowGroup, Upload
 
 FEWEST = 3  # benign rows of an item that make a standard deviation
+ROUNDING = 1e-5  # of the mean: a smaller deviation is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Stealth:
         poison_rows and poison_items: rows uploaded by malicious clients, and different items among them. poison_share: of all
         rows for target items. poison_norm_z, poison_cosine_z: mean over malicious rows of how many standard deviations their norm,
         and their cosine with the sum of the other benign rows, lie from the mean of the benign rows of the same item; absent if
-        no item has FEWEST benign rows.
+        no item has FEWEST benign rows that differ.
         """
         if not len(poison.items):
             return {"poison_rows": 0.0, "poison_items": 0.0}
@@ -52,7 +53,8 @@ class Stealth:
         for name, (good, bad) in pairs.items():
             mean, deviation = _moments(good, of_benign, len(total))
             scores = (bad - mean[of_poison]) / deviation[of_poison]
-            known = scores[(counts >= FEWEST) & scores.isfinite()]
+            differ = deviation > ROUNDING * mean.abs()
+            known = scores[(counts >= FEWEST) & differ[of_poison] & scores.isfinite()]
             if len(known):
                 telemetry[f"poison_{name}_z"] = float(known.mean())
         return telemetry
