@@ -53,9 +53,12 @@ class Choice:
         built: Model = build(composed(self).model)
         return built
 
-    def begun(self, targets: Sequence[int] = TARGETS) -> Attack:
-        """The attack, told what it may know before training."""
+    def begun(self, targets: Sequence[int] = TARGETS, **options: Any) -> Any:
+        """The attack, told what it may know before training; options replace its defaults."""
         attack = self.attack()
+        for name, value in options.items():
+            assert hasattr(attack, name)
+            setattr(attack, name, value)
         prior = reveal(attack.prior_wanted(), TRAIN, generator(0, "prior"), torch.device("cpu"))
         attack.begin(AttackerKnowledge(N_CLIENTS, N_ITEMS, self.recommender(), bce, torch.tensor(targets), 7, prior))
         return attack
