@@ -32,12 +32,27 @@ class MyAttack(NoAttack):
 """
 
 
+@pytest.mark.parametrize("model", ["mf", "ncf"])
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_runs(tmp_path: Path, experiment: str) -> None:
-    result = fedrec(tmp_path, *TINY, f"experiment={experiment}", "attack=pieck_uea", "attack.N=10", "defense=ours")
+def test_every_experiment_runs(tmp_path: Path, experiment: str, model: str) -> None:
+    result = fedrec(tmp_path, *TINY, f"experiment={experiment}", f"model={model}", "attack=pieck_uea", "attack.N=10", "defense=ours")
     assert result.returncode == 0, result.stderr
     (summary,) = tmp_path.glob("outputs/*/*/summary.json")
     assert json.loads(summary.read_text())["status"] == "FINISHED"
+
+
+@pytest.mark.parametrize("defense", ["ours", "[ours]"])
+def test_a_model_brings_the_settings_of_the_paper(tmp_path: Path, defense: str) -> None:
+    """What tests/test_config.py looks at in this process, in the real program; what a user sets still wins."""
+    result = fedrec(tmp_path, *TINY, "model=ncf", "attack=pieck_uea", f"defense={defense}", "defense.gamma=3")
+    assert result.returncode == 0, result.stderr
+    (summary,) = tmp_path.glob("outputs/*/*/summary.json")
+    config = json.loads(summary.read_text())["config"]
+    assert config["model"]["_target_"].endswith("NeuralCollaborativeFiltering")
+    assert (config["system"]["learning_rate"], config["system"]["epochs"]) == (0.005, 3)
+    assert (config["attack"]["N"], config["attack"]["batches"], config["attack"]["rounds"]) == (10, 1, 1)
+    assert (config["defense"]["beta"], config["defense"]["gamma"]) == (45.0, 3)
+    assert (config["defense"]["client"]["beta"], config["defense"]["client"]["gamma"]) == (45.0, 3)
 
 
 def test_an_experiment_may_build_on_another(tmp_path: Path) -> None:
