@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import AttackerView, ClientBatch, GlobalModel, LocalGradients, Model
+from fedrec.interfaces import AttackerView, ClientBatch, GlobalModel, LocalGradients, Loss, Model
 from fedrec.models.losses import bce
 from fedrec.uploads import DenseInteraction, InteractionPart, RowGroup, Upload
 
@@ -30,8 +30,8 @@ class FakeGradients:
         return {name: torch.einsum("s,as...->a...", weights, value.unflatten(0, self.rows.shape[:2])) for name, value in parts.items()}
 
 
-def fake_gradients(model: Model, users: Tensor, targets: Tensor, received: GlobalModel) -> FakeGradients:
-    """Every fake user's mean binary cross-entropy over the targets, label 1; users [A, s, d], targets [T]."""
+def fake_gradients(model: Model, users: Tensor, targets: Tensor, received: GlobalModel, loss: Loss = bce) -> FakeGradients:
+    """Of every fake user's loss, mean binary cross-entropy unless told otherwise, all targets labelled 1; users [A, s, d], targets [T]."""
     n_clients, n_fake, size = users.shape
     n_users, n_targets = n_clients * n_fake, len(targets)
     owners = torch.arange(n_users, device=users.device)
@@ -39,7 +39,7 @@ def fake_gradients(model: Model, users: Tensor, targets: Tensor, received: Globa
     items = torch.arange(n_targets, dtype=torch.int32, device=users.device).repeat(n_users)
     batch = ClientBatch(owners, offsets, items, users.new_ones(len(items)))
     targets_only = GlobalModel(received.items[targets], received.interaction)
-    local = model.local_gradients(users.reshape(n_users, size), targets_only, batch, bce)
+    local = model.local_gradients(users.reshape(n_users, size), targets_only, batch, loss)
     rows = RowGroup(owners, offsets, items, local.rows).at(slice(None))
     return FakeGradients(local.users.view(users.shape), rows.view(n_clients, n_fake, n_targets, size), local)
 
