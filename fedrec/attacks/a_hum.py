@@ -29,5 +29,7 @@ class HardUserMining(RandomApproximation):
 
     def loss(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
         value, derivative = super().loss(scores, batch)
-        slope = torch.sigmoid(scores) * torch.sigmoid(-scores)
-        return value, derivative * torch.where(slope < self.least_slope, slope / self.least_slope, 1.0)
+        if self.least_slope:
+            probability = torch.sigmoid(scores)
+            derivative *= (probability * (1 - probability)).div_(self.least_slope).clamp_(max=1)
+        return value, derivative

@@ -11,10 +11,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fedrec.attacks.fake_users import draw_by_client, fake_gradients, target_upload
+from fedrec.attacks.fake_users import draw_by_client, fake_gradients, liking, target_upload
 from fedrec.attacks.stateless import StatelessAttack
 from fedrec.interfaces import AttackerView, ClientBatch, Positive, Rate
-from fedrec.models.losses import bce
 from fedrec.randomness import generator
 from fedrec.uploads import Upload
 
@@ -36,11 +35,11 @@ class RandomApproximation(StatelessAttack):
 
     def loss(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
         """What every synthetic user trains; as `interfaces.Loss`."""
-        return bce(scores, batch)
+        return liking(scores, batch)
 
     def poison(self, view: AttackerView) -> Upload:
         users, targets = self.users(view), self.known.target_items
         fake = fake_gradients(self.known.model, users, targets, view.model, self.loss)
-        interaction = fake.interaction(users.new_full((self.synthetic_users,), 1 / self.synthetic_users))
+        weights = users.new_full((self.synthetic_users,), 1 / self.synthetic_users)
         everybody = torch.arange(len(view.clients), device=users.device)
-        return target_upload(view, everybody, targets, fake.rows.mean(1), interaction)
+        return target_upload(view, everybody, targets, fake.target_rows(weights), fake.interaction(weights))
