@@ -43,7 +43,7 @@ class FactoredRows:
 
     def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
         """Rows `index`, [k, d]."""
-        rows = self.coefficients[index, None] * self.directions[group.blocks[index]]  # [k, d]
+        rows = self.coefficients[index, None] * self.directions[group.blocks_at(index)]  # [k, d]
         if self.normals is None:
             return rows
         normals = self.normals[group.items[index]]  # [k, d]
@@ -97,9 +97,14 @@ class RowGroup:
         """The block of each row, [n] int32."""
         return segment_numbers(self.offsets)
 
+    def blocks_at(self, index: Tensor | slice) -> Tensor:
+        """The block of rows `index`, [k]."""
+        return self.blocks if isinstance(index, slice) else torch.searchsorted(self.offsets, index.int(), right=True) - 1
+
     def at(self, index: Tensor | slice) -> Tensor:
-        """Rows `index`, [k, d]."""
-        return torch.stack([part.at(index, self) for part in self.parts]).sum(0)
+        """Rows `index`, [k, d]; a slice takes all."""
+        first, *others = (part.at(index, self) for part in self.parts)
+        return sum(others, first)
 
 
 class InteractionGradients(Protocol):

@@ -162,7 +162,7 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
             "estimator_steps": draw(st.integers(1, 2)),
         },
         "a_ra": synthetic,
-        "a_hum": {**synthetic, "steps": draw(st.integers(1, 3))},
+        "a_hum": {**synthetic, "steps": draw(st.integers(1, 3)), "least_slope": draw(st.sampled_from([0.0, 1e-12, 0.2]))},
         "random": profiles,
         "popular": {**profiles, **popularity},
         "bandwagon": {**profiles, **popularity, "popular_share": draw(st.sampled_from([0.1, 0.6]))},

@@ -232,6 +232,7 @@ class SyntheticUsers(Attacker):
         self, options: Mapping[str, object], targets: Sequence[int], draw: Callable[[int, Sequence[int]], Sequence[Tensor]]
     ) -> None:
         self.steps, self.targets, self.draw = options.get("steps", 0), torch.tensor(targets), draw
+        self.least_slope = options.get("least_slope", 0.0)
 
     def start(self, round: int, clients: Sequence[int], items: Tensor, interaction: Parameters, rate: float) -> None:
         self.drawn, self.rate = dict(zip(clients, self.draw(round, clients), strict=True)), rate
@@ -240,11 +241,15 @@ class SyntheticUsers(Attacker):
         users = self.drawn[client].to(items.dtype)
         for _ in range(self.steps):
             users = users.clone().requires_grad_()
-            loss = torch.stack([-F.logsigmoid(-psi(user, items[self.targets], interaction)).mean() for user in users]).mean()
-            loss.backward()
+            for user in users:
+                (-F.logsigmoid(-psi(user, items[self.targets], interaction)).mean()).backward()
             users = (users - self.rate * users.grad).detach()
         rows, own = items[self.targets].clone().requires_grad_(), leaves(interaction)
-        torch.stack([-F.logsigmoid(psi(user, rows, own)).mean() for user in users]).mean().backward()
+        for user in users:
+            for score in psi(user, rows, own):
+                slope = float(torch.sigmoid(score) * torch.sigmoid(-score))
+                weight = slope / self.least_slope if slope < self.least_slope else 1.0
+                (-F.logsigmoid(score) * weight / len(rows) / len(users)).backward(retain_graph=True)
         return self.targets, rows.grad, {name: value.grad for name, value in own.items()}
 
 

@@ -1,23 +1,35 @@
 """A-hum: A-ra with hard users, synthetic ones that first learn to dislike the targets.
 
 Rong et al., "Poisoning Deep Learning Based Recommender Model in Federated Learning Scenarios", IJCAI 2022. `steps` gradient steps at
-the learning rate eta on the mean binary cross-entropy over a client's synthetic users and the targets, label 0, move the users while
-the targets stay; then as A-ra.
+the learning rate eta move each synthetic user towards label 0 of the targets, whose embeddings stay; then as A-ra.
+
+Against MF-FRS this feeds on itself: the longer a target, the further its hard users lie on the other side, and the harder they pull
+it there. Binary cross-entropy of probabilities, as public implementations have it (torch's BCELoss), ends that: it loses its slope
+where p (1 - p) falls below `least_slope`. With 0 targets grow without end.
 """
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from fedrec.attacks.a_ra import RandomApproximation
-from fedrec.interfaces import AttackerView, Positive
+from fedrec.interfaces import AttackerView, ClientBatch, NonNegative, Positive
 
 
 @dataclass(kw_only=True)
 class HardUserMining(RandomApproximation):
     steps: Positive
+    least_slope: NonNegative
 
     def users(self, view: AttackerView) -> Tensor:
         drawn, targets = super().users(view), view.model.items[self.known.target_items]
-        rate = view.learning_rate / self.synthetic_users
-        return self.known.model.fit_users(drawn.flatten(0, 1), targets, view.model.interaction, 0.0, rate, self.steps).view(drawn.shape)
+        hard = self.known.model.fit_users(drawn.flatten(0, 1), targets, view.model.interaction, 0.0, view.learning_rate, self.steps)
+        return hard.view(drawn.shape)
+
+    def loss(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
+        value, derivative = super().loss(scores, batch)
+        if self.least_slope:
+            probability = torch.sigmoid(scores)
+            derivative *= (probability * (1 - probability)).div_(self.least_slope).clamp_(max=1)
+        return value, derivative

@@ -11,9 +11,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fedrec.attacks.fake_users import draw_by_client, fake_gradients, target_upload
+from fedrec.attacks.fake_users import draw_by_client, fake_gradients, liking, target_upload
 from fedrec.attacks.stateless import StatelessAttack
-from fedrec.interfaces import AttackerView, Positive, Rate
+from fedrec.interfaces import AttackerView, ClientBatch, Positive, Rate
 from fedrec.randomness import generator
 from fedrec.uploads import Upload
 
@@ -33,9 +33,13 @@ class RandomApproximation(StatelessAttack):
         shape = (self.synthetic_users, items.shape[1])
         return self.user_std * draw_by_client(view.clients, shape, items, generator(self.known.seed, f"users/{view.round}"))
 
+    def loss(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
+        """What every synthetic user trains; as `interfaces.Loss`."""
+        return liking(scores, batch)
+
     def poison(self, view: AttackerView) -> Upload:
         users, targets = self.users(view), self.known.target_items
-        fake = fake_gradients(self.known.model, users, targets, view.model)
-        interaction = fake.interaction(users.new_full((self.synthetic_users,), 1 / self.synthetic_users))
+        fake = fake_gradients(self.known.model, users, targets, view.model, self.loss)
+        weights = users.new_full((self.synthetic_users,), 1 / self.synthetic_users)
         everybody = torch.arange(len(view.clients), device=users.device)
-        return target_upload(view, everybody, targets, fake.rows.mean(1), interaction)
+        return target_upload(view, everybody, targets, fake.target_rows(weights), fake.interaction(weights))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
-from fedrec.interfaces import AttackerView, ClientBatch, GlobalModel, LocalGradients, Model
-from fedrec.models.losses import bce
+from fedrec.interfaces import AttackerView, ClientBatch, GlobalModel, LocalGradients, Loss, Model
 from fedrec.uploads import DenseInteraction, InteractionPart, RowGroup, Upload
 
 
@@ -22,16 +22,21 @@ class FakeGradients:
     rows: Tensor  # [A, s, T, d] of the target rows
     local: LocalGradients
 
+    def target_rows(self, weights: Tensor) -> Tensor:
+        """Weighted sum over a client's fake users; weights [s] -> [A, T, d]."""
+        return (weights @ self.rows.flatten(2)).view(len(self.rows), *self.rows.shape[2:])
+
     def interaction(self, weights: Tensor) -> Mapping[str, Tensor]:
         """Of the interaction function, weighted sum over a client's fake users; weights [s] -> {name: [A, ...]}; empty for MF."""
         if self.local.interaction is None:
             return {}
         parts = self.local.interaction.per_client()
-        return {name: torch.einsum("s,as...->a...", weights, value.unflatten(0, self.rows.shape[:2])) for name, value in parts.items()}
+        shape = self.rows.shape[:2]
+        return {name: (weights @ value.reshape(*shape, -1)).view(shape[0], *value.shape[1:]) for name, value in parts.items()}
 
 
-def fake_gradients(model: Model, users: Tensor, targets: Tensor, received: GlobalModel) -> FakeGradients:
-    """Every fake user's mean binary cross-entropy over the targets, label 1; users [A, s, d], targets [T]."""
+def fake_gradients(model: Model, users: Tensor, targets: Tensor, received: GlobalModel, loss: Loss) -> FakeGradients:
+    """Of every fake user's loss over the targets, all labelled 1; users [A, s, d], targets [T]."""
     n_clients, n_fake, size = users.shape
     n_users, n_targets = n_clients * n_fake, len(targets)
     owners = torch.arange(n_users, device=users.device)
@@ -39,9 +44,16 @@ def fake_gradients(model: Model, users: Tensor, targets: Tensor, received: Globa
     items = torch.arange(n_targets, dtype=torch.int32, device=users.device).repeat(n_users)
     batch = ClientBatch(owners, offsets, items, users.new_ones(len(items)))
     targets_only = GlobalModel(received.items[targets], received.interaction)
-    local = model.local_gradients(users.reshape(n_users, size), targets_only, batch, bce)
+    local = model.local_gradients(users.reshape(n_users, size), targets_only, batch, loss)
     rows = RowGroup(owners, offsets, items, local.rows).at(slice(None))
     return FakeGradients(local.users.view(users.shape), rows.view(n_clients, n_fake, n_targets, size), local)
+
+
+def liking(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
+    """Mean binary cross-entropy (Eq. 4) of users with equally many pairs, all labelled 1; as `interfaces.Loss`."""
+    n_users = len(batch.clients)
+    n_targets = len(scores) // max(n_users, 1)
+    return softplus(-scores).view(n_users, n_targets).mean(1), torch.sigmoid(scores).sub_(1).div_(n_targets)
 
 
 def target_upload(view: AttackerView, active: Tensor, target_items: Tensor, rows: Tensor, interaction: Mapping[str, Tensor]) -> Upload:

@@ -7,12 +7,12 @@ DL-FRS the code also uploads gradients of the interaction function, by the same 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from fedrec.attacks.fake_users import fake_gradients
+from fedrec.attacks.fake_users import fake_gradients, liking
 from fedrec.attacks.popular_item_attack import PopularItemAttack
 from fedrec.interfaces import AttackerKnowledge, AttackerView, Positive
 
@@ -22,20 +22,17 @@ class PieckUEA(PopularItemAttack):
     batches: Positive
     rounds: Positive
     poison_interaction: bool
+    weights: Tensor = field(init=False)  # [N]: how often each mined item's loss counts; all 1 for one batch and one round
 
     def begin(self, known: AttackerKnowledge) -> None:
         if self.batches > self.N:
             raise ValueError(f"attack.batches = {self.batches}: at most attack.N = {self.N}")
         super().begin(known)
-
-    def weights(self) -> Tensor:
-        """How often each mined item's loss counts, [N]; all 1 for one batch and one round."""
         batch = torch.arange(self.N) * self.batches // self.N  # [N]
         steps = batch + self.batches * torch.arange(self.rounds)[:, None]  # [rounds, N], from 0
-        return (self.batches * self.rounds - steps).sum(0) / self.rounds
+        self.weights = ((self.batches * self.rounds - steps).sum(0) / self.rounds).to(known.target_items.device)
 
     def gradients(self, popular: Tensor, targets: Tensor, view: AttackerView) -> tuple[Tensor, Mapping[str, Tensor]]:
-        weights = self.weights().to(popular) / self.N
-        fake = fake_gradients(self.known.model, popular, targets, view.model)  # Eq. (10)
-        rows = torch.einsum("n,antd->atd", weights, fake.rows)
-        return rows, fake.interaction(weights) if self.poison_interaction else {}
+        weights = self.weights.to(popular.dtype) / self.N
+        fake = fake_gradients(self.known.model, popular, targets, view.model, liking)  # Eq. (10)
+        return fake.target_rows(weights), fake.interaction(weights) if self.poison_interaction else {}

@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.attacks.fake_users import fake_gradients, target_upload
+from fedrec.attacks.fake_users import fake_gradients, liking, target_upload
 from fedrec.attacks.popularity_estimator import PopularityEstimator
 from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, NonNegative, Positive, PriorWanted, Rate
 from fedrec.randomness import generator
@@ -63,7 +63,7 @@ class PipAttack(Attack):
 
     def poison(self, view: AttackerView) -> Upload:
         targets = self.known.target_items
-        fake = fake_gradients(self.known.model, self.users[view.clients, None], targets, view.model)
+        fake = fake_gradients(self.known.model, self.users[view.clients, None], targets, view.model, liking)
         self.users[view.clients] -= view.learning_rate * fake.users[:, 0]
         rows = fake.rows[:, 0]  # [A, T, d]
         if self.estimator is not None and len(view.clients):

@@ -7,18 +7,23 @@ the same item, so a z-score near 0 says why such a defense must fail, and `poiso
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from fedrec.uploads import RowGroup, Upload
 
 FEWEST = 3  # benign rows of an item that make a standard deviation
-ROUNDING = 1e-5  # of the mean: a smaller deviation is none
+COMPARED = 64  # malicious rows of a round at most, evenly spaced: a mean needs no more
+
+Reals = NDArray[np.floating]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Stealth:
     targets: Sequence[int]
+    n_items: int
 
     def measure(self, benign: RowGroup, poison: Upload) -> dict[str, float]:
         """Telemetry of a round.
@@ -26,48 +31,47 @@ class Stealth:
         poison_rows and poison_items: rows uploaded by malicious clients, and different items among them. poison_share: of all
         rows for target items. poison_norm_z, poison_cosine_z: mean over malicious rows of how many standard deviations their norm,
         and their cosine with the sum of the other benign rows, lie from the mean of the benign rows of the same item; absent if
-        no item has FEWEST benign rows that differ.
+        no item has FEWEST benign rows.
         """
         if not len(poison.items):
             return {"poison_rows": 0.0, "poison_items": 0.0}
-        n_items = 1 + int(torch.maximum(poison.items.max(), benign.items.max() if len(benign.items) else poison.items.max()))
-        touched = torch.zeros(n_items, dtype=torch.bool, device=poison.items.device)
-        touched[poison.items.long()] = True
-        chosen = touched.index_select(0, benign.items).nonzero().flatten()  # benign rows of the same items
-        numbers = touched.cumsum(0) - 1  # [M], 0..J-1 for touched items
-        of_poison, of_benign = (numbers[items.long()] for items in (poison.items, benign.items[chosen]))
-        telemetry = {"poison_rows": float(len(poison.items)), "poison_items": float(touched.sum())}
-        on_targets = [sum(int(torch.count_nonzero(items == target)) for target in self.targets) for items in (poison.items, benign.items)]
-        if on_targets[0]:
-            telemetry["poison_share"] = on_targets[0] / sum(on_targets)
-        rows, bad_rows = benign.at(chosen), poison.rows
-        total = rows.new_zeros(int(telemetry["poison_items"]), rows.shape[1]).index_add_(0, of_benign, rows)  # [J, d]
-        counts = torch.bincount(of_benign, minlength=len(total))[of_poison]
-        pairs = {
-            "norm": (torch.linalg.vector_norm(rows, dim=1), torch.linalg.vector_norm(bad_rows, dim=1)),
-            "cosine": (
-                torch.cosine_similarity(rows, total[of_benign] - rows, dim=1),
-                torch.cosine_similarity(bad_rows, total[of_poison], dim=1),
-            ),
-        }
-        for name, (good, bad) in pairs.items():
-            mean, deviation = _moments(good, of_benign, len(total))
-            scores = (bad - mean[of_poison]) / deviation[of_poison]
-            differ = deviation > ROUNDING * mean.abs()
-            known = scores[(counts >= FEWEST) & differ[of_poison] & scores.isfinite()]
-            if len(known):
-                telemetry[f"poison_{name}_z"] = float(known.mean())
-        return telemetry
+        items, benign_items = poison.items.cpu().numpy(), benign.items.cpu().numpy()
+        poisoned = np.bincount(items, minlength=self.n_items)  # [M]
+        telemetry = {"poison_rows": float(len(items)), "poison_items": float(np.count_nonzero(poisoned))}
+        compared = np.arange(0, len(items), -(-len(items) // COMPARED))
+        touched = np.zeros(self.n_items, bool)
+        touched[items[compared]] = touched[self.targets] = True
+        chosen = np.flatnonzero(touched.take(benign_items))  # benign rows of the same items
+        of_benign = benign_items[chosen]
+        if on_targets := int(poisoned[self.targets].sum()):
+            telemetry["poison_share"] = on_targets / (on_targets + sum(int(np.count_nonzero(of_benign == one)) for one in self.targets))
+        device = benign.items.device
+        good = benign.at(torch.from_numpy(chosen).to(device)).cpu().numpy()
+        bad = poison.rows[torch.from_numpy(compared).to(device)].cpu().numpy()
+        numbers = touched.cumsum() - 1  # [M], 0..J-1 for touched items
+        scores = _z_scores(good, numbers[of_benign], bad, numbers[items[compared]])
+        return telemetry | dict(zip(("poison_norm_z", "poison_cosine_z"), scores.mean(1).tolist() if scores.size else (), strict=False))
 
 
-def _moments(values: Tensor, groups: Tensor, n_groups: int) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of the values of each group, [n_groups] each; nan for a group without values.
+def _z_scores(good: Reals, of_good: Integers, bad: Reals, of_bad: Integers) -> Reals:
+    """Norm and cosine of bad rows among the good rows of their group, [2, n]; rows without FEWEST unlike good ones are left out."""
+    n_groups = 1 + max(of_good.max(initial=0), of_bad.max(initial=0))
+    sizes = np.bincount(of_good, minlength=n_groups)
+    order, starts = of_good.argsort(kind="stable"), sizes.cumsum() - sizes
+    total = np.zeros((n_groups, good.shape[1]), good.dtype)
+    if len(good):
+        total[sizes > 0] = np.add.reduceat(good[order], starts[sizes > 0])
+    values, found = _norm_and_cosine(good, total[of_good] - good), _norm_and_cosine(bad, total[of_bad])  # [2, n_good], [2, n_bad]
+    mean, square = (np.stack([np.bincount(of_good, row, n_groups) for row in part]) / sizes.clip(1) for part in (values, values**2))
+    deviation = np.sqrt((square - mean**2).clip(0))  # [2, J]
+    known = (sizes >= FEWEST) & (deviation > 1e-6 * np.abs(mean)).all(0)
+    kept = known[of_bad]
+    groups = of_bad[kept]
+    scores: Reals = (found[:, kept] - mean[:, groups]) / deviation[:, groups]
+    return scores
 
-    >>> mean, deviation = _moments(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0, 0, 1]), 2)
-    >>> mean.tolist(), deviation.tolist()
-    ([2.0, 5.0], [1.0, 0.0])
-    """
-    sizes = torch.bincount(groups, minlength=n_groups)
-    mean = values.new_zeros(n_groups).index_add_(0, groups, values) / sizes
-    variance = values.new_zeros(n_groups).index_add_(0, groups, (values - mean[groups]) ** 2) / sizes
-    return mean, variance.sqrt()
+
+def _norm_and_cosine(rows: Reals, others: Reals) -> Reals:
+    """Norm of each row and its cosine with the other row, [2, n]."""
+    norms, lengths = (np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64)) for part in (rows, others))
+    return np.stack([norms, np.einsum("nd,nd->n", rows, others, dtype=np.float64) / (norms * lengths).clip(1e-12)])

@@ -72,7 +72,7 @@ class System:
         if attack.takes_part and not self.n_malicious and self.malicious_share:
             raise ValueError(f"system.malicious_share = {self.malicious_share}: no client of {self.n_users}; take a larger share or 0")
         self.targets = target_items.tolist()
-        self.stealth = Stealth(self.targets)
+        self.stealth = Stealth(self.targets, self.n_items)
         targets, loss, own_seed = target_items.to(device), LOSSES[self.loss], derived_seed(seed, "attack")
         attack.begin(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, targets, own_seed, prior))
         if defense.client:

@@ -44,11 +44,12 @@ class MatrixFactorization(Model):
         self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
     ) -> Tensor:
         """A user only ever moves along the items: the scores follow from the items' products with each other."""
-        scores, products, rate = users @ items.T, items @ items.T, learning_rate / len(items)  # [n, T], [T, T]
-        moved = torch.zeros_like(scores)  # along each item
-        slopes = torch.empty_like(scores)
+        scores, products = users @ items.T, items @ items.T * (learning_rate / len(items))  # [n, T], [T, T]
+        slopes, total = torch.empty_like(scores), torch.zeros_like(scores)
         for _ in range(steps):
-            torch.sigmoid(scores, out=slopes).sub_(label)
-            moved.add_(slopes, alpha=-rate)
-            scores.addmm_(slopes, products, alpha=-rate)
-        return users + moved @ items
+            torch.sigmoid(scores, out=slopes)
+            if label:
+                slopes.sub_(label)
+            total.add_(slopes)
+            scores.addmm_(slopes, products, alpha=-1)
+        return users - (total @ items) * (learning_rate / len(items))

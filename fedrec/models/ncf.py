@@ -10,16 +10,19 @@ Inside this file layers are kept as columns, [width, pairs]: what is added, cut 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
+from scipy.special import expit
 from torch import Generator, Tensor
 from torch.nn.functional import relu
 
 from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, Rate
-from fedrec.segments import repeat_each, scalar_segment_sum
+from fedrec.segments import on_gpu, repeat_each, scalar_segment_sum
 from fedrec.uploads import ProjectedRows
 
 NUMBERS_AT_ONCE = 120_000  # of a layer's output while every item is scored: they stay in the cache
@@ -74,15 +77,38 @@ class NeuralCollaborativeFiltering(Model):
     def fit_users(
         self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
     ) -> Tensor:
-        layers, n_items = _Layers.of(interaction), len(items)
-        columns = users.T.clone(memory_format=torch.contiguous_format)  # [d, n]; .contiguous() would not copy a single user
+        """Steps so small that calls, not numbers, take the time: on the CPU NumPy's, which cost a third, into memory that is kept."""
+        if on_gpu(users):
+            return super().fit_users(users, items, interaction, label, learning_rate, steps)
+        numbers = range(1, len(self.layers) + 1)
+        first, *weights = (interaction[f"W{number}"].numpy() for number in numbers)
+        bias, *biases = (interaction[f"b{number}"].numpy()[:, None] for number in numbers)
+        projection, n_users, n_items = interaction["h"].numpy()[None], len(users), len(items)
+        towards, of_items = first[: self.dim].T.copy(), first[self.dim :].T @ items.numpy().T + bias  # [h, d], [h, T]
+        back = first[: self.dim] * (-learning_rate / n_items)  # [d, h]
+        moved = users.numpy().T.copy()  # [d, n]
+        hidden, slopes, signs = ([np.empty((width, n_users * n_items), moved.dtype) for width in self.layers] for _ in range(3))
+        by_user, step = np.empty((self.layers[0], n_users), moved.dtype), np.empty_like(moved)
+        first_of_pairs, slope_of_pairs = (part[0].reshape(-1, n_users, n_items) for part in (hidden, slopes))
+        of_users, of_items = by_user[:, :, None], of_items[:, None]
+        derivative = np.empty_like(hidden[-1][:1])
+        upwards = list(zip(weights, biases, hidden, hidden[1:], strict=False))
+        downwards = list(zip(weights, hidden[1:], signs[1:], slopes[1:], slopes, strict=False))[::-1]
         for _ in range(steps):
-            of_users, of_items = layers.first(columns.T, items)  # [h, n], [h, T]
-            hidden = layers.forward((of_users[:, :, None] + of_items[:, None]).flatten(1))  # [h, n * T]
-            derivative = torch.mv(hidden[-1].T, layers.projection).sigmoid_().sub_(label)
-            slope = layers.backward(derivative, hidden)[0].unflatten(1, (-1, n_items)).sum(2)  # [h, n]
-            columns.addmm_(layers.first_users, slope, alpha=-learning_rate / n_items)
-        return columns.T
+            np.matmul(towards, moved, out=by_user)
+            np.maximum(np.add(of_users, of_items, out=first_of_pairs), 0, out=first_of_pairs)
+            for weight, bias, before, output in upwards:
+                np.maximum(np.add(np.matmul(weight.T, before, out=output), bias, out=output), 0, out=output)
+            expit(np.matmul(projection, hidden[-1], out=derivative), out=derivative)
+            if label:
+                np.subtract(derivative, label, out=derivative)
+            np.multiply(projection.T, derivative, out=slopes[-1])
+            for weight, output, sign, slope, before in downwards:
+                np.matmul(weight, np.multiply(slope, np.sign(output, out=sign), out=slope), out=before)
+            np.multiply(slopes[0], np.sign(hidden[0], out=signs[0]), out=slopes[0])
+            slope = slopes[0] if n_items == 1 else np.add.reduce(slope_of_pairs, axis=2, out=by_user)
+            np.add(moved, np.matmul(back, slope, out=step), out=moved)
+        return torch.from_numpy(moved.T)
 
 
 @dataclass(frozen=True)
@@ -115,9 +141,9 @@ class _Layers:
 
     def backward(self, derivative: Tensor, hidden: Sequence[Tensor]) -> list[Tensor]:
         """Slopes [h_l, n] of the loss by all layers' outputs before their ReLU, from that by the scores [n]."""
-        slopes = [_through_relu(self.projection[:, None] * derivative, hidden[-1])]
+        slopes = [_through_relu_(self.projection[:, None] * derivative, hidden[-1])]
         for weight, output in zip(reversed(self.others), reversed(hidden[:-1]), strict=True):
-            slopes.append(_through_relu(weight @ slopes[-1], output))
+            slopes.append(_through_relu_(weight @ slopes[-1], output))
         return slopes[::-1]
 
 
@@ -153,11 +179,22 @@ class NCFInteraction:
 
     def _outer(self, before: Tensor, slope: Tensor) -> Tensor:
         """Sum over each client's pairs of before x slope; [p, E], [q, E] -> [C, p, q]."""
+        if self._equal_sizes:
+            before, slope = (part.unflatten(1, (len(self.users), -1)).transpose(0, 1) for part in (before, slope))  # [C, p or q, L]
+            return before @ slope.transpose(1, 2)
         return torch.stack([self._sum(row * slope) for row in before], 1)
 
     def _sum(self, values: Tensor) -> Tensor:
         """Summed over each client's pairs; [q, E] -> [C, q]."""
+        if self._equal_sizes:
+            return values.unflatten(1, (len(self.users), -1)).sum(2).T
         return scalar_segment_sum(values, self.batch.offsets).T
+
+    @cached_property
+    def _equal_sizes(self) -> bool:
+        """Whether all clients have equally many pairs, as an attacker's fake users have."""
+        sizes = self.batch.sizes
+        return len(sizes) > 0 and bool((sizes == sizes[0]).all())
 
 
 def _kaiming(fan_in: int, width: int, generator: Generator) -> Tensor:
@@ -165,7 +202,7 @@ def _kaiming(fan_in: int, width: int, generator: Generator) -> Tensor:
     return (2 * torch.rand(fan_in, width, generator=generator) - 1) * math.sqrt(6 / fan_in)
 
 
-def _through_relu(slope: Tensor, output: Tensor) -> Tensor:
-    """The slope before a ReLU, from that behind it."""
-    before: Tensor = torch.ops.aten.threshold_backward(slope, output, 0)
+def _through_relu_(slope: Tensor, output: Tensor) -> Tensor:
+    """The slope before a ReLU, from that behind it, in place."""
+    before: Tensor = torch.ops.aten.threshold_backward.grad_input(slope, output, 0, grad_input=slope)
     return before
