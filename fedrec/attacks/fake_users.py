@@ -3,6 +3,7 @@
 A fake user trains like an honest one, so the model's own closed form serves: no attack mentions MF or NCF.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -32,7 +33,10 @@ class FakeGradients:
             return {}
         parts = self.local.interaction.per_client()
         shape = self.rows.shape[:2]
-        return {name: (weights @ value.reshape(*shape, -1)).view(shape[0], *value.shape[1:]) for name, value in parts.items()}
+        return {
+            name: (weights @ value.reshape(*shape, math.prod(value.shape[1:]))).view(shape[0], *value.shape[1:])
+            for name, value in parts.items()
+        }
 
 
 def fake_gradients(model: Model, users: Tensor, targets: Tensor, received: GlobalModel, loss: Loss) -> FakeGradients:

@@ -89,7 +89,7 @@ class NeuralCollaborativeFiltering(Model):
         moved = users.numpy().T.copy()  # [d, n]
         hidden, slopes, signs = ([np.empty((width, n_users * n_items), moved.dtype) for width in self.layers] for _ in range(3))
         by_user, step = np.empty((self.layers[0], n_users), moved.dtype), np.empty_like(moved)
-        first_of_pairs, slope_of_pairs = (part[0].reshape(-1, n_users, n_items) for part in (hidden, slopes))
+        first_of_pairs, slope_of_pairs = (part[0].reshape(self.layers[0], n_users, n_items) for part in (hidden, slopes))
         of_users, of_items = by_user[:, :, None], of_items[:, None]
         derivative = np.empty_like(hidden[-1][:1])
         upwards = list(zip(weights, biases, hidden, hidden[1:], strict=False))
