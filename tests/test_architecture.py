@@ -44,7 +44,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "layers": {
         *("numbers", "enumerate(pairwise([2 * self.dim, *self.layers]), 1)", "zip(layers.others, layers.biases[1:], strict=True)"),
         *("zip(self.others, self.biases[1:], strict=True)", "zip(reversed(self.others), reversed(hidden[:-1]), strict=True)"),
-        "enumerate(zip(self.hidden, self.slopes[1:], strict=False), 2)",
+        *("enumerate(zip(self.hidden, self.slopes[1:], strict=False), 2)", "upwards", "downwards", "self.layers"),
     },
     "the width of a layer": {"values", "before"},
     "steps": {"range(steps)", "range(self.steps)"},
@@ -56,7 +56,9 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "rounds that somebody mines over": {
         *("pairs.tolist()", "which[part].unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)"),
     },
-    "two of a kind": {"(alike, ~alike)", "(poison.items, benign.items[chosen])", "(poison.items, benign.items)", "pairs.items()"},
+    "two or three of a kind": {
+        *("(alike, ~alike)", "(before, slope)", "(hidden, slopes)", "range(3)", "(values, values ** 2)", "part", "(rows, others)"),
+    },
 }
 
 

@@ -76,8 +76,8 @@ def test_order_of_the_sampled_clients_does_not_matter(kind):
 
 
 def test_uea_weights_of_the_released_code_and_of_the_equation():
-    assert make(PieckUEA, N=5, batches=5, rounds=3).weights().tolist() == [10, 9, 8, 7, 6]  # (16 - j) / 3, summed over the rounds
-    assert make(PieckUEA, batches=1, rounds=1).weights().tolist() == [1, 1, 1, 1]
+    assert make(PieckUEA, N=5, batches=5, rounds=3).weights.tolist() == [10, 9, 8, 7, 6]  # (16 - j) / 3, summed over the rounds
+    assert make(PieckUEA, batches=1, rounds=1).weights.tolist() == [1, 1, 1, 1]
 
 
 def test_uea_more_batches_than_items():

@@ -8,10 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.federation.stealth import FEWEST, Stealth
+from fedrec.federation.stealth import COMPARED, FEWEST, Stealth
 from fedrec.uploads import DenseRows, RowGroup, Upload
 from tests.federations import SYSTEM, Case, build_system
 
+N_ITEMS = 20
 TIMES = {"seconds_training", "seconds_aggregation"}
 POISON = {"poison_rows", "poison_items"}
 
@@ -28,7 +29,7 @@ def poison_upload(items, rows):
 def measured(benign_items, benign_rows, poison_items, poison_rows, targets):
     """`Stealth.measure` with all benign rows from one client."""
     group = benign_group([len(benign_items)], benign_items, benign_rows)
-    return Stealth(targets).measure(group, poison_upload(poison_items, poison_rows))
+    return Stealth(targets, N_ITEMS).measure(group, poison_upload(poison_items, poison_rows))
 
 
 def by_loop(benign_items, benign_rows, poison_items, poison_rows, targets):
@@ -62,22 +63,33 @@ def test_equals_a_loop_over_the_rows(sizes, poison_items, targets, seed):
     generator = torch.Generator().manual_seed(seed)
     benign_items = torch.randint(5, (sum(sizes),), generator=generator).tolist()
     rows, poison_rows = (torch.randn(len(items), 3, generator=generator).double() for items in (benign_items, poison_items))
-    telemetry = Stealth(targets).measure(benign_group(sizes, benign_items, rows), poison_upload(poison_items, poison_rows))
+    telemetry = Stealth(targets, N_ITEMS).measure(benign_group(sizes, benign_items, rows), poison_upload(poison_items, poison_rows))
     expected = by_loop(benign_items, rows, poison_items, poison_rows, targets)
     assert telemetry == pytest.approx(expected, rel=1e-5, abs=1e-8)
     assert all(isinstance(value, float) for value in telemetry.values())
 
 
 def test_rows_like_the_benign_ones_do_not_stand_out_and_others_do():
-    """The norms of copies of all benign rows spread as those do; a row ten times as long, or against all others, is seen."""
+    """Copies of all benign rows spread as those do; a row ten times as long, or against all others, is seen."""
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randn(2000, 4, generator=generator) + torch.tensor([1.0, 0, 0, 0])
-    items = torch.arange(20).repeat(100).tolist()
+    rows = torch.randn(COMPARED, 8, generator=generator) + torch.tensor([1.0] + [0.0] * 7)
+    items = torch.arange(2).repeat(COMPARED // 2).tolist()
     copies = measured(items, rows, items, rows, [0])
     assert abs(copies["poison_norm_z"]) < 1e-3
-    assert abs(copies["poison_cosine_z"]) < 0.1
+    assert abs(copies["poison_cosine_z"]) < 0.5
     assert measured(items, rows, items, 10 * rows, [0])["poison_norm_z"] > 5
     assert measured(items, rows, items, -rows, [0])["poison_cosine_z"] < -1
+
+
+def test_of_much_poison_a_part_is_compared_and_all_is_counted():
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(1000, 4, generator=generator)
+    items = torch.arange(20).repeat(50).tolist()
+    some = measured(items, rows, items, 2 * rows, [0, 3])
+    expected = by_loop(items, rows, items, 2 * rows, [0, 3])
+    for name in ("poison_rows", "poison_items", "poison_share"):
+        assert some[name] == expected[name]
+    assert some["poison_norm_z"] == pytest.approx(expected["poison_norm_z"], rel=0.2)
 
 
 @pytest.mark.parametrize("n_rows", [3, 7, 10, 33])
