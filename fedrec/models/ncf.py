@@ -187,7 +187,8 @@ class NCFInteraction:
     def _sum(self, values: Tensor) -> Tensor:
         """Summed over each client's pairs; [q, E] -> [C, q]."""
         if self._equal_sizes:
-            return values.unflatten(1, (len(self.users), -1)).sum(2).T
+            by_client: Tensor = values.unflatten(1, (len(self.users), -1))
+            return by_client.sum(2).T
         return scalar_segment_sum(values, self.batch.offsets).T
 
     @cached_property
