@@ -22,6 +22,18 @@ MODELS = sorted(path.stem for path in (FOLDER / "model").glob("*.yaml"))
 N_CLIENTS, N_ITEMS, N_USERS, TARGETS = 6, 80, 30, [3, 60]
 
 
+@cache
+def kind(name: str) -> Any:
+    """The class of an attack."""
+    return get_class(OmegaConf.load(FOLDER / f"attack/{name}.yaml")["_target_"])
+
+
+def priors(name: str) -> Sequence[Any]:
+    """What the option `prior` of an attack may be."""
+    annotations = get_type_hints(kind(name))
+    return get_args(annotations["prior"]) if "prior" in annotations else (None,)
+
+
 def drawn_interactions() -> Interactions:
     items = torch.rand(N_USERS, N_ITEMS, generator=generator(0, "interactions")).topk(20).indices
     return Interactions(torch.arange(N_USERS + 1) * 20, items.flatten().int(), N_ITEMS)
@@ -75,12 +87,6 @@ class Choice:
 @cache
 def composed(choice: Choice) -> DictConfig:
     return compose(*choice.overrides)
-
-
-def priors(name: str) -> Sequence[Any]:
-    """What the option `prior` of an attack may be."""
-    node = OmegaConf.load(FOLDER / f"attack/{name}.yaml")
-    return get_args(get_type_hints(get_class(node["_target_"]))["prior"]) if "prior" in node else (None,)
 
 
 CHOICES = [Choice(name, prior, model) for name in NAMES for prior in priors(name) for model in MODELS]

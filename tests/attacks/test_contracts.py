@@ -6,11 +6,8 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hydra.utils import get_class
-from omegaconf import OmegaConf
 
-from fedrec.composition import FOLDER
-from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, NAMES, TARGETS, Choice
+from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, NAMES, TARGETS, Choice, kind
 from tests.federations import ATTACKS
 
 SILENT = {"none", "fedreca masked"}  # upload nothing, by what they are
@@ -143,7 +140,7 @@ def test_one_target_is_enough(choice):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_attack_is_compared_with_the_oracle(name):
     """tests/federation/test_system.py draws federations with each of `ATTACKS`."""
-    assert ATTACKS[name] is get_class(OmegaConf.load(FOLDER / f"attack/{name}.yaml")["_target_"])
+    assert ATTACKS[name] is kind(name)
 
 
 def test_choices_are_found_in_the_folder():

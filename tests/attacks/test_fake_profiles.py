@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from fedrec.attacks.fake_profiles import MINING_TIMES, FakeProfiles
-from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, TARGETS, TRAIN, Choice
+from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, TARGETS, TRAIN, Choice, kind
 
 EVERYBODY = list(range(N_CLIENTS))
 ROUNDS = [EVERYBODY, [4, 2], EVERYBODY, EVERYBODY[::-1], [0], EVERYBODY]
-OURS = [choice for choice in CHOICES if issubclass(type(choice.attack()), FakeProfiles)]
+OURS = [choice for choice in CHOICES if issubclass(kind(choice.name), FakeProfiles)]
 N_POPULAR = {"random": 0, "popular": 28, "bandwagon": 3}  # of 30 positives 2 are targets; a tenth, rounded up
 every_choice = pytest.mark.parametrize("choice", OURS, ids=str)
 

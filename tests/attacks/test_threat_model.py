@@ -22,7 +22,7 @@ from fedrec.federation import system as federation
 from fedrec.interfaces import AttackerKnowledge, AttackerView, GlobalModel, Model, PriorKnowledge, PriorWanted
 from fedrec.models.losses import LOSSES
 from fedrec.randomness import generator
-from tests.attacks.choices import CHOICES, Choice
+from tests.attacks.choices import CHOICES, Choice, kind
 
 RUN = (
     *("dataset=synthetic", "dataset.users=40", "dataset.items=80", "dataset.interactions=600", "tracking=none", "seed=5", "device=cpu"),
@@ -65,7 +65,7 @@ class Run:
         self.views, self.knowledge, self.secrets, self.broadcast = [], [], {}, []
         config = compose(*choice.overrides, *RUN)
         with pytest.MonkeyPatch.context() as patch:
-            self._watch(patch, type(choice.attack()))
+            self._watch(patch, kind(choice.name))
             experiment = prepare(config, None)
             self.system, self.seed = experiment.system, config.seed
             data = self.system.data
@@ -79,8 +79,9 @@ class Run:
                 self._keep(f"users after round {result.round}", self.system.users.clone())
                 self._keep("users", self.system.users)
 
-    def _watch(self, patch, kind):
-        begin, poison, concatenate = kind.begin, kind.poison, federation.concatenate
+    def _watch(self, patch, attacks):
+        """Listen to all attacks of a class, and to what benign clients upload beside them."""
+        begin, poison, concatenate = attacks.begin, attacks.poison, federation.concatenate
 
         def watched_begin(attack, *arguments):
             self.knowledge.append(arguments)
@@ -100,8 +101,8 @@ class Run:
             self._keep(f"positions {number}", [positions, clients])
             return concatenate(benign, poison, positions, clients)
 
-        patch.setattr(kind, "begin", watched_begin)
-        patch.setattr(kind, "poison", watched_poison)
+        patch.setattr(attacks, "begin", watched_begin)
+        patch.setattr(attacks, "poison", watched_poison)
         patch.setattr(federation, "concatenate", watched_concatenate)
 
     def _keep(self, name, secret):
@@ -152,7 +153,7 @@ def is_masked(choice: Choice) -> bool:
 @every_choice
 def test_an_attack_is_given_its_own_clients_the_global_model_and_eta(choice):
     run = run_of(choice)
-    takes_part = type(choice.attack()).takes_part
+    takes_part = kind(choice.name).takes_part
     assert bool(run.views) == takes_part
     for (view,), (round, received, sampled) in zip(run.views, run.broadcast, strict=True):
         assert type(view) is AttackerView and {field.name for field in fields(view)} == {"round", "clients", "model", "learning_rate"}
