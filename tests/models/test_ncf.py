@@ -143,5 +143,5 @@ def test_initial_parameters(layers):
             assert not value.any()
         else:
             bound = math.sqrt(6 / value.shape[0])
-            assert 0.85 * bound < float(value.abs().max()) <= bound
+            assert bound * (1 - 10 / value.numel()) < float(value.abs().max()) <= bound
             assert abs(float(value.mean())) < bound / math.sqrt(value.numel()) * 2
