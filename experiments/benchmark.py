@@ -23,7 +23,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from fedrec.composition import compose
+from fedrec.composition import FOLDER, compose
 from fedrec.experiment import Experiment, prepare
 from tests import oracle
 
@@ -57,7 +57,7 @@ def round_against_loop(name: str, target: str, *overrides: str, item_by_item: bo
     slow, fast = [], []
     for number in range(12):  # in turns, so that a machine that is slow for a moment is slow for both
         sampled = ours.system.sampler.sample(4 * number)  # a whole round of 256
-        slow.append(timed(lambda sampled=sampled: server.round(sampled.tolist())))
+        slow.append(timed(lambda number=number, sampled=sampled: server.round(number, sampled.tolist())))
         results = list(islice(rounds, 12))
         fast += [one.seconds for one in results if len(ours.system.sampler.sample(one.round - 1)) == 256]
     return ratio(name, statistics.median(slow), statistics.median(fast), target)
@@ -67,30 +67,46 @@ def per_client(ours: Experiment) -> oracle.Server:
     """The same federation in the same state, one object per client."""
     system = ours.system
     options = {key: value for key, value in ours.info.config["defense"].items() if key != "client"}
+    rate = system.learning_rate
     benign = []
     for user in range(system.n_users):
         batch = system.data.batch(torch.tensor([user]))
         defense = oracle.Ours(**options) if options else None
-        client = oracle.BenignClient(system.users[user], batch.items.long(), int(batch.labels.sum()), system.loss, 1.0, defense)
+        client = oracle.BenignClient(system.users[user], batch.items.long(), int(batch.labels.sum()), system.loss, rate, defense)
         if client.miner:
             client.miner.mined = system.defense.client.miner.mined[user].tolist()  # type: ignore[union-attr]
         benign.append(client)
-    return oracle.Server(system.received.items, system.learning_rate, benign)
+    return oracle.Server(system.received.items, rate, benign, interaction=system.received.interaction)
 
 
-def evaluation_against_loop() -> Row:
+def evaluation_against_loop(name: str, target: str, *overrides: str) -> Row:
     """ER, HR, full-ranking HR and NDCG at 5, 10 and 20."""
-    ours = ml_100k()
+    ours = ml_100k(*overrides)
     for _ in islice(ours.system.rounds(), WARM_UP):
         pass
     system, evaluator, train = ours.system, ours.evaluator, ours.evaluator.explanations.train
     held_out = evaluator.held_out[""]
-    users, items = list(system.users), system.received.items
+    users, received = list(system.users), system.received
     seen = [part.long() for part in train.items.split(train.offsets.diff().tolist())]
-    arguments = (users, items, seen, held_out.items.tolist(), list(held_out.candidates.T), list(ours.info.target_items), evaluator.k)
+    arguments = (users, received.items, received.interaction, seen, held_out.items.tolist(), list(held_out.candidates.T), list(ours.info.target_items), evaluator.k)
     times = [(timed(lambda: oracle.evaluate(*arguments)), [timed(evaluator.evaluate) for _ in range(10)]) for _ in range(5)]
     slow, fast = [one for one, _ in times], [one for _, several in times for one in several]
-    return ratio("evaluation of all users", statistics.median(slow), statistics.median(fast), ">= 60x")
+    return ratio(name, statistics.median(slow), statistics.median(fast), target)
+
+
+def attack_shares() -> Iterator[Row]:
+    """Seconds in an attack as a share of its round, from mining on; every attack with its own defaults, 5 % malicious clients."""
+    names = sorted(path.stem for path in (FOLDER / "attack").glob("*.yaml") if path.stem != "none")
+    informed = ["fedreca attack.prior=interactions", "pipa attack.prior=popularity"]
+    for model in ("mf", "ncf"):
+        for attack in names + informed:
+            ours = ml_100k(f"model={model}", *f"attack={attack}".split())
+            results = list(islice(ours.system.rounds(), WARM_UP, WARM_UP + 100))
+            attacking = statistics.median(one.telemetry.get("seconds_attack", 0.0) for one in results)
+            seconds = statistics.median(one.seconds for one in results)
+            share = f"{100 * attacking / seconds:.0f} % ({1e3 * attacking:.2f} of {1e3 * seconds:.2f} ms)"
+            row = {"name": f"{model}, {attack}", "attack_s": attacking, "round_s": seconds, "share": attacking / seconds}
+            yield {**row, "result": share, "target": "" if attack in informed else "<= 25 %"}
 
 
 def scaling() -> Iterator[Row]:
@@ -171,7 +187,12 @@ ROWS: dict[str, Callable[[], Iterator[Row] | list[Row]]] = {
     "mf": lambda: [round_against_loop("MF round, no defense", ">= 60x, aim 100x")],
     "mf_upload": lambda: [round_against_loop("the same, loop adds whole uploads", "", item_by_item=False)],
     "mf_ours": lambda: [round_against_loop("MF round, ours", ">= 40x", "defense=ours")],
-    "evaluation": lambda: [evaluation_against_loop()],
+    "ncf": lambda: [round_against_loop("DL round, no defense", ">= 40x, aim 60x", "model=ncf")],
+    "ncf_upload": lambda: [round_against_loop("the same, loop adds whole uploads", "", "model=ncf", item_by_item=False)],
+    "ncf_ours": lambda: [round_against_loop("DL round, ours", "", "model=ncf", "defense=ours")],
+    "evaluation": lambda: [evaluation_against_loop("evaluation of all users", ">= 60x")],
+    "ncf_evaluation": lambda: [evaluation_against_loop("DL evaluation of all users", "", "model=ncf")],
+    "attacks": attack_shares,
     "scaling": scaling,
     "tracking": lambda: [tracking("no attack"), tracking("main command", "attack=pieck_uea", "defense=ours")],
     "command": lambda: [command_time()],

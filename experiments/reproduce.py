@@ -44,14 +44,43 @@ class Outcome:
     final_hr: float
 
 
-IPE, UEA, OURS = "attack=pieck_ipe", "attack=pieck_uea", "defense=ours"
+IPE, UEA, OURS, DL = "attack=pieck_ipe", "attack=pieck_uea", "defense=ours", "model=ncf"
+FEDRECA, PIPA, A_RA, A_HUM = "attack=fedreca", "attack=pipa", "attack=a_ra", "attack=a_hum"
+KNOWN, POPULARITY = ("attack.prior=interactions", "attack.known_share=1.0"), "attack.prior=popularity"
 CELLS = (
     Cell("ml-100k", "no attack", (), 0.23, 57.16),
+    Cell("ml-100k", "FedRecA", (FEDRECA,), 0.23, 57.58),
+    Cell("ml-100k", "PIPA", (PIPA,), 26.42, 56.95),
+    Cell("ml-100k", "A-ra", (A_RA,), 0.11, 56.95),
+    Cell("ml-100k", "A-hum", (A_HUM,), 31.09, 57.05),
     Cell("ml-100k", "PIECK-IPE", (IPE,), 87.47, 57.69),
     Cell("ml-100k", "PIECK-UEA, N = 50", (UEA,), 93.39, 57.69),
     Cell("ml-100k", "PIECK-UEA, N = 150", (UEA, "attack.N=150"), None, None),
+    Cell("ml-100k", "random", ("attack=random",), None, None),
+    Cell("ml-100k", "popular", ("attack=popular",), None, None),
+    Cell("ml-100k", "bandwagon", ("attack=bandwagon",), None, None),
+    Cell("ml-100k", "FedRecA, 1 % known", (FEDRECA, KNOWN[0]), None, None),
+    Cell("ml-100k", "FedRecA, all known", (FEDRECA, *KNOWN), None, None),
+    Cell("ml-100k", "PIPA, popularity known", (PIPA, POPULARITY), None, None),
+    Cell("ml-100k", "A-hum, ours", (A_HUM, OURS), 0.00, 58.11),
     Cell("ml-100k", "PIECK-IPE, ours", (IPE, OURS), 1.25, 56.31),
     Cell("ml-100k", "PIECK-UEA, ours", (UEA, OURS), 0.00, 55.89),
+    Cell("ml-100k", "DL, no attack", (DL,), 0.00, 45.60),
+    Cell("ml-100k", "DL, FedRecA", (DL, FEDRECA), 0.00, 45.28),
+    Cell("ml-100k", "DL, PIPA", (DL, PIPA), 100.00, 44.96),
+    Cell("ml-100k", "DL, A-ra", (DL, A_RA), 100.00, 45.07),
+    Cell("ml-100k", "DL, A-hum", (DL, A_HUM), 100.00, 45.07),
+    Cell("ml-100k", "DL, PIECK-IPE", (DL, IPE), 100.00, 45.39),
+    Cell("ml-100k", "DL, PIECK-UEA", (DL, UEA), 100.00, 45.39),
+    Cell("ml-100k", "DL, random", (DL, "attack=random"), None, None),
+    Cell("ml-100k", "DL, popular", (DL, "attack=popular"), None, None),
+    Cell("ml-100k", "DL, bandwagon", (DL, "attack=bandwagon"), None, None),
+    Cell("ml-100k", "DL, FedRecA, all known", (DL, FEDRECA, *KNOWN), None, None),
+    Cell("ml-100k", "DL, PIPA, ours", (DL, PIPA, OURS), None, None),
+    Cell("ml-100k", "DL, A-ra, ours", (DL, A_RA, OURS), None, None),
+    Cell("ml-100k", "DL, A-hum, ours", (DL, A_HUM, OURS), 0.00, 43.58),
+    Cell("ml-100k", "DL, PIECK-IPE, ours", (DL, IPE, OURS), 0.00, 44.43),
+    Cell("ml-100k", "DL, PIECK-UEA, ours", (DL, UEA, OURS), 0.00, 43.69),
     Cell("ml-1m", "no attack", (), 0.00, 61.32),
     Cell("ml-1m", "PIECK-UEA, N = 50", (UEA,), 98.04, 61.03),
 )

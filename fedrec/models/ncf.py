@@ -25,7 +25,7 @@ from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Mo
 from fedrec.segments import on_gpu, repeat_each, scalar_segment_sum
 from fedrec.uploads import ProjectedRows
 
-NUMBERS_AT_ONCE = 120_000  # of a layer's output while every item is scored: they stay in the cache
+NUMBERS_AT_ONCE = 250_000  # of a layer's output while every item is scored: they stay in the cache
 
 
 @dataclass(kw_only=True)

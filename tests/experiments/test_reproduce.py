@@ -37,6 +37,25 @@ def test_ml_100k(results):
         assert figures[name][1] >= 0.53
 
 
+def test_ml_100k_other_attacks(results):
+    """Masked, they are weaker than PIECK; told what they ask for, stronger than masked."""
+    er = {name: figures[0] for name, figures in means(results, "ml-100k").items()}
+    assert max(er["A-ra"], er["FedRecA"]) <= 0.05
+    for name in ("A-hum", "PIPA"):
+        assert max(er["A-ra"], er["FedRecA"]) < er[name] < min(er["PIECK-IPE"], er["PIECK-UEA, N = 50"])
+    assert er["FedRecA, all known"] > er["FedRecA"]
+    assert er["PIPA, popularity known"] > er["PIPA"]
+
+
+@pytest.mark.parametrize("attack", ["PIECK-IPE", "PIECK-UEA", "A-ra", "A-hum", "PIPA"])
+def test_ml_100k_dl(results, attack):
+    figures = means(results, "ml-100k")
+    assert figures["DL, no attack"][1] >= 0.43
+    assert figures[f"DL, {attack}"][0] >= 0.95
+    assert figures[f"DL, {attack}, ours"][0] <= 0.05
+    assert figures[f"DL, {attack}, ours"][1] >= 0.40
+
+
 def test_ml_1m(results):
     figures = means(results, "ml-1m")
     assert figures["no attack"][1] >= 0.58
