@@ -88,7 +88,16 @@ def evaluation_against_loop(name: str, target: str, *overrides: str) -> Row:
     held_out = evaluator.held_out[""]
     users, received = list(system.users), system.received
     seen = [part.long() for part in train.items.split(train.offsets.diff().tolist())]
-    arguments = (users, received.items, received.interaction, seen, held_out.items.tolist(), list(held_out.candidates.T), list(ours.info.target_items), evaluator.k)
+    arguments = (
+        users,
+        received.items,
+        received.interaction,
+        seen,
+        held_out.items.tolist(),
+        list(held_out.candidates.T),
+        list(ours.info.target_items),
+        evaluator.k,
+    )
     times = [(timed(lambda: oracle.evaluate(*arguments)), [timed(evaluator.evaluate) for _ in range(10)]) for _ in range(5)]
     slow, fast = [one for one, _ in times], [one for _, several in times for one in several]
     return ratio(name, statistics.median(slow), statistics.median(fast), target)
