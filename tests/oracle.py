@@ -247,7 +247,7 @@ class SyntheticUsers(Attacker):
         rows, own = items[self.targets].clone().requires_grad_(), leaves(interaction)
         for user in users:
             for score in psi(user, rows, own):
-                slope = float(torch.sigmoid(score) * torch.sigmoid(-score))
+                slope = float((torch.sigmoid(score) * torch.sigmoid(-score)).detach())
                 weight = slope / self.least_slope if slope < self.least_slope else 1.0
                 (-F.logsigmoid(score) * weight / len(rows) / len(users)).backward(retain_graph=True)
         return self.targets, rows.grad, {name: value.grad for name, value in own.items()}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fedrec.federation.sampling import ClientSampler
@@ -54,6 +54,7 @@ def test_every_round_equals_the_oracle(data, attack, family):
 @given(data=st.data())
 def test_one_round_in_float32_equals_the_float64_oracle(data, attack):
     case = data.draw(cases([attack]))
+    assume(attack not in ("pipa", "fedreca") or case.attack_options["prior"] == "masked")  # Adam begins with the sign of a gradient
     system = build_system(case)
     server = build_oracle(case, system)
     server.items = server.items.double()
