@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "tracking": {"interfaces", "options"},
 }
 HOT = [
-    *("segments", "uploads", "mining", "models/mf", "models/ncf", "models/losses", "defenses/ours"),
+    *("segments", "uploads", "mining", "models/mf", "models/ncf", "models/perceptron", "models/losses", "defenses/ours"),
     *(f"federation/{name}" for name in ("local", "aggregation", "stealth", "system")),
     *(f"attacks/{path.stem}" for path in sorted((PACKAGE / "attacks").glob("*.py")) if path.stem not in {"__init__", "targets", "prior"}),
 ]
