@@ -31,9 +31,15 @@ class Parameter:
     default: Any  # as with all other options at their defaults
     allowed: str
     meaning: str
+    by_model: Mapping[str, Any] = field(default_factory=dict)  # defaults that a model brings (conf/setting)
+
+    @property
+    def defaults(self) -> str:
+        """The default, and what it is under other models."""
+        return " | ".join([shown(self.default), *(f"{model}: {shown(value)}" for model, value in self.by_model.items())])
 
     def __str__(self) -> str:
-        return shown(self.default) + (f" ({self.allowed})" if self.allowed else "")
+        return self.defaults + (f" ({self.allowed})" if self.allowed else "")
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,14 @@ def _card(group: str, name: str, files: Mapping[str, Path], config: DictConfig) 
         option = option_name({group: node}, keys)
         allowed[option] = allowed.get(option) or declaration(target).allowed(keys[-1])
     parameters = {}
+    folder = files[name].parents[1] / "setting" / name
+    settings: dict[str, Any] = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(folder.glob("*.yaml"))}
     for keys, value, _ in values:
         option, key = ".".join(keys), ".".join(keys[1:])
         if keys[-1] != "_target_" and option == option_name({group: node}, keys):
-            parameters[key] = Parameter(_resolved(config, option, value), allowed[option], meanings.get(key, ""))
+            default = _resolved(config, option, value)
+            by_model = {model: one for model, one in _by_model(config, option, settings).items() if one != default}
+            parameters[key] = Parameter(default, allowed[option], meanings.get(key, ""), by_model)
     summary = _summary(files[name]) or next((declaration(target).summary for target in targets), "")
     said = {name: _distinct(declaration(target).constant(name) for target in targets) for name in ("paper", "knowledge", "applies_to")}
     return Card(summary, **said, target=", ".join(targets), parameters=parameters)
@@ -121,6 +131,17 @@ def _resolved(config: DictConfig, option: str, value: Any) -> Any:
         return OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
     except OmegaConfBaseException:
         return value
+
+
+def _by_model(config: DictConfig, option: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What each model sets an option to."""
+    found, key = {}, option.partition(".")[2]
+    for model, setting in settings.items():
+        if key in setting:
+            changed = config.copy()
+            OmegaConf.update(changed, option, setting[key])
+            found[model] = _resolved(changed, option, setting[key])
+    return found
 
 
 def _summary(path: Path) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from fedrec.cards import GROUPS, Card, cards
 from fedrec.composition import FOLDER, compose
-from fedrec.options import did_you_mean, shown
+from fedrec.options import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,7 +71,7 @@ def _overview(group: str, found: dict[str, Card]) -> Table:
 def _parameters(card: Card) -> Table:
     table = _table("parameter", "default", "allowed", "meaning")
     for key, parameter in card.parameters.items():
-        table.add_row(key, shown(parameter.default), parameter.allowed, parameter.meaning)
+        table.add_row(key, parameter.defaults, parameter.allowed, parameter.meaning)
     return table
 
 

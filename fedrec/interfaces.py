@@ -5,6 +5,7 @@ per global parameter -> next `GlobalModel`. Letters in shape comments: U users, 
 S = C + A sampled clients, E training pairs of a round, n uploaded rows, N mined items, T targets, d embedding size.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -213,10 +214,12 @@ class PairwiseInteraction:
         by_pair = vmap(grad(score), in_dims=(None, 0, 0))
         rows = self.received.items[batch.items]
         gradients = by_pair(dict(self.received.interaction), self.users[batch.segments], rows)  # {name: [E, ...]}
-        return {
-            name: segment_sum(value.flatten(1), pairs, batch.offsets.long(), self.derivative).view(-1, *value.shape[1:])
-            for name, value in gradients.items()
-        }
+        sums = {}
+        for name, value in gradients.items():
+            flat = value.reshape(len(pairs), math.prod(value.shape[1:]))
+            total = segment_sum(flat, pairs, batch.offsets.long(), self.derivative)
+            sums[name] = total.view(-1, *value.shape[1:])
+        return sums
 
 
 class ClientDefense(ABC):

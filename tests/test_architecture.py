@@ -52,6 +52,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "blocks": {
         "torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers))))",
         "torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items)))",
+        "range(0, len(users), size)",
     },
     "rounds that somebody mines over": {
         *("pairs.tolist()", "which[part].unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)"),

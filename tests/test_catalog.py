@@ -165,8 +165,8 @@ server:
 
 
 def test_a_yaml_that_builds_on_another(tmp_path: Path) -> None:
-    card, base = card_of(tmp_path, "defaults: [pieck_uea, _self_]\nN: 7 # fewer\n", "attack"), CATALOG["attack"]["pieck_uea"]
-    assert (card.paper, card.parameters["batches"]) == (base.paper, base.parameters["batches"])
+    card, base = card_of(tmp_path, "defaults: [pieck_ipe, _self_]\nN: 7 # fewer\n", "attack"), CATALOG["attack"]["pieck_ipe"]
+    assert (card.paper, card.parameters["ranks"]) == (base.paper, base.parameters["ranks"])
     assert (card.parameters["N"].default, card.parameters["N"].meaning) == (7, "fewer")
 
 

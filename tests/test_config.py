@@ -152,6 +152,7 @@ def test_a_model_brings_the_settings_of_the_paper_for_its_system_attack_and_defe
     assert [(config.attack.N, config.attack.batches, config.attack.rounds) for config in (ncf, mf)] == [(10, 1, 1), (50, 5, 3)]
     assert [(config.defense.N, config.defense.beta, config.defense.gamma) for config in (ncf, mf)] == [(10, 45.0, 45.0), (10, 1.0, 1.0)]
     assert build(ncf.defense).client.beta == build(ncf.defense).client.gamma == 45.0
+    assert [(config.defense.reduction, config.defense.mining_times) for config in (ncf, mf)] == [("sum", 1), ("mean", 2)]
 
 
 def test_options_of_the_user_win_over_those_that_a_model_brings() -> None:

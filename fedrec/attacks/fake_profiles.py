@@ -64,7 +64,7 @@ class FakeProfiles(Attack):
         counts = torch.full((len(clients),), self.profiles.shape[1] - fixed.shape[1])
         offsets = torch.arange(len(clients) + 1) * fixed.shape[1]
         _, drawn = draw_unseen(counts, offsets, fixed.flatten(), self.known.n_items, generator(self.known.seed, name))
-        self.profiles[clients] = torch.cat([fixed, drawn.view(len(clients), -1)], 1)
+        self.profiles[clients] = torch.cat([fixed, drawn.view(len(clients), self.profiles.shape[1] - fixed.shape[1])], 1)
         self.has_profile[clients] = True
 
     def poison(self, view: AttackerView) -> Upload:

@@ -26,6 +26,7 @@ from fedrec.segments import top_of_columns
 from fedrec.uploads import RowGroup, Upload
 
 NOTHING = -1  # in place of an item
+SCORES_AT_ONCE = 4_000_000
 
 
 @dataclass(kw_only=True)
@@ -77,14 +78,23 @@ class FedRecAttack(Attack):
         return self.user_std * drawn.to(items)
 
     def pool(self, users: Tensor, received: GlobalModel) -> Tensor:
-        """Gradient of the attack loss by all items, [M, d]; users [n, d]."""
-        targets, n_users = self.known.target_items, len(users)
+        """Gradient of the attack loss by all items, [M, d]; users [n, d]; memory does not grow with their number."""
+        pool, size = torch.zeros_like(received.items), max(1, SCORES_AT_ONCE // len(received.items))
+        for start in range(0, len(users), size):
+            pool += self._pool_of(range(start, min(start + size, len(users))), users, received)
+        return pool
+
+    def _pool_of(self, block: range, users: Tensor, received: GlobalModel) -> Tensor:
+        """What some users add to the pool, [M, d]."""
+        targets, n_users, users = self.known.target_items, len(block), users[block.start : block.stop]
         scores = torch.empty(len(received.items), n_users, dtype=users.dtype, device=users.device)  # [M, n]
         self.known.model.score_all(users, received, out=scores)
         missing = torch.ones(n_users, len(targets), dtype=torch.bool, device=users.device)
         if self.known_users is not None:
-            missing = self.known_users.missing(targets)
-            self.known_users.mask(scores)
+            owners, known = self.known_users.known_of(block)
+            scores[known, owners] = -torch.inf
+            pair, target = (known[:, None] == targets).nonzero(as_tuple=True)
+            missing[owners[pair], target] = False
         scores[targets] = -torch.inf
         best, items = top_of_columns(scores, min(self.top_k, len(scores)))  # [K, n]
         turn = missing.cumsum(1).sub_(1).clamp_(min=0).remainder_(len(best))  # [n, T], from the worst on

@@ -37,16 +37,10 @@ class KnownUsers:
         self.optimizer.step()
         return self.users.detach().clone()
 
-    def mask(self, scores: Tensor) -> None:
-        """Known items are not recommended again; [M, n] is overwritten."""
-        scores[self.items, self.owners] = -torch.inf
-
-    def missing(self, targets: Tensor) -> Tensor:
-        """Whether each target is not among a user's known items; [T] -> [n, T]."""
-        missing = torch.ones(len(self.users), len(targets), dtype=torch.bool, device=self.device)
-        pair, target = (self.items[:, None] == targets).nonzero(as_tuple=True)
-        missing[self.owners[pair], target] = False
-        return missing
+    def known_of(self, users: range) -> tuple[Tensor, Tensor]:
+        """Known pairs of some users, these numbered from 0, [k], and their items, [k]."""
+        pairs = slice(int(self.pairs.offsets[users.start]), int(self.pairs.offsets[users.stop]))
+        return self.owners[pairs] - users.start, self.items[pairs]
 
     def state_dict(self) -> dict[str, Any]:
         return {"users": self.users.detach().clone(), "optimizer": copy.deepcopy(self.optimizer.state_dict())}

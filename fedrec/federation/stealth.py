@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fedrec.uploads import RowGroup, Upload
 
 FEWEST = 3  # benign rows of an item that make a standard deviation
-COMPARED = 64  # malicious rows of a round at most, evenly spaced: a mean needs no more
+COMPARED = 64  # malicious rows of a round at most, evenly spread: a median needs no more
 
 Reals = NDArray[np.floating]
 Integers = NDArray[np.int64]
@@ -29,7 +29,7 @@ class Stealth:
         """Telemetry of a round.
 
         poison_rows and poison_items: rows uploaded by malicious clients, and different items among them. poison_share: of all
-        rows for target items. poison_norm_z, poison_cosine_z: mean over malicious rows of how many standard deviations their norm,
+        rows for target items. poison_norm_z, poison_cosine_z: median over malicious rows of how many standard deviations their norm,
         and their cosine with the sum of the other benign rows, lie from the mean of the benign rows of the same item; absent if
         no item has FEWEST benign rows.
         """
@@ -38,7 +38,7 @@ class Stealth:
         items, benign_items = poison.items.cpu().numpy(), benign.items.cpu().numpy()
         poisoned = np.bincount(items, minlength=self.n_items)  # [M]
         telemetry = {"poison_rows": float(len(items)), "poison_items": float(np.count_nonzero(poisoned))}
-        compared = np.arange(0, len(items), -(-len(items) // COMPARED))
+        compared = np.linspace(0, len(items) - 1, min(len(items), COMPARED)).round().astype(np.int64)
         touched = np.zeros(self.n_items, bool)
         touched[items[compared]] = touched[self.targets] = True
         chosen = np.flatnonzero(touched.take(benign_items))  # benign rows of the same items
@@ -50,7 +50,9 @@ class Stealth:
         bad = poison.rows[torch.from_numpy(compared).to(device)].cpu().numpy()
         numbers = touched.cumsum() - 1  # [M], 0..J-1 for touched items
         scores = _z_scores(good, numbers[of_benign], bad, numbers[items[compared]])
-        return telemetry | dict(zip(("poison_norm_z", "poison_cosine_z"), scores.mean(1).tolist() if scores.size else (), strict=False))
+        if scores.size:
+            telemetry["poison_norm_z"], telemetry["poison_cosine_z"] = np.median(scores, axis=1).tolist()
+        return telemetry
 
 
 def _z_scores(good: Reals, of_good: Integers, bad: Reals, of_bad: Integers) -> Reals:

@@ -1,5 +1,7 @@
 """random, popular and bandwagon: the profiles that malicious clients train on. Equations: the oracle has them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -90,3 +92,11 @@ def test_only_as_many_items_as_there_are_can_be_mined():
     attack = Choice("popular", "masked", "mf").begun(kappa=N_ITEMS)
     assert attack.miner.mined.shape == (N_CLIENTS, N_ITEMS // 2 - len(TARGETS))
     assert torch.equal(attack.has_profile, torch.zeros(N_CLIENTS, dtype=torch.bool))
+
+
+@every_choice
+def test_no_malicious_client_at_all(choice):
+    """system.malicious_share=0 is allowed."""
+    attack = choice.begun()
+    attack.begin(replace(attack.known, n_clients=0))
+    assert len(attack.profiles) == 0

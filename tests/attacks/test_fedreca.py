@@ -1,8 +1,11 @@
 """FedRecA: what one client uploads is taken from the pool that all share. Equations: the oracle has them."""
 
+from unittest import mock
+
 import pytest
 import torch
 
+from fedrec.attacks import fedreca
 from fedrec.attacks.fedreca import overtaking
 from fedrec.interfaces import ClientBatch
 from tests.attacks.choices import MODELS, N_CLIENTS, TARGETS, Choice
@@ -101,11 +104,9 @@ def test_users_with_fewer_items_left_than_the_best_ones_that_are_wanted(left):
     choice = Choice("fedreca", "interactions", "mf")
     attack = choice.begun(known_share=1.0, top_k=3, targets=[70, 71, 72])
 
-    def mask(scores):
-        scores[left:] = -torch.inf
-
-    attack.known_users.mask = mask
     (view,) = choice.views([EVERYBODY])
+    known = torch.tensor([item for item in range(left, len(view.model.items)) if item not in (70, 71, 72)])
+    attack.known_users.known_of = lambda users: (torch.arange(len(users)).repeat_interleave(len(known)), known.repeat(len(users)))
     pool = attack.pool(attack.known_users.users.detach(), view.model)
     assert set(pool.any(1).nonzero().flatten().tolist()) <= {*range(left), 70, 71, 72}
     assert pool.isfinite().all() and bool(pool.any()) == bool(left)
@@ -123,3 +124,13 @@ def test_overtaking_loss():
 def test_fewer_rows_than_targets():
     with pytest.raises(ValueError, match=r"attack\.kappa = 1: at least 2, the number of targets"):
         Choice("fedreca", "masked", "mf").begun(kappa=1)
+
+
+def test_users_in_blocks_make_the_same_pool():
+    choice = Choice("fedreca", "interactions", "mf")
+    attack = choice.begun(known_share=1.0)
+    (view,) = choice.views([EVERYBODY])
+    users = attack.known_users.users.detach()
+    whole = attack.pool(users, view.model)
+    with mock.patch.object(fedreca, "SCORES_AT_ONCE", 3 * len(view.model.items)):
+        assert torch.allclose(attack.pool(users, view.model), whole, atol=1e-6)

@@ -28,14 +28,14 @@ def test_tables_show_everything_within_the_screen(tmp_path: Path, columns: int) 
     assert max(map(len, lines)) <= columns
     for choice in CHOICES:
         assert any(line.split()[:1] == [choice.partition("=")[2]] for line in lines)
-    for text in ("knowledge: none", "models: MF-FRS, DL-FRS", "beta = 1.0 (a number >= 0)"):
+    for text in ("knowledge: none", "models: MF-FRS, DL-FRS", "init_std = 0.01 (a number > 0)"):
         assert text in result.stdout
 
 
 def test_one_card_in_full(tmp_path: Path) -> None:
     result = catalog(tmp_path, "attack=pieck_uea", columns=200)
     assert result.stdout.startswith("attack=pieck_uea: PIECK-UEA: user embedding approximation (Sec. IV-D, Algorithm 3)\nZhang et al., ")
-    assert re.search(r"\n *rounds +3 +a whole number >= 1 +passes over the batches; ", result.stdout)
+    assert re.search(r"\n *rounds +3 \| ncf: 1 +a whole number >= 1 +passes over the batches; ", result.stdout)
     assert "pieck_ipe" not in result.stdout
 
 
@@ -46,6 +46,7 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     assert set(card) == {"summary", "paper", "knowledge", "applies_to", "target", "parameters"}
     lambda_ = card["parameters"]["lambda_"]
     assert (lambda_["default"], lambda_["allowed"]) == (0.9, "a number > 0 and <= 1")
+    assert card["parameters"]["vanishing_guard"]["by_model"] == {"ncf": 0.95}
     assert lambda_["meaning"].startswith("lambda of Eq. (8)")
     assert json.loads(catalog(tmp_path, "--json", "attack=pieck_ipe").stdout)["attack"] == {"pieck_ipe": card}
 

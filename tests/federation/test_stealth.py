@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.federation.stealth import COMPARED, FEWEST, Stealth
-from fedrec.uploads import DenseRows, RowGroup, Upload
+from fedrec.uploads import DenseRows, FactoredRows, ProjectedRows, RowGroup, Upload
 from tests.federations import SYSTEM, Case, build_system
 
 N_ITEMS = 20
@@ -49,7 +49,7 @@ def by_loop(benign_items, benign_rows, poison_items, poison_rows, targets):
         scores["norm"].append((float(row.norm()) - statistics.mean(norms)) / statistics.pstdev(norms))
         cosine = float(torch.cosine_similarity(row, total, dim=0))
         scores["cosine"].append((cosine - statistics.mean(cosines)) / statistics.pstdev(cosines))
-    return expected | {f"poison_{name}_z": statistics.mean(values) for name, values in scores.items() if values}
+    return expected | {f"poison_{name}_z": statistics.median(values) for name, values in scores.items() if values}
 
 
 @given(
@@ -75,7 +75,7 @@ def test_rows_like_the_benign_ones_do_not_stand_out_and_others_do():
     rows = torch.randn(COMPARED, 8, generator=generator) + torch.tensor([1.0] + [0.0] * 7)
     items = torch.arange(2).repeat(COMPARED // 2).tolist()
     copies = measured(items, rows, items, rows, [0])
-    assert abs(copies["poison_norm_z"]) < 1e-3
+    assert abs(copies["poison_norm_z"]) < 0.5
     assert abs(copies["poison_cosine_z"]) < 0.5
     assert measured(items, rows, items, 10 * rows, [0])["poison_norm_z"] > 5
     assert measured(items, rows, items, -rows, [0])["poison_cosine_z"] < -1
@@ -126,3 +126,22 @@ def test_every_round_tells_where_the_seconds_go_and_how_poison_stands_out():
 def test_a_round_without_malicious_clients_has_no_poison_to_tell_of():
     (first, *_) = build_system(Case([[0], [1]], 4, [3], "none", {}, None, SYSTEM, 0)).rounds()
     assert set(first.telemetry) == TIMES
+
+
+def test_some_rows_are_those_of_all():
+    """Of dense, factored and projected rows alike; blocks without rows are passed over."""
+    generator = torch.Generator().manual_seed(0)
+    offsets, items = torch.tensor([0, 2, 2, 5], dtype=torch.int32), torch.tensor([1, 3, 0, 1, 2], dtype=torch.int32)
+    normals = torch.nn.functional.normalize(torch.randn(4, 3, generator=generator))
+    directions, coefficients = torch.randn(3, 3, generator=generator), torch.randn(5, generator=generator)
+    parts = (
+        DenseRows(torch.randn(5, 3, generator=generator)),
+        FactoredRows(coefficients, directions),
+        FactoredRows(coefficients, directions, normals),
+        ProjectedRows(torch.randn(2, 5, generator=generator), torch.randn(2, 3, generator=generator), items, 4),
+    )
+    for chosen in (*((part,) for part in parts), parts):
+        group = RowGroup(torch.arange(3), offsets, items, chosen)
+        assert torch.allclose(group.at(torch.arange(5)), group.at(slice(None)), atol=1e-6)
+        assert torch.allclose(group.at(torch.tensor([2, 0])), group.at(slice(None))[[2, 0]], atol=1e-6)
+    assert torch.allclose(RowGroup(torch.arange(3), offsets, items, parts[1:2]).at(slice(None))[2], coefficients[2] * directions[2])
