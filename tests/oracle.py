@@ -4,6 +4,7 @@ Nothing here is shared with `fedrec`: gradients come from automatic differentiat
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -143,17 +144,18 @@ class BenignClient(nn.Module):
         return (self.pairs, rows.grad, {name: value.grad for name, value in own.items()}), training.item()
 
 
-class Attacker:
+class Attacker(ABC):
     """All malicious clients, one after another; what is drawn at random comes from outside."""
 
     miners: Sequence[Miner] = ()
 
     def start(self, round: int, clients: Sequence[int], items: Tensor, interaction: Parameters, rate: float) -> None:
         """Malicious clients, ascending, are sampled in a round counted from 0."""
+        self.rate = rate
 
+    @abstractmethod
     def train_on(self, client: int, items: Tensor, interaction: Parameters) -> Sent:
         """What one of them uploads."""
-        raise NotImplementedError
 
 
 NOTHING_IDS = torch.empty(0, dtype=torch.int64)
@@ -304,9 +306,6 @@ class FakeProfiles(Attacker):
 
     def __init__(self, users: Tensor, loss: str, profile_of: Callable[[int], list[int]], miners: Sequence[Miner]) -> None:
         self.users, self.loss, self.profile_of, self.miners = list(users), loss, profile_of, miners
-
-    def start(self, round: int, clients: Sequence[int], items: Tensor, interaction: Parameters, rate: float) -> None:
-        self.rate = rate
 
     def train_on(self, client: int, items: Tensor, interaction: Parameters) -> Sent:
         if self.miners:

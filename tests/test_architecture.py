@@ -39,7 +39,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "parameters by name": {
         *("parts.items()", "gradient.items()", "self.gradients.items()", "received.interaction.items()", "part.gradients.total().items()"),
         *("('users', 'profiles', 'has_profile')", "('participations', 'history', 'mined')"),
-        *("shapes", "self.parameters", "zip(self.parameters, state['parameters'], strict=True)"),
+        *("drawn", "self.parameters", "zip(self.parameters, state['parameters'], strict=True)"),
     },
     "layers": {
         *("numbers", "enumerate(pairwise([2 * self.dim, *self.layers]), 1)", "zip(layers.others, layers.biases[1:], strict=True)"),

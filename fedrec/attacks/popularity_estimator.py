@@ -1,13 +1,14 @@
 """The popularity estimator of PipAttack: item embedding -> level of popularity, trained on the levels that the attacker knows."""
 
 import copy
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy, relu
+
+from fedrec.models.perceptron import kaiming_uniform
 
 HIGH = 0
 N_LEVELS = 3
@@ -23,8 +24,9 @@ class PopularityEstimator:
         others[targets] = False
         self.items = others.nonzero().flatten()
         self.levels = levels[self.items]
-        shapes = ((size, hidden), (hidden,), (hidden, N_LEVELS), (N_LEVELS,))
-        self.parameters = [_drawn(shape, generator).to(levels.device).requires_grad_() for shape in shapes]
+        first, second = kaiming_uniform(size, hidden, generator), kaiming_uniform(hidden, N_LEVELS, generator)
+        drawn = (first, torch.zeros(hidden), second, torch.zeros(N_LEVELS))
+        self.parameters = [value.to(levels.device).requires_grad_() for value in drawn]
         self.steps = steps
         self.optimizer = torch.optim.Adam(self.parameters, lr=learning_rate)
 
@@ -58,10 +60,3 @@ class PopularityEstimator:
         for value, stored in zip(self.parameters, state["parameters"], strict=True):
             value.data.copy_(stored)
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
-
-
-def _drawn(shape: tuple[int, ...], generator: Generator) -> Tensor:
-    """Weights uniform on +-sqrt(6 / fan_in) (He et al., ICCV 2015), biases 0."""
-    if len(shape) == 1:
-        return torch.zeros(shape)
-    return (2 * torch.rand(shape, generator=generator) - 1) * math.sqrt(6 / shape[0])
