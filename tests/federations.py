@@ -32,7 +32,7 @@ from fedrec.mining import PopularItemMiner
 from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
 from fedrec.randomness import generator
-from tests import oracle
+from tests import oracle, oracle_attacks
 
 ATTACKS = {
     "none": NoAttack,
@@ -203,16 +203,16 @@ def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacke
     """The oracle of the same attack; what is drawn at random it takes from where the engine does, or from the engine."""
     options, targets = case.attack_options, case.targets
     if isinstance(attack, PopularItemAttack):
-        return oracle.Pieck(options, targets, n_clients)
+        return oracle_attacks.Pieck(options, targets, n_clients)
     if isinstance(attack, RandomApproximation):
-        return oracle.SyntheticUsers(options, targets, partial(_synthetic_users, attack, MODELS[case.model].dim))
+        return oracle_attacks.SyntheticUsers(options, targets, partial(_synthetic_users, attack, MODELS[case.model].dim))
     if isinstance(attack, PipAttack):
         levels = _levels(case.train.popularity_ranks().tolist(), options) if attack.estimator else None
-        return oracle.Pipa(options, targets, attack.users.clone(), levels, attack.estimator.parameters if attack.estimator else ())
+        return oracle_attacks.Pipa(options, targets, attack.users.clone(), levels, attack.estimator.parameters if attack.estimator else ())
     if isinstance(attack, FakeProfiles):
         n_popular = attack.n_popular(options["kappa"] // 2 - len(targets))
         miners = [oracle.Miner(n_popular, 2, targets) for _ in range(n_clients)] if attack.miner else []
-        return oracle.FakeProfiles(attack.users.clone(), case.system["loss"], partial(_profile, attack, n_popular, case), miners)
+        return oracle_attacks.FakeProfiles(attack.users.clone(), case.system["loss"], partial(_profile, attack, n_popular, case), miners)
     if isinstance(attack, FedRecAttack):
         return _fedreca(case, attack)
     return None
@@ -244,7 +244,7 @@ def _profile(attack: FakeProfiles, n_popular: int, case: Case, client: int) -> l
     return profile
 
 
-def _fedreca(case: Case, attack: FedRecAttack) -> oracle.FedRecA:
+def _fedreca(case: Case, attack: FedRecAttack) -> oracle_attacks.FedRecA:
     seed, size = attack.known.seed, MODELS[case.model].dim
     known: list[list[int]] | None = None
     if attack.known_users:
@@ -267,7 +267,7 @@ def _fedreca(case: Case, attack: FedRecAttack) -> oracle.FedRecA:
     def keys(round: int, n: int) -> Tensor:
         return torch.empty(n, case.n_items).exponential_(generator=generator(seed, f"choose/{round}"))
 
-    return oracle.FedRecA(case.attack_options, case.targets, known, users, negatives, keys)
+    return oracle_attacks.FedRecA(case.attack_options, case.targets, known, users, negatives, keys)
 
 
 def copy_state(system: System, server: oracle.Server) -> None:
@@ -275,9 +275,9 @@ def copy_state(system: System, server: oracle.Server) -> None:
     server.items, server.interaction = system.received.items, system.received.interaction
     for client, user in zip(server.benign, system.users, strict=True):
         client.user = user.clone()
-    if isinstance(server.attacker, oracle.Pipa | oracle.FakeProfiles):
+    if isinstance(server.attacker, oracle_attacks.Pipa | oracle_attacks.FakeProfiles):
         server.attacker.users = list(system.attack.users.clone())
-    elif isinstance(server.attacker, oracle.FedRecA) and system.attack.known_users:
+    elif isinstance(server.attacker, oracle_attacks.FedRecA) and system.attack.known_users:
         server.attacker.users = list(system.attack.known_users.users.detach().clone())
 
 
