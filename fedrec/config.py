@@ -43,11 +43,12 @@ def check(config: DictConfig) -> None:
 
 
 def build(node: DictConfig | None) -> Any:
-    """The object that a checked node describes; None for one without `_target_`, except that `defense` is a pair of such nodes."""
+    """The object that a checked node describes; None for one without `_target_`, except that `defense` is made of such nodes."""
     if node is not None and node._key() == "defense" and "_target_" not in node:
         from fedrec.interfaces import Defense
 
-        return Defense(client=build(node.get("client")), server=build(node.get("server")))
+        transforms = [build(transform) for transform in node.get("transforms", {}).values()]
+        return Defense(client=build(node.get("client")), transforms=transforms, server=build(node.get("server")))
     return None if node is None or "_target_" not in node else _make(node, lambda constructor, arguments: constructor(**arguments))
 
 

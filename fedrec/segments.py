@@ -114,6 +114,37 @@ def scatter_sum(weights: Tensor, values: Tensor, offsets: Tensor, columns: Tenso
     return torch.from_numpy(matrix @ values.numpy())
 
 
+def ascending(values: Tensor) -> Tensor:
+    """Values sorted along the last dimension; in place if their memory allows it.
+
+    >>> ascending(torch.tensor([[3.0, 1.0, 2.0]])).tolist()
+    [[1.0, 2.0, 3.0]]
+    """
+    if on_gpu(values):
+        return values.sort(-1).values
+    values = values.contiguous()
+    values.numpy().sort(-1)
+    return values
+
+
+def lexicographic_order(first: Tensor, then: Tensor) -> Tensor:
+    """Positions that sort by `first` and, where that is equal, by `then`; whole numbers >= 0, [n], [n] -> [n] int64.
+
+    >>> lexicographic_order(torch.tensor([1, 0, 1]), torch.tensor([5, 5, 2])).tolist()
+    [1, 2, 0]
+    """
+    order = _stable_order(then)
+    return order.index_select(0, _stable_order(first.index_select(0, order)))
+
+
+def _stable_order(keys: Tensor) -> Tensor:
+    if on_gpu(keys):
+        return keys.argsort(stable=True)
+    largest = int(keys.max()) if len(keys) else 0
+    narrow = keys.numpy().astype(np.uint16) if largest < 2**16 else keys.numpy()  # of 16 bits NumPy sorts digit by digit
+    return torch.from_numpy(narrow.argsort(kind="stable"))
+
+
 def top_of_columns(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest values of each column, largest first, and their rows; [M, B], k <= M -> 2 x [k, B].
 

@@ -3,8 +3,9 @@
 Letters in shape comments as in `fedrec.interfaces`.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -29,6 +30,15 @@ class DenseRows:
         own_block = torch.arange(len(self.rows) + 1, dtype=torch.int32, device=self.rows.device)
         return scatter_sum(self.rows.new_ones(len(self.rows)), self.rows, own_block, group.items, n_items)
 
+    def scaled(self, weights: Tensor) -> "DenseRows":
+        """Row k times weights[k], [n]."""
+        return DenseRows(self.rows * weights[:, None])
+
+    def bound(self) -> Tensor:
+        """A number that no row is longer than; not finite if a row is not."""
+        length: Tensor = torch.linalg.vector_norm(self.rows)
+        return length
+
 
 @dataclass(frozen=True, slots=True)
 class FactoredRows:
@@ -43,10 +53,10 @@ class FactoredRows:
 
     def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
         """Rows `index`, [k, d]."""
-        rows = self.coefficients[index, None] * self.directions[group.blocks_at(index)]  # [k, d]
+        rows = self.coefficients[index, None] * self.directions.index_select(0, group.blocks_at(index))  # [k, d]
         if self.normals is None:
             return rows
-        normals = self.normals[group.items[index]]  # [k, d]
+        normals = self.normals.index_select(0, group.items[index])  # [k, d]
         return rows - (rows * normals).sum(1, keepdim=True) * normals
 
     def sum(self, group: "RowGroup", n_items: int) -> Tensor:
@@ -55,6 +65,15 @@ class FactoredRows:
         if self.normals is None:
             return total
         return total - (total * self.normals).sum(1, keepdim=True) * self.normals  # projecting is linear: once, after the sum
+
+    def scaled(self, weights: Tensor) -> "FactoredRows":
+        """Row k times weights[k], [n]."""
+        return replace(self, coefficients=self.coefficients * weights)
+
+    def bound(self) -> Tensor:
+        """A number that no row is longer than; not finite if a row is not."""
+        length: Tensor = torch.linalg.vector_norm(self.coefficients, math.inf) * torch.linalg.vector_norm(self.directions)
+        return length
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,15 @@ class ProjectedRows:
     def sum(self, group: "RowGroup", n_items: int) -> Tensor:
         """Summed by item, [M, d]: the layer is passed once per item."""
         return self.column_sums.T @ self.weight
+
+    def scaled(self, weights: Tensor) -> "ProjectedRows":
+        """Row k times weights[k], [n]."""
+        return replace(self, columns=self.columns * weights)
+
+    def bound(self) -> Tensor:
+        """A number that no row is longer than; not finite if a row is not."""
+        length: Tensor = torch.linalg.vector_norm(self.columns) * torch.linalg.vector_norm(self.weight)
+        return length
 
 
 Rows = DenseRows | FactoredRows | ProjectedRows
@@ -105,6 +133,18 @@ class RowGroup:
         """Rows `index`, [k, d]; a slice takes all."""
         first, *others = (part.at(index, self) for part in self.parts)
         return sum(others, first)
+
+    def lengths(self) -> Tensor:
+        """L2 norm of each row, [n]."""
+        if len(self.parts) == 1 and isinstance(part := self.parts[0], FactoredRows) and part.normals is None:
+            of_directions: Tensor = torch.linalg.vector_norm(part.directions, dim=1)
+            return part.coefficients.abs() * of_directions.index_select(0, self.blocks)
+        lengths: Tensor = torch.linalg.vector_norm(self.at(slice(None)), dim=1)
+        return lengths
+
+    def scaled(self, weights: Tensor) -> "RowGroup":
+        """Row k times weights[k], [n]."""
+        return replace(self, parts=tuple(part.scaled(weights) for part in self.parts))
 
 
 class InteractionGradients(Protocol):
@@ -168,6 +208,31 @@ class Upload:
     def rows(self) -> Tensor:
         """The gradients themselves, [n, d]; made on first use, a plain sum never needs them."""
         return torch.cat([group.at(slice(None)) for group in self.groups])
+
+    def total(self, n_items: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Rows summed by item, [M, d], and the gradients of the interaction function; no row is made that is not dense."""
+        first, *others = (part.sum(group, n_items) for group in self.groups for part in group.parts)
+        return sum(others, first), self.interaction_total()
+
+    def lengths(self) -> Tensor:
+        """L2 norm of all that each client sends, as one vector, [S]."""
+        squares = torch.cat([group.lengths() for group in self.groups]).square()
+        total = squares.new_zeros(len(self.clients)).index_add_(0, self.segments, squares)
+        senders, gradients = self.interaction_rows()
+        for value in gradients.values():
+            total.index_add_(0, senders, value.flatten(1).square().sum(1))
+        return total.sqrt()
+
+    def weighted(self, weights: Tensor) -> "Upload":
+        """All that client s of the upload sends times weights[s], [S]."""
+        groups = tuple(group.scaled(weights[group.owners].index_select(0, group.blocks)) for group in self.groups)
+        senders, gradients = self.interaction_rows()
+        scaled = {name: torch.einsum("c,c...->c...", weights[senders], value) for name, value in gradients.items()}
+        return Upload(self.clients, groups, (InteractionPart(senders, DenseInteraction(scaled)),) if scaled else ())
+
+    def only(self, rows: Tensor) -> "Upload":
+        """With those rows alone that are marked, [n] bool."""
+        return Upload.of_rows(self.clients, self.items[rows], self.segments[rows], self.rows[rows], self.interaction)
 
     def interaction_total(self) -> dict[str, Tensor]:
         """Gradients of the interaction function summed over all clients, {name: [...]}; empty if nobody sent any."""

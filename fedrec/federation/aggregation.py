@@ -1,20 +1,32 @@
 """The server's aggregation function Agg (Sec. III-A): all that is uploaded in a round -> one gradient per global parameter."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from torch import Tensor
 
-from fedrec.interfaces import GlobalModel
+from fedrec.interfaces import Aggregation, Aggregator, Defense, GlobalModel, ServerView
+from fedrec.robust.finite import finite
 from fedrec.uploads import Upload
 
 
-class Sum:
+class Sum(Aggregator):
     """The plain sum, no defense; never makes a row that is not dense."""
 
-    def __call__(self, upload: Upload, n_items: int) -> tuple[GlobalModel, Mapping[str, float]]:
-        first, *others = (part.sum(group, n_items) for group in upload.groups for part in group.parts)
-        return GlobalModel(sum(others, first), upload.interaction_total()), {}
+    def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
+        return Aggregation(GlobalModel(*upload.total(len(view.model.items))))
+
+
+def aggregate(defense: Defense, upload: Upload, view: ServerView) -> tuple[Aggregation, int | None]:
+    """The upload through a defense's transforms and its aggregator; how many uploads that were not finite it first dropped.
+
+    Without either, the plain sum of everything, and None.
+    """
+    if defense.server is None and not defense.transforms:
+        return Sum()(upload, view), None
+    upload, n_dropped = finite(upload)
+    for transform in defense.transforms:
+        upload = transform(upload, view)
+    return (defense.server or Sum())(upload, view), n_dropped
 
 
 def concatenate(benign: Upload, poison: Upload, positions: Tensor, clients: Tensor) -> Upload:

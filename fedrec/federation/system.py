@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from fedrec.data.federated_data import FederatedData
 from fedrec.data.interactions import Interactions
-from fedrec.federation.aggregation import Sum, concatenate
+from fedrec.federation.aggregation import aggregate, concatenate
+from fedrec.federation.decisions import explain
 from fedrec.federation.local import local_update
 from fedrec.federation.sampling import ClientSampler, Sampling
 from fedrec.federation.stealth import Stealth
@@ -20,6 +21,7 @@ from fedrec.interfaces import (
     Attack,
     AttackerKnowledge,
     AttackerView,
+    ClientBatch,
     Defense,
     GlobalModel,
     Model,
@@ -27,6 +29,8 @@ from fedrec.interfaces import (
     PriorKnowledge,
     Rate,
     RoundResult,
+    ServerKnowledge,
+    ServerView,
     Share,
 )
 from fedrec.models.losses import LOSSES
@@ -77,13 +81,21 @@ class System:
         attack.begin(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, targets, own_seed, prior))
         if defense.client:
             defense.client.begin(self.n_users, self.n_items)
-        self.aggregate = defense.server or Sum()
         self.data = FederatedData.draw(train, self.negatives_per_positive, generator(seed, "negatives")).to(device)
         users, received = model.initialise(self.n_users, self.n_items, generator(seed, "initialise"))
         self.users = users.to(device)  # [U, d]
         self.received = GlobalModel(received.items.to(device), {name: value.to(device) for name, value in received.interaction.items()})
         self.client_rates = self._draw_client_rates(seed)
-        self.sampler = ClientSampler(self.n_users + self.n_malicious, self.clients_per_round, self.sampling, seed)
+        n_clients = self.n_users + self.n_malicious
+        self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed)
+        if defense.server:
+            own_seed, root = derived_seed(seed, "server"), self._root_data(defense.server.root_wanted(), generator(seed, "root"))
+            defense.server.begin(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
+
+    def _root_data(self, share: float, generator: Generator) -> ClientBatch | None:
+        """D_i of a share of the benign users, drawn at random, at least one if any."""
+        chosen = torch.randperm(self.n_users, generator=generator)[: math.ceil(share * self.n_users)]
+        return self.data.batch(chosen.sort().values.to(self.device)) if len(chosen) else None
 
     @property
     def n_rounds(self) -> int:
@@ -122,8 +134,12 @@ class System:
             telemetry |= self.stealth.measure(group, poison)
             stopwatch.lap()
             upload = concatenate(upload, poison, torch.cat([benign, malicious]).to(self.device), sampled.to(self.device))
-        gradient, of_aggregation = self.aggregate(upload, self.n_items)
-        telemetry |= {"seconds_aggregation": stopwatch.lap(), **of_aggregation}
+        aggregation, n_dropped = aggregate(self.defense, upload, ServerView(self.round, self.received, self.learning_rate))
+        telemetry["seconds_aggregation"] = stopwatch.lap()
+        if n_dropped is not None:
+            is_malicious = ~is_benign.to(self.device)
+            telemetry |= {"dropped_uploads": n_dropped, **explain(aggregation, upload, is_malicious, self.targets)}
+        gradient = aggregation.gradient
         self.users.index_copy_(0, batch.clients, users - self._rates(batch.clients) * gradients.users)
         change = self.learning_rate * gradient.items
         self.received = GlobalModel(self.received.items - change, self._stepped(gradient.interaction))
@@ -163,13 +179,14 @@ class System:
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes from round to round; the rest follows from configuration, data and seed."""
-        client = self.defense.client
+        client, server = self.defense.client, self.defense.server
         return {
             "round": self.round,
             "users": self.users.clone(),
             "received": self.received,
             "attack": self.attack.state_dict(),
             "defense": client.state_dict() if client else {},
+            "server": server.state_dict() if server else {},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -177,3 +194,5 @@ class System:
         self.attack.load_state_dict(state["attack"])
         if self.defense.client:
             self.defense.client.load_state_dict(state["defense"])
+        if self.defense.server:
+            self.defense.server.load_state_dict(state["server"])

@@ -1,0 +1,34 @@
+"""NormBound: no upload is longer than C.
+
+Sun et al., "Can You Really Backdoor Federated Learning?", 2019. Clips each row of an item, and of the interaction function each bias
+and the weights of each unit; with `scope=whole_update` all that a client sends as one vector.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from fedrec.interfaces import Rate, ServerView, Transform
+from fedrec.uploads import DenseInteraction, InteractionPart, Upload
+
+
+@dataclass(kw_only=True)
+class NormBound(Transform):
+    paper = "Sun et al., 2019"
+    applies_to = "MF-FRS, DL-FRS"
+
+    C: Rate
+    scope: Literal["per_item", "whole_update"]
+
+    def __call__(self, upload: Upload, view: ServerView) -> Upload:
+        if self.scope == "whole_update":
+            return upload.weighted(self._factors(upload.lengths()))
+        groups = tuple(group.scaled(self._factors(group.lengths())) for group in upload.groups)
+        senders, gradients = upload.interaction_rows()
+        clipped = {name: value * self._factors(torch.linalg.vector_norm(value, dim=1, keepdim=True)) for name, value in gradients.items()}
+        return Upload(upload.clients, groups, (InteractionPart(senders, DenseInteraction(clipped)),) if clipped else ())
+
+    def _factors(self, lengths: Tensor) -> Tensor:
+        return (self.C / lengths).clamp_(max=1)

@@ -1,0 +1,30 @@
+"""Uploads that no rule can work with: rows that are not finite, or so long that their squares are not."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from fedrec.uploads import DenseInteraction, InteractionPart, Upload
+
+
+def finite(upload: Upload) -> tuple[Upload, int]:
+    """Without such rows, and without the gradients of the interaction function of clients who sent such ones; how many were dropped."""
+    n_dropped, groups, interaction = 0, upload.groups, upload.interaction
+    longest = _longest(upload.groups[0].parts[0].bound())
+    if not all(bool(part.bound() < longest) for group in groups for part in group.parts):
+        sound = torch.linalg.vector_norm(upload.rows, dim=1) < longest
+        n_dropped += int((~sound).sum())
+        groups = upload.only(sound).groups
+    if interaction:
+        senders, gradients = upload.interaction_rows()
+        lengths = torch.stack([torch.linalg.vector_norm(value.flatten(1), dim=1) for value in gradients.values()])
+        sound = (lengths < longest).all(0)
+        n_dropped += int((~sound).sum())
+        interaction = (InteractionPart(senders[sound], DenseInteraction({name: value[sound] for name, value in gradients.items()})),)
+    return Upload(upload.clients, groups, interaction), n_dropped
+
+
+def _longest(values: Tensor) -> float:
+    """Four times the square of a shorter row is a number."""
+    return math.sqrt(torch.finfo(values.dtype).max) / 4

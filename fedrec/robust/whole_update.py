@@ -1,0 +1,21 @@
+"""A client's whole update as one vector: all its rows and its gradients of the interaction function, 0 where it sends nothing."""
+
+from torch import Tensor
+
+from fedrec.robust.blocks import ItemUploads
+from fedrec.uploads import Upload
+
+
+def products_of_updates(upload: Upload, n_items: int) -> Tensor:
+    """Scalar products of the sampled clients' updates, [S, S]; no update is ever made as a vector."""
+    n = len(upload.clients)
+    products = upload.rows.new_zeros(n * n)
+    for _, block in ItemUploads.of(upload, n_items).blocks():
+        pairs = block.senders[:, :, None] * n + block.senders[:, None]  # [g, n, n]
+        products.index_add_(0, pairs.flatten(), block.products.flatten())
+    products = products.view(n, n)
+    senders, gradients = upload.interaction_rows()
+    for value in gradients.values():
+        vectors = value.flatten(1)
+        products[senders[:, None], senders] += vectors @ vectors.T
+    return products
