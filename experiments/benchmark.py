@@ -25,7 +25,7 @@ from rich.table import Table
 
 from fedrec.composition import FOLDER, compose
 from fedrec.experiment import Experiment, prepare
-from tests import oracle
+from tests import oracle, oracle_defenses
 
 Row = dict[str, Any]
 WARM_UP = 20  # rounds; with 4 rounds an epoch every client has mined by then
@@ -46,7 +46,7 @@ def data_folder() -> Path:
     return Path(os.environ["FEDREC_DATA"]).absolute()
 
 
-def round_against_loop(name: str, target: str, *overrides: str, item_by_item: bool = True) -> Row:
+def round_against_loop(name: str, target: str, *overrides: str, item_by_item: bool = True, n_slow: int = 12) -> Row:
     """A round of 256 clients."""
     ours = ml_100k(*overrides)
     rounds = ours.system.rounds()
@@ -55,7 +55,7 @@ def round_against_loop(name: str, target: str, *overrides: str, item_by_item: bo
     server = per_client(ours)
     server.item_by_item = item_by_item
     slow, fast = [], []
-    for number in range(12):  # in turns, so that a machine that is slow for a moment is slow for both
+    for number in range(n_slow):  # in turns, so that a machine that is slow for a moment is slow for both
         sampled = ours.system.sampler.sample(4 * number)  # a whole round of 256
         slow.append(timed(lambda number=number, sampled=sampled: server.round(number, sampled.tolist())))
         results = list(islice(rounds, 12))
@@ -66,7 +66,8 @@ def round_against_loop(name: str, target: str, *overrides: str, item_by_item: bo
 def per_client(ours: Experiment) -> oracle.Server:
     """The same federation in the same state, one object per client."""
     system = ours.system
-    options = {key: value for key, value in ours.info.config["defense"].items() if key != "client"}
+    config = ours.info.config["defense"]
+    options = {key: value for key, value in config.items() if key != "client"} if "client" in config else {}
     rate = system.learning_rate
     benign = []
     for user in range(system.n_users):
@@ -76,7 +77,9 @@ def per_client(ours: Experiment) -> oracle.Server:
         if client.miner:
             client.miner.mined = system.defense.client.miner.mined[user].tolist()  # type: ignore[union-attr]
         benign.append(client)
-    return oracle.Server(system.received.items, rate, benign, interaction=system.received.interaction)
+    rule = config["server"]["_target_"].split(".")[-2] if "server" in config else None
+    agg = oracle_defenses.RobustSum(rule, config.get("malicious_share", 0.0)) if rule else None
+    return oracle.Server(system.received.items, rate, benign, interaction=system.received.interaction, agg=agg)
 
 
 def evaluation_against_loop(name: str, target: str, *overrides: str) -> Row:

@@ -3,7 +3,6 @@
 Letters in shape comments as in `fedrec.interfaces`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -72,7 +71,7 @@ class FactoredRows:
 
     def bound(self) -> Tensor:
         """A number that no row is longer than; not finite if a row is not."""
-        length: Tensor = torch.linalg.vector_norm(self.coefficients, math.inf) * torch.linalg.vector_norm(self.directions)
+        length: Tensor = torch.linalg.vector_norm(self.coefficients) * torch.linalg.vector_norm(self.directions)
         return length
 
 
@@ -209,6 +208,23 @@ class Upload:
         """The gradients themselves, [n, d]; made on first use, a plain sum never needs them."""
         return torch.cat([group.at(slice(None)) for group in self.groups])
 
+    @cached_property
+    def factored(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors [D, d], which of them each row is a multiple of [n] int64, and how many times, [n]; few vectors of factored groups."""
+        vectors, pointers, coefficients, n_vectors = [], [], [], 0
+        for group in self.groups:
+            part = group.parts[0]
+            if len(group.parts) > 1 or not isinstance(part, FactoredRows) or part.normals is not None:
+                rows = group.at(slice(None))
+                part = FactoredRows(rows.new_ones(len(rows)), rows)
+                pointers.append(torch.arange(n_vectors, n_vectors + len(rows), device=rows.device))
+            else:
+                pointers.append(group.blocks.long() + n_vectors)
+            vectors.append(part.directions)
+            coefficients.append(part.coefficients)
+            n_vectors += len(part.directions)
+        return torch.cat(vectors), torch.cat(pointers), torch.cat(coefficients)
+
     def total(self, n_items: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Rows summed by item, [M, d], and the gradients of the interaction function; no row is made that is not dense."""
         first, *others = (part.sum(group, n_items) for group in self.groups for part in group.parts)
@@ -229,6 +245,13 @@ class Upload:
         senders, gradients = self.interaction_rows()
         scaled = {name: torch.einsum("c,c...->c...", weights[senders], value) for name, value in gradients.items()}
         return Upload(self.clients, groups, (InteractionPart(senders, DenseInteraction(scaled)),) if scaled else ())
+
+    def from_clients(self, chosen: Tensor) -> "Upload":
+        """What the clients that are marked, [S] bool, sent."""
+        senders, gradients = self.interaction_rows()
+        kept = chosen[senders]
+        interaction = InteractionPart(senders[kept], DenseInteraction({name: value[kept] for name, value in gradients.items()}))
+        return replace(self.only(chosen[self.segments]), interaction=(interaction,) if gradients else ())
 
     def only(self, rows: Tensor) -> "Upload":
         """With those rows alone that are marked, [n] bool."""

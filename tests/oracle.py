@@ -160,7 +160,10 @@ class Attacker(ABC):
 
 @dataclass
 class Server:
-    """The global model and the plain sum: item by item as in the equation, or upload by upload as in the published code."""
+    """The global model and the plain sum: item by item as in the equation, or upload by upload as in the published code.
+
+    `agg` takes the sum's place: from items, parameters of the interaction function and all uploads to one gradient for each of both.
+    """
 
     items: Tensor
     learning_rate: float
@@ -168,6 +171,7 @@ class Server:
     attacker: Attacker | None = None
     interaction: Parameters = field(default_factory=dict)
     item_by_item: bool = True
+    agg: Callable[[Tensor, Parameters, Sequence[Sent]], tuple[Tensor, Parameters]] | None = None
 
     def round(self, number: int, sampled: Sequence[int]) -> tuple[float, Tensor]:
         """Mean loss of the benign clients and Delta-Norm [M], Eq. (7); rounds count from 0."""
@@ -182,15 +186,20 @@ class Server:
             else:
                 sent = self.attacker.train_on(client - len(self.benign), self.items, self.interaction)
             uploads.append(sent)
-        previous, self.items = self.items, self.items - self.learning_rate * self.aggregate(uploads)
-        interaction = {}
-        for name, value in self.interaction.items():
-            interaction[name] = value - self.learning_rate * sum((sent[2][name] for sent in uploads if sent[2]), torch.zeros_like(value))
-        self.interaction = interaction
+        total, gradients = (self.agg or self.sum)(self.items, self.interaction, uploads)
+        previous, self.items = self.items, self.items - self.learning_rate * total
+        for name, gradient in gradients.items():
+            self.interaction = {**self.interaction, name: self.interaction[name] - self.learning_rate * gradient}
         return (sum(losses) / len(losses) if losses else math.nan), (self.items - previous).norm(dim=1)
 
-    def aggregate(self, uploads: Sequence[Sent]) -> Tensor:
-        """Agg of Sec. III-A, the plain sum, [M, d]."""
+    def sum(self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, Parameters]:
+        """Agg of Sec. III-A, the plain sum, [M, d] and for each parameter."""
+        gradients = {}
+        for name, value in interaction.items():
+            gradients[name] = sum((sent[2][name] for sent in uploads if sent[2]), torch.zeros_like(value))
+        return self.sum_of_rows(uploads), gradients
+
+    def sum_of_rows(self, uploads: Sequence[Sent]) -> Tensor:
         total = torch.zeros_like(self.items)
         if not self.item_by_item:
             for pairs, rows, _ in uploads:

@@ -1,42 +1,33 @@
 """Bulyan: the trimmed mean of the uploads that Krum selects one after another.
 
 El Mhamdi et al., "The Hidden Vulnerability of Distributed Learning in Byzantium", ICML 2018: of the theta = n - 2f selected uploads, of
-each coordinate the mean of the theta - 2f values closest to the median, here theta times.
+each coordinate the mean of the theta - 2f values closest to the median, here theta times. With `scope=whole_update` clients are selected,
+and of the n_j rows that are left for an item floor(2 malicious_share n_j) are trimmed.
 """
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from fedrec.defenses.trimmed_mean import mean_around_median
-from fedrec.robust.blocks import Block
-from fedrec.robust.rule import Weighting
-from fedrec.robust.selection import Score, distances, left_out, select
+from fedrec.defenses.trimmed_mean import TrimmedMean
+from fedrec.interfaces import GlobalModel, ServerView
+from fedrec.robust.grouped import GroupedUploads
+from fedrec.robust.selecting import Selecting
+from fedrec.robust.trimming import means_around_median
+from fedrec.uploads import Upload
 
 
 @dataclass(kw_only=True)
-class Bulyan(Weighting):
+class Bulyan(Selecting):
     paper = "El Mhamdi et al., ICML 2018"
     applies_to = "MF-FRS, DL-FRS"
 
-    score: Score
+    def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
+        kept = self.weights_of_groups(uploads) > 0
+        selected, applies = uploads.only(kept), self.applies(uploads.sizes)
+        trimmed = 2 * self.tolerated(uploads.sizes) * applies
+        return (means_around_median(selected.ascending(), selected.sizes, trimmed) * selected.sizes).T, kept
 
-    selects = True
-
-    def fewest(self, f: int) -> int:
-        return 4 * f + 3
-
-    def weights(self, products: Tensor, f: int) -> Tensor:
-        if not f:
-            return torch.ones_like(products[..., 0])
-        selected = select(distances(products, self.score), products.shape[-1] - 2 * f, left_out(f, self.score))
-        return selected.to(products.dtype)
-
-    def combine(self, block: Block, f: int) -> tuple[Tensor, Tensor]:
-        selected = self.weights(block.products, f) > 0  # [g, n]
-        if not f:
-            return block.rows.sum(1), selected
-        theta = block.n - 2 * f
-        chosen = Block(block.rows[selected].unflatten(0, (-1, theta)), block.senders[selected].view(-1, theta))
-        return mean_around_median(chosen.ascending, 2 * f) * theta, selected
+    def weighted(self, upload: Upload, weights: Tensor, view: ServerView) -> GlobalModel:
+        trimming = TrimmedMean(malicious_share=2 * self.malicious_share, fallback=self.fallback, score="paper")
+        return trimming(upload.from_clients(weights > 0), view).gradient

@@ -6,8 +6,8 @@ for both definitions of the score.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from fedrec.robust.rule import Weighting
 from fedrec.robust.selection import Score, distances, krum_scores, left_out
@@ -22,10 +22,9 @@ class Krum(Weighting):
 
     selects = True
 
-    def fewest(self, f: int) -> int:
-        return 2 * f + 1 if self.score == "paper" else 2 * f + 3
+    def fewest(self, f: Tensor) -> Tensor:
+        return 2 * f + (1 if self.score == "paper" else 3)
 
-    def weights(self, products: Tensor, f: int) -> Tensor:
-        scores = krum_scores(distances(products, self.score), left_out(f, self.score))
-        n = products.shape[-1]
-        return one_hot(scores.argmin(1), n).to(products.dtype) * n
+    def weights(self, products: Tensor, f: Tensor) -> Tensor:
+        scores, _ = krum_scores(distances(products, self.score), left_out(f, self.score))
+        return torch.zeros_like(scores).scatter_(1, scores.argmin(1)[:, None], scores.shape[1])

@@ -1,4 +1,4 @@
-"""Median: of each coordinate.
+"""Median of each coordinate.
 
 Yin et al., "Byzantine-Robust Distributed Learning: Towards Optimal Statistical Rates", ICML 2018. Of an even number of values the
 mean of the two in the middle.
@@ -6,22 +6,17 @@ mean of the two in the middle.
 
 from torch import Tensor
 
-from fedrec.robust.blocks import Block
+from fedrec.robust.grouped import GroupedUploads
 from fedrec.robust.rule import Rule
+from fedrec.robust.trimming import medians
 
 
 class Median(Rule):
     paper = "Yin et al., ICML 2018"
     applies_to = "MF-FRS, DL-FRS"
 
-    def tolerated(self, n: int) -> int:
-        return (n - 1) // 2
+    def tolerated(self, sizes: Tensor) -> Tensor:
+        return (sizes - 1) // 2
 
-    def combine(self, block: Block, f: int) -> tuple[Tensor, None]:
-        return median(block.ascending) * block.n, None
-
-
-def median(ordered: Tensor) -> Tensor:
-    """Of values in ascending order, [..., n] -> [...]."""
-    n = ordered.shape[-1]
-    return (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2
+    def combine(self, uploads: GroupedUploads) -> tuple[Tensor, None]:
+        return (medians(uploads.ascending(), uploads.sizes) * uploads.sizes).T, None

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.defenses.median import median
-from fedrec.robust.blocks import Block
+from fedrec.robust.grouped import GroupedUploads
 from fedrec.robust.rule import GuardedRule
 from fedrec.robust.selection import Score
+from fedrec.robust.trimming import means_around_median, means_without_ends
 
 
 @dataclass(kw_only=True)
@@ -22,23 +22,11 @@ class TrimmedMean(GuardedRule):
 
     score: Score
 
-    def fewest(self, f: int) -> int:
-        return 1 if self.score == "paper" else 2 * f + 1
+    def fewest(self, f: Tensor) -> Tensor:
+        return torch.ones_like(f) if self.score == "paper" else 2 * f + 1
 
-    def combine(self, block: Block, f: int) -> tuple[Tensor, None]:
-        if not f:
-            return block.rows.sum(1), None
-        if self.score == "original":
-            return block.ascending[..., f : block.n - f].mean(-1) * block.n, None
-        return mean_around_median(block.ascending, f) * block.n, None
-
-
-def mean_around_median(ordered: Tensor, n_removed: int) -> Tensor:
-    """Mean of all values but those farthest from their median, ascending [..., n] -> [...]; of two equally far the larger one goes.
-
-    What stays are neighbours. Value i and value i + n - n_removed are never both among them: the one that is closer is.
-    """
-    n_kept = ordered.shape[-1] - n_removed
-    low, high = ordered[..., :n_removed], ordered[..., n_kept:]
-    closer = torch.where(low + high >= 2 * median(ordered)[..., None], low, high)
-    return (ordered[..., n_removed:n_kept].sum(-1) + closer.sum(-1)) / n_kept
+    def combine(self, uploads: GroupedUploads) -> tuple[Tensor, None]:
+        sizes, applies = uploads.sizes, self.applies(uploads.sizes)
+        trimmed = means_around_median if self.score == "paper" else means_without_ends
+        sums = trimmed(uploads.ascending(), sizes, self.tolerated(sizes) * applies) * sizes  # nothing trimmed: the plain sum
+        return (sums if self.fallback == "sum" else sums * applies).T, None

@@ -1,7 +1,7 @@
 """A robust rule in place of the plain sum: item by item, and for each tensor of the interaction function across clients as one vector."""
 
-import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -9,62 +9,52 @@ import torch
 from torch import Tensor
 
 from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, ServerView, Share
-from fedrec.robust.blocks import Block, ItemUploads
+from fedrec.robust.grouped import GroupedUploads
 from fedrec.robust.whole_update import products_of_updates
 from fedrec.uploads import Upload
 
 
-@dataclass(kw_only=True)
 class Rule(Aggregator):
-    """Combines the n uploads for an item.
+    """Combines the n_j uploads of each group.
 
-    Results are on the scale of the sum they replace, n times what stands for one upload, so the learning rate keeps its meaning.
+    Results are on the scale of the sum they replace, n_j times what stands for one upload, so the learning rate keeps its meaning.
     """
 
     @abstractmethod
-    def combine(self, block: Block, f: int) -> tuple[Tensor, Tensor | None]:
-        """The result [g, p], and which uploads it was made of, [g, n] bool, if the rule selects."""
+    def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor | None]:
+        """The results [J, p], and, if the rule selects, which uploads they were made of, [N] bool."""
 
     @abstractmethod
-    def tolerated(self, n: int) -> int:
-        """f: how many malicious ones among n uploads the rule is made for."""
+    def tolerated(self, sizes: Tensor) -> Tensor:
+        """f: how many malicious ones among n_j uploads the rule is made for; [J] -> [J]."""
 
-    def applies(self, n: int) -> bool:
-        """Whether n uploads are enough for the rule."""
-        return True
-
-    def instead(self, block: Block) -> Tensor:
-        """The result where they are not, [g, p]."""
-        return block.rows.sum(1)
+    def applies(self, sizes: Tensor) -> Tensor:
+        """Whether n_j uploads are enough for the rule; [J] -> [J] bool."""
+        return torch.ones_like(sizes, dtype=torch.bool)
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
-        total, nothing = torch.zeros_like(view.model.items), upload.items.new_zeros(0, dtype=torch.int64)
-        fell_back, unguarded, judged, kept = [nothing], [nothing], [nothing], [nothing.bool()]
-        for items, block in ItemUploads.of(upload, len(total)).blocks():
-            total[items], chosen = self._result(block)
-            if not self.applies(block.n):
-                fell_back.append(items)
-            elif not self.tolerated(block.n):
-                unguarded.append(items)
-            if chosen is not None:
-                judged.append(block.senders.flatten())
-                kept.append(chosen.flatten())
+        uploads = GroupedUploads.by_item(upload, len(view.model.items))
+        total, (results, kept) = torch.zeros_like(view.model.items), self.combine(uploads)
+        total[uploads.keys] = results
         senders, gradients = upload.interaction_rows()
-        interaction = {}
+        gradients = gradients if len(senders) else {}
+        interaction, judged, decisions = {}, [uploads.senders], [kept]
         for name, value in gradients.items():
-            block = Block(value.flatten(1)[None], senders[None])
-            result, chosen = self._result(block)
-            interaction[name] = result.view(value.shape[1:])
-            if chosen is not None:
-                judged.append(senders)
-                kept.append(chosen[0])
-        decisions = (torch.cat(judged), torch.cat(kept)) if len(judged) > 1 else (None, None)
-        return Aggregation(GlobalModel(total, interaction), torch.cat(fell_back), torch.cat(unguarded), *decisions)
+            results, kept = self.combine(GroupedUploads.of_tensor(value, senders))
+            interaction[name] = results.view(value.shape[1:])
+            judged.append(senders)
+            decisions.append(kept)
+        return self.report(GlobalModel(total, interaction), uploads.keys, uploads.sizes, judged, decisions)
 
-    def _result(self, block: Block) -> tuple[Tensor, Tensor | None]:
-        if self.applies(block.n):
-            return self.combine(block, self.tolerated(block.n))
-        return self.instead(block), None
+    def report(
+        self, gradient: GlobalModel, items: Tensor, sizes: Tensor, judged: Sequence[Tensor], decisions: Sequence[Tensor | None]
+    ) -> Aggregation:
+        """Gradient and decisions; items [J] for which n_j uploads came, or [J] equal numbers of whole updates."""
+        applies = self.applies(sizes)
+        unguarded = applies & (self.tolerated(sizes) == 0)
+        selected = [one for one in decisions if one is not None]
+        who = (torch.cat(list(judged)), torch.cat(selected)) if selected else (None, None)
+        return Aggregation(gradient, items[~applies], items[unguarded], *who)
 
 
 @dataclass(kw_only=True)
@@ -74,19 +64,15 @@ class GuardedRule(Rule):
     malicious_share: Share
     fallback: Literal["sum", "skip"]
 
-    def fewest(self, f: int) -> int:
-        """How many uploads the rule needs if f of them are malicious; with fewer it falls back."""
-        return 1
+    def tolerated(self, sizes: Tensor) -> Tensor:
+        return (self.malicious_share * sizes.double() + 1e-9).floor().long()
 
-    def tolerated(self, n: int) -> int:
-        return math.floor(self.malicious_share * n + 1e-9)
+    def applies(self, sizes: Tensor) -> Tensor:
+        return sizes >= self.fewest(self.tolerated(sizes))
 
-    def applies(self, n: int) -> bool:
-        return n >= self.fewest(self.tolerated(n))
-
-    def instead(self, block: Block) -> Tensor:
-        total = super().instead(block)
-        return total if self.fallback == "sum" else torch.zeros_like(total)
+    def fewest(self, f: Tensor) -> Tensor:
+        """How many uploads the rule needs if f of them are malicious; with fewer it falls back. [J] -> [J]."""
+        return torch.ones_like(f)
 
 
 @dataclass(kw_only=True)
@@ -98,22 +84,37 @@ class Weighting(GuardedRule):
     selects: ClassVar[bool] = False
 
     @abstractmethod
-    def weights(self, products: Tensor, f: int) -> Tensor:
-        """Of n uploads, from their products [g, n, n]: [g, n]."""
+    def weights(self, products: Tensor, f: Tensor) -> Tensor:
+        """Of the n uploads of g groups, from their products [g, n, n] and f [g]: [g, n]."""
 
-    def combine(self, block: Block, f: int) -> tuple[Tensor, Tensor | None]:
-        weights = self.weights(block.products, f)
-        return (weights[:, None] @ block.rows)[:, 0], weights > 0 if self.selects else None
+    def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor | None]:
+        weights = self.weights_of_groups(uploads)  # [N]
+        used = weights > 0
+        return uploads.only(used).sum(weights[used]), used if self.selects else None
+
+    def weights_of_groups(self, uploads: GroupedUploads) -> Tensor:
+        """Of all uploads, [N]; 1 or 0 where the rule falls back."""
+        weights = torch.full_like(uploads.coefficients, float(self.fallback == "sum"))
+        f, applies = self.tolerated(uploads.sizes), self.applies(uploads.sizes).tolist()
+        for groups, where, rows in uploads.blocks():
+            if applies[groups.start]:
+                weights[where] = self.weights(rows @ rows.mT, f[groups]).flatten()
+        return weights
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
         if self.scope == "per_item":
             return super().__call__(upload, view)
-        n_items, n, touched = len(view.model.items), len(upload.clients), upload.items.unique().long()
-        if not self.applies(n):
+        n, items = len(upload.clients), upload.items.unique().long()
+        size, n_items = items.new_tensor([n]), len(view.model.items)
+        if self.applies(size):
+            weights = self.weights(products_of_updates(upload, n_items)[None], self.tolerated(size))[0]
+            gradient = self.weighted(upload, weights, view)
+        else:
             weights = view.model.items.new_full((n,), float(self.fallback == "sum"))
-            return Aggregation(GlobalModel(*upload.weighted(weights).total(n_items)), fell_back=touched)
-        f = self.tolerated(n)
-        weights = self.weights(products_of_updates(upload, n_items)[None], f)[0]
-        gradient, nothing = GlobalModel(*upload.weighted(weights).total(n_items)), touched[:0]
-        decisions = (torch.arange(n, device=weights.device), weights > 0) if self.selects else (None, None)
-        return Aggregation(gradient, nothing, nothing if f else touched, *decisions)
+            gradient = GlobalModel(*upload.weighted(weights).total(n_items))
+        kept, everybody = weights > 0 if self.selects else None, torch.arange(n, device=items.device)
+        return self.report(gradient, items, size.expand(len(items)), [everybody], [kept])
+
+    def weighted(self, upload: Upload, weights: Tensor, view: ServerView) -> GlobalModel:
+        """The result from the weights of whole updates, [S]."""
+        return GlobalModel(*upload.weighted(weights).total(len(view.model.items)))

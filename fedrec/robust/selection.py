@@ -10,56 +10,66 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fedrec.segments import ascending
+from fedrec.segments import sort_
 
 Score = Literal["paper", "original"]
 
 
 def distances(products: Tensor, score: Score) -> Tensor:
     """Distances between uploads, squared if the score wants it so, from their scalar products; [g, n, n]."""
-    squares = products.diagonal(dim1=1, dim2=2)  # [g, n]
-    squared = (squares[:, :, None] + squares[:, None]).sub_(products, alpha=2).clamp_(min=0)
+    squares = products.diagonal(dim1=1, dim2=2).clone()  # [g, n]
+    squared = (squares[:, :, None] + squares[:, None]).sub_(products, alpha=2).clamp_(min=0)  # in this order it is symmetric to the bit
     squared.diagonal(dim1=1, dim2=2).zero_()
     return squared.sqrt_() if score == "paper" else squared
 
 
-def left_out(f: int, score: Score) -> int:
+def left_out(f: Tensor, score: Score) -> Tensor:
     """How many of an upload's largest distances its score leaves out."""
-    return max(f - 1, 0) if score == "paper" else f + 1
+    return (f - 1).clamp(min=0) if score == "paper" else f + 1
 
 
-def krum_scores(apart: Tensor, n_left_out: int) -> Tensor:
-    """The sum of each upload's distances [g, n, n] but for the largest ones, [g, n]."""
-    if not n_left_out:
-        return apart.sum(-1)
-    return ascending(apart.clone())[..., : apart.shape[-1] - n_left_out].sum(-1)
+def krum_scores(apart: Tensor, n_left_out: Tensor) -> tuple[Tensor, Tensor]:
+    """The sum of each upload's distances [g, n, n] but for the n_left_out [g] largest ones, [g, n].
+
+    Also the least distance that is left out, infinite if none is.
+    """
+    if not n_left_out.any():
+        return apart.sum(-1), torch.full_like(apart[..., 0], torch.inf)
+    ordered, n_counted = apart.clone(), apart.shape[-1] - n_left_out[:, None, None]
+    sort_(ordered)
+    farthest = ordered.gather(-1, n_counted.clamp(max=apart.shape[-1] - 1).expand(-1, apart.shape[-1], 1))[..., 0]
+    scores = ordered.masked_fill_(torch.arange(apart.shape[-1], device=apart.device) >= n_counted, 0).sum(-1)
+    return scores, farthest.masked_fill_(n_left_out[:, None] == 0, torch.inf)
 
 
-def select(apart: Tensor, n_selected: int, n_left_out: int) -> Tensor:
+def select_at_once(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_out: Tensor) -> Tensor:
+    """Select the uploads with the least scores, of equals the first; arguments as below."""
+    scores, _ = krum_scores(apart, n_left_out)
+    return scores.masked_fill_(~exists, torch.inf).argsort(stable=True).argsort() < n_selected[:, None]
+
+
+def select_one_by_one(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_out: Tensor) -> Tensor:
     """Select the upload with the least score, the first of equals, put it aside, score the others anew, and so on.
 
-    Distances [g, n, n] -> which uploads were selected, [g, n] bool.
-
+    Distances [g, n, n] between uploads that exist, [g, n] bool, and 0 elsewhere; [g] each -> which uploads are selected, [g, n] bool.
     Scores follow from those before: they lose the distance to the one that was put aside, or, if that was among those left out, the
     largest one that was not.
     """
-    n_items, n = apart.shape[:2]
-    each = torch.arange(n_items, device=apart.device)
-    apart, chosen = apart.clone(), torch.zeros(n_items, n, dtype=torch.bool, device=apart.device)
-    scores = krum_scores(apart, n_left_out)
-    farthest = apart.topk(n_left_out).values[..., -1] if n_left_out else None  # [g, n], the least distance that is left out
-    for _ in range(n_selected):
+    each = torch.arange(len(apart), device=apart.device)
+    scores, farthest = krum_scores(apart, n_left_out)
+    scores.masked_fill_(~exists, torch.inf)
+    left, most_left_out = exists.clone(), int(n_left_out.max())
+    selected = torch.zeros_like(exists)
+    for step in range(int(n_selected.max())):
         best = scores.argmin(1)  # [g]
-        chosen[each, best] = True
+        selected[each, best] = n_selected > step
+        left[each, best] = False
         lost = apart[each, best]  # [g, n]
+        if most_left_out:
+            group, upload = torch.nonzero(left & (lost >= farthest), as_tuple=True)
+            rest = apart[group, upload] * left[group]
+            following = rest.topk(most_left_out).values.gather(1, n_left_out[group, None] - 1)[:, 0]
+            lost[group, upload] = farthest[group, upload] = following
         scores -= lost
         scores[each, best] = torch.inf
-        if farthest is None:
-            continue
-        apart[each, :, best] = -1
-        again, upload = torch.nonzero((lost >= farthest) & ~chosen, as_tuple=True)
-        if len(again):
-            next_one = apart[again, upload].topk(n_left_out).values[:, -1]
-            scores[again, upload] += lost[again, upload] - next_one
-            farthest[again, upload] = next_one
-    return chosen
+    return selected

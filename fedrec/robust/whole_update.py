@@ -2,17 +2,18 @@
 
 from torch import Tensor
 
-from fedrec.robust.blocks import ItemUploads
+from fedrec.robust.grouped import GroupedUploads
 from fedrec.uploads import Upload
 
 
 def products_of_updates(upload: Upload, n_items: int) -> Tensor:
     """Scalar products of the sampled clients' updates, [S, S]; no update is ever made as a vector."""
-    n = len(upload.clients)
-    products = upload.rows.new_zeros(n * n)
-    for _, block in ItemUploads.of(upload, n_items).blocks():
-        pairs = block.senders[:, :, None] * n + block.senders[:, None]  # [g, n, n]
-        products.index_add_(0, pairs.flatten(), block.products.flatten())
+    n, uploads = len(upload.clients), GroupedUploads.by_item(upload, n_items)
+    products = uploads.vectors.new_zeros(n * n)
+    for _, where, rows in uploads.blocks():
+        senders = uploads.senders[where].view(rows.shape[:2])
+        pairs = senders[:, :, None] * n + senders[:, None]  # [g, n, n]
+        products.index_add_(0, pairs.flatten(), (rows @ rows.mT).flatten())
     products = products.view(n, n)
     senders, gradients = upload.interaction_rows()
     for value in gradients.values():

@@ -1,0 +1,66 @@
+"""Median, trimmed mean, Krum, MultiKrum and Bulyan against the oracle, on random ragged uploads."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fedrec.defenses.bulyan import Bulyan
+from fedrec.defenses.krum import Krum
+from fedrec.defenses.median import Median
+from fedrec.defenses.multi_krum import MultiKrum
+from fedrec.defenses.trimmed_mean import TrimmedMean
+from fedrec.federation.aggregation import aggregate
+from fedrec.interfaces import Defense
+from tests.defenses.uploads import KINDS, case
+from tests.oracle_defenses import RobustSum
+
+CLASSES = {"median": Median, "trimmed_mean": TrimmedMean, "krum": Krum, "multi_krum": MultiKrum, "bulyan": Bulyan}
+SCOPED = ("krum", "multi_krum", "bulyan")
+
+
+def build(rule, share, fallback, score, scope):
+    if rule == "median":
+        return Median()
+    options = {"malicious_share": share, "fallback": fallback, "score": score}
+    return CLASSES[rule](**options, **({"scope": scope} if rule in SCOPED else {}))
+
+
+def check(one, rule, share, fallback="sum", score="paper", scope="per_item"):
+    aggregation, n_dropped = aggregate(Defense(server=build(rule, share, fallback, score, scope)), one.upload, one.view)
+    expected = RobustSum(rule, share, fallback, score, scope if rule in SCOPED else "per_item")
+    total, parameters = expected(one.view.model.items, one.view.model.interaction, one.sent)
+    assert n_dropped == expected.n_dropped
+    assert torch.allclose(aggregation.gradient.items, total, rtol=1e-9, atol=1e-9)
+    for name, value in aggregation.gradient.interaction.items():
+        assert torch.allclose(value, parameters.get(name, torch.zeros_like(value)), rtol=1e-9, atol=1e-9)
+    assert sorted(aggregation.fell_back.tolist()) == sorted(expected.fell_back)
+    return aggregation, expected
+
+
+@pytest.mark.parametrize("rule", CLASSES)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_rules_equal_the_oracle(rule, data):
+    """f = 0 and more, items with one row and with many, several rows of a client for an item, rows that are not finite."""
+    draw = data.draw
+    parameters = draw(st.booleans())
+    one = case(
+        draw(st.integers(0, 999)),
+        draw(st.integers(1, 24)),
+        draw(st.integers(1, 6)),
+        draw(st.integers(1, 5)),
+        draw(KINDS),
+        parameters=parameters,
+        broken=draw(st.sampled_from([0.0, 0.2])),
+        silent=draw(st.sampled_from([0.0, 0.3])),
+    )
+    share = draw(st.sampled_from([0.0, 0.05, 0.1, 0.2, 0.34, 0.5]))
+    check(
+        one,
+        rule,
+        share,
+        draw(st.sampled_from(["sum", "skip"])),
+        draw(st.sampled_from(["paper", "original"])),
+        draw(st.sampled_from(["per_item", "whole_update"])),
+    )

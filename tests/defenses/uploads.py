@@ -1,0 +1,87 @@
+"""Random ragged uploads: the same for a rule of `fedrec` and for the oracle."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from fedrec.interfaces import GlobalModel, ServerView
+from fedrec.uploads import DenseInteraction, DenseRows, FactoredRows, InteractionPart, ProjectedRows, RowGroup, Upload
+from tests.oracle import Sent
+
+
+@dataclass(frozen=True)
+class Case:
+    """An upload in float64, and what each client sent."""
+
+    upload: Upload
+    view: ServerView
+    sent: list[Sent]
+
+
+def case(
+    seed: int,
+    n_clients: int,
+    n_items: int,
+    rows_per_client: int,
+    kind: str = "dense",
+    size: int = 3,
+    parameters: bool = False,
+    broken: float = 0.0,
+    ties: bool = False,
+    silent: float = 0.0,
+) -> Case:
+    """Clients with up to so many rows each, some items more than once; a share `broken` of all is not finite, a share sends no parameters."""
+    drawing = torch.Generator().manual_seed(seed)
+    counts = torch.randint(0, rows_per_client + 1, (n_clients,), generator=drawing)
+    items = (n_items * torch.rand(int(counts.sum()), generator=drawing) ** 2).int()  # some popular, some rare
+    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).int()
+    owners = torch.arange(n_clients)
+    group = RowGroup(owners, offsets, items, _parts(kind, items, n_clients, n_items, size, ties, drawing))
+    groups = (group,)
+    if broken:
+        rows = group.at(slice(None))
+        bad = torch.rand(len(rows), generator=drawing) < broken
+        rows[bad, 0] = torch.tensor([torch.nan, torch.inf, -torch.inf]).double()[torch.randint(3, (int(bad.sum()),), generator=drawing)]
+        groups = (replace(group, parts=(DenseRows(rows),)),)
+    interaction: tuple[InteractionPart, ...] = ()
+    if parameters:
+        senders = (torch.rand(n_clients, generator=drawing) >= silent).nonzero().flatten()
+        values = {name: _random((len(senders), *shape), ties, drawing) for name, shape in {"W1": (4, 2), "b1": (2,)}.items()}
+        values["b1"][torch.rand(len(senders), generator=drawing) < broken] = torch.nan
+        interaction = (InteractionPart(senders, DenseInteraction(values)),)
+    upload = Upload(torch.arange(n_clients), groups, interaction)
+    model = GlobalModel(
+        torch.zeros(n_items, size).double(), {"W1": torch.zeros(4, 2).double(), "b1": torch.zeros(2).double()} if parameters else {}
+    )
+    return Case(upload, ServerView(0, model, 1.0), _sent(upload))
+
+
+def _random(shape: tuple[int, ...], ties: bool, drawing: torch.Generator) -> Tensor:
+    if ties:
+        return torch.randint(-1, 2, shape, generator=drawing).double()
+    return torch.randn(shape, generator=drawing).double()
+
+
+def _parts(kind: str, items: Tensor, n_clients: int, n_items: int, size: int, ties: bool, drawing: torch.Generator):
+    n = len(items)
+    dense = DenseRows(_random((n, size), ties, drawing))
+    factored = FactoredRows(_random((n,), ties, drawing), _random((n_clients, size), ties, drawing))
+    normals = torch.nn.functional.normalize(torch.randn(n_items, size, generator=drawing).double(), dim=1)
+    projected = FactoredRows(_random((n,), ties, drawing), _random((n_clients, size), ties, drawing), normals)
+    behind = ProjectedRows(_random((2, n), ties, drawing), _random((2, size), ties, drawing), items, n_items)
+    return {"dense": (dense,), "factored": (factored,), "projected": (factored, projected), "behind": (behind,)}[kind]
+
+
+def _sent(upload: Upload) -> list[Sent]:
+    senders, gradients = upload.interaction_rows()
+    sent = []
+    for client in range(len(upload.clients)):
+        mine, of_mine = upload.segments == client, (senders == client).nonzero().flatten().tolist()
+        parameters = {name: value[of_mine[0]] for name, value in gradients.items()} if of_mine else {}
+        sent.append((upload.items[mine].long(), upload.rows[mine], parameters))
+    return sent
+
+
+KINDS = st.sampled_from(["dense", "factored", "projected", "behind"])
