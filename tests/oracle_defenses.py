@@ -30,7 +30,8 @@ def around_median(rows: Tensor, n_kept: int) -> Tensor:
     """Of two values equally far from the median the smaller one is kept."""
     ordered = rows.sort(dim=0).values
     middle = (ordered[(len(rows) - 1) // 2] + ordered[len(rows) // 2]) / 2
-    nearest = (ordered - middle).abs().argsort(dim=0, stable=True)[:n_kept]
+    distance = ((ordered - middle).abs() * 1e9).round()  # equally far but for rounding is equally far
+    nearest = distance.argsort(dim=0, stable=True)[:n_kept]
     return ordered.gather(0, nearest).mean(0)
 
 

@@ -25,6 +25,6 @@ class Krum(Weighting):
     def fewest(self, f: Tensor) -> Tensor:
         return 2 * f + (1 if self.score == "paper" else 3)
 
-    def weights(self, products: Tensor, f: Tensor) -> Tensor:
-        scores, _ = krum_scores(distances(products, self.score), left_out(f, self.score))
+    def weights(self, products: Tensor, f: int) -> Tensor:
+        scores = krum_scores(distances(products, self.score), left_out(f, self.score))
         return torch.zeros_like(scores).scatter_(1, scores.argmin(1)[:, None], scores.shape[1])

@@ -21,7 +21,7 @@ class MultiKrum(Selecting):
     def fewest(self, f: Tensor) -> Tensor:
         return super().fewest(f) if self.score == "paper" else 2 * f + 3
 
-    def select(self, apart: Tensor, exists: Tensor, f: Tensor) -> Tensor:
+    def select(self, apart: Tensor, exists: Tensor, f: int) -> Tensor:
         if self.score == "paper":
             return super().select(apart, exists, f)
         return select_at_once(apart, exists, exists.sum(1) - f, left_out(f, self.score))

@@ -17,7 +17,7 @@ def explain(aggregation: Aggregation, upload: Upload, is_malicious: Tensor, targ
     those that a selecting rule filtered out; filter_recall: share of the malicious uploads that it filtered out. A share of nothing is
     absent.
     """
-    uploaded = torch.unique(upload.items).long()
+    uploaded = torch.bincount(upload.items).nonzero().flatten()
     rows, on_targets = len(uploaded), _number_of(uploaded, targets)
     found: dict[str, float | None] = {}
     for name, items in (("fallback", aggregation.fell_back), ("unguarded", aggregation.unguarded)):

@@ -84,8 +84,8 @@ class Weighting(GuardedRule):
     selects: ClassVar[bool] = False
 
     @abstractmethod
-    def weights(self, products: Tensor, f: Tensor) -> Tensor:
-        """Of the n uploads of g groups, from their products [g, n, n] and f [g]: [g, n]."""
+    def weights(self, products: Tensor, f: int) -> Tensor:
+        """Of the n uploads of each of g groups, from their products [g, n, n]: [g, n]."""
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor | None]:
         weights = self.weights_of_groups(uploads)  # [N]
@@ -95,10 +95,10 @@ class Weighting(GuardedRule):
     def weights_of_groups(self, uploads: GroupedUploads) -> Tensor:
         """Of all uploads, [N]; 1 or 0 where the rule falls back."""
         weights = torch.full_like(uploads.coefficients, float(self.fallback == "sum"))
-        f, applies = self.tolerated(uploads.sizes), self.applies(uploads.sizes).tolist()
+        f, applies = self.tolerated(uploads.sizes).tolist(), self.applies(uploads.sizes).tolist()
         for groups, where, rows in uploads.blocks():
             if applies[groups.start]:
-                weights[where] = self.weights(rows @ rows.mT, f[groups]).flatten()
+                weights[where] = self.weights(rows @ rows.mT, f[groups.start]).flatten()
         return weights
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
@@ -107,7 +107,7 @@ class Weighting(GuardedRule):
         n, items = len(upload.clients), upload.items.unique().long()
         size, n_items = items.new_tensor([n]), len(view.model.items)
         if self.applies(size):
-            weights = self.weights(products_of_updates(upload, n_items)[None], self.tolerated(size))[0]
+            weights = self.weights(products_of_updates(upload, n_items)[None], int(self.tolerated(size)))[0]
             gradient = self.weighted(upload, weights, view)
         else:
             weights = view.model.items.new_full((n,), float(self.fallback == "sum"))

@@ -1,6 +1,6 @@
 """Medians and trimmed means of each coordinate of grouped uploads, all groups at once.
 
-Values [p, N] ascend in each of J groups (`GroupedUploads.ascending`); sizes [J] are the groups'.
+Values [p, N] ascend in each of J groups (`GroupedUploads.ascending`); sizes [J] are the groups'. What a mean leaves out becomes 0.
 """
 
 import torch
@@ -24,9 +24,9 @@ def medians(ascending: Tensor, sizes: Tensor) -> Tensor:
 
 
 def means_around_median(ascending: Tensor, sizes: Tensor, n_removed: Tensor) -> Tensor:
-    """Means without the n_removed [J] values farthest from the median, at most half of them; of two equally far ones the larger goes.
+    """Means without the n_removed [J] values farthest from the median; of two equally far ones the larger goes.
 
-    What stays are neighbours. Of the value at rank i and the one n_j - n_removed ranks above exactly one stays: the closer one.
+    What stays are neighbours. Of a value and the one n_j - n_removed ranks above at most one stays: the closer one.
 
     >>> means_around_median(torch.tensor([[0.0, 1.0, 2.0, 7.0]]), torch.tensor([4]), torch.tensor([2])).tolist()
     [[1.5]]
@@ -34,11 +34,10 @@ def means_around_median(ascending: Tensor, sizes: Tensor, n_removed: Tensor) -> 
     groups, low = _lowest(sizes, n_removed)
     high = low + (sizes - n_removed).index_select(0, groups)
     middle = medians(ascending, sizes).index_select(1, groups)
-    lower, upper = ascending.index_select(1, low), ascending.index_select(1, high)
-    low_stays = lower + upper >= 2 * middle
-    kept = ascending.clone()
-    kept[:, low], kept[:, high] = lower * low_stays, upper * ~low_stays
-    return _means(kept, sizes, n_removed)
+    low_stays = ascending.index_select(1, low) + ascending.index_select(1, high) >= 2 * middle
+    ascending[:, low] *= low_stays
+    ascending[:, high] *= ~low_stays
+    return _means(ascending, sizes, n_removed)
 
 
 def means_without_ends(ascending: Tensor, sizes: Tensor, n_removed: Tensor) -> Tensor:
@@ -50,9 +49,8 @@ def means_without_ends(ascending: Tensor, sizes: Tensor, n_removed: Tensor) -> T
     groups, low = _lowest(sizes, n_removed)
     starts = sizes.cumsum(0) - sizes
     high = (2 * starts + sizes - 1).index_select(0, groups) - low
-    kept = ascending.clone()
-    kept[:, low] = kept[:, high] = 0
-    return _means(kept, sizes, 2 * n_removed)
+    ascending[:, low] = ascending[:, high] = 0
+    return _means(ascending, sizes, 2 * n_removed)
 
 
 def _lowest(sizes: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:

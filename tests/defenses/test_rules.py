@@ -39,7 +39,7 @@ def check(one, rule, share, fallback="sum", score="paper", scope="per_item"):
 
 
 @pytest.mark.parametrize("rule", CLASSES)
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_rules_equal_the_oracle(rule, data):
     """f = 0 and more, items with one row and with many, several rows of a client for an item, rows that are not finite."""
@@ -64,3 +64,24 @@ def test_rules_equal_the_oracle(rule, data):
         draw(st.sampled_from(["paper", "original"])),
         draw(st.sampled_from(["per_item", "whole_update"])),
     )
+
+
+@pytest.mark.parametrize("rule", CLASSES)
+@pytest.mark.parametrize("score", ["paper", "original"])
+def test_from_one_upload_to_three_hundred(rule, score):
+    """Item 0 gets a row from everybody, others from fewer; the last from one."""
+    generator = torch.Generator().manual_seed(1)
+    counts = [300, 299, 120, 61, 60, 59, 41, 40, 39, 20, 19, 5, 4, 3, 2, 1]
+    items = torch.cat([torch.full((count,), item) for item, count in enumerate(counts)])
+    senders = torch.cat([torch.randperm(300, generator=generator)[:count] for count in counts])
+    rows = torch.randn(len(items), 3, generator=generator).double()
+    check(of_rows(items, senders, rows, 300), rule, 0.05, score=score)
+
+
+@pytest.mark.parametrize("rule", CLASSES)
+@pytest.mark.parametrize("scope", ["per_item", "whole_update"])
+def test_equal_rows_give_n_times_the_row(rule, scope):
+    upload = of_rows(torch.zeros(9).int(), torch.arange(9), torch.tensor([[1.0, -2.0, 0.5]]).double().expand(9, 3), 9)
+    aggregation, _ = aggregate(Defense(server=build(rule, 0.1, "skip", "paper", scope)), upload.upload, upload.view)
+    n = 7 if rule in ("multi_krum", "bulyan") and rule_f(9, 0.1) else 9
+    assert torch.allclose(aggregation.gradient.items[0], n * torch.tensor([1.0, -2.0, 0.5]).double())

@@ -32,7 +32,7 @@ def case(
     ties: bool = False,
     silent: float = 0.0,
 ) -> Case:
-    """Clients with up to so many rows each, some items more than once; a share `broken` of all is not finite, a share sends no parameters."""
+    """Clients with up to so many rows each, some items more than once; shares of them are not finite, or send no parameters."""
     drawing = torch.Generator().manual_seed(seed)
     counts = torch.randint(0, rows_per_client + 1, (n_clients,), generator=drawing)
     items = (n_items * torch.rand(int(counts.sum()), generator=drawing) ** 2).int()  # some popular, some rare
