@@ -58,6 +58,13 @@ def case(
     return Case(upload, ServerView(0, model, 1.0), _sent(upload))
 
 
+def of_rows(items: Tensor, senders: Tensor, rows: Tensor, n_clients: int, interaction: tuple[InteractionPart, ...] = ()) -> Case:
+    """Row k [n, d] is what client senders[k] sends for items[k]."""
+    upload = Upload.of_rows(torch.arange(n_clients), items, senders, rows, interaction)
+    model = GlobalModel(torch.zeros(int(items.max()) + 1, rows.shape[1], dtype=rows.dtype))
+    return Case(upload, ServerView(0, model, 1.0), _sent(upload))
+
+
 def _random(shape: tuple[int, ...], ties: bool, drawing: torch.Generator) -> Tensor:
     if ties:
         return torch.randint(-1, 2, shape, generator=drawing).double()
