@@ -1,4 +1,4 @@
-"""The main figures, measured next to the paper's: `python -m experiments.reproduce [--only ml-100k] [--match TEXT] [--seeds 3] [--json FILE]`.
+"""The main figures, measured next to the paper's: `python -m experiments.reproduce [--match TEXT] [--seeds 3] [--json FILE]`.
 
 Needs FEDREC_DATA (see README). Every run is an ordinary run of the published protocol: 300 epochs, the epoch with the best HR@10.
 """

@@ -47,7 +47,7 @@ def build(node: DictConfig | None) -> Any:
     if node is not None and node._key() == "defense" and "_target_" not in node:
         from fedrec.interfaces import Defense
 
-        transforms = [build(transform) for transform in node.get("transforms", {}).values()]
+        transforms = tuple(build(transform) for transform in node.get("transforms", {}).values())
         return Defense(client=build(node.get("client")), transforms=transforms, server=build(node.get("server")))
     return None if node is None or "_target_" not in node else _make(node, lambda constructor, arguments: constructor(**arguments))
 

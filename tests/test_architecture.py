@@ -21,22 +21,25 @@ MAY_IMPORT = {
     "data": {"interfaces", "segments", "randomness"},
     "models": {"interfaces", "segments", "uploads"},
     "attacks": {"interfaces", "uploads", "segments", "randomness", "mining", "data", "models"},
-    "defenses": {"interfaces", "uploads", "segments", "mining"},
-    "federation": {"interfaces", "uploads", "segments", "randomness", "data", "models"},
+    "robust": {"interfaces", "uploads", "segments"},
+    "defenses": {"interfaces", "uploads", "segments", "mining", "robust"},
+    "federation": {"interfaces", "uploads", "segments", "randomness", "data", "models", "robust"},
     "evaluation": {"interfaces", "segments", "randomness", "data", "federation"},
     "tracking": {"interfaces", "options"},
 }
 HOT = [
-    *("segments", "uploads", "mining", "models/mf", "models/ncf", "models/perceptron", "models/losses", "defenses/ours"),
-    *(f"federation/{name}" for name in ("local", "aggregation", "stealth", "system")),
+    *("segments", "uploads", "mining", "models/mf", "models/ncf", "models/perceptron", "models/losses"),
+    *(f"federation/{name}" for name in ("local", "aggregation", "decisions", "stealth", "system")),
+    *(f"{folder}/{path.stem}" for folder in ("defenses", "robust") for path in sorted((PACKAGE / folder).glob("*.py"))),
     *(f"attacks/{path.stem}" for path in sorted((PACKAGE / "attacks").glob("*.py")) if path.stem not in {"__init__", "targets", "prior"}),
 ]
 MAY_LOOP_OVER = {  # never over clients, users or items
     "groups, parts and summands of an upload": {
         *("self.groups", "upload.groups", "group.parts", "self.parts", "gradients.rows", "of"),
-        *("self.interaction", "upload.interaction", "parts", "parts[0]"),
+        *("self.interaction", "upload.interaction", "parts", "parts[0]", "groups"),
     },
     "parameters by name": {
+        *("gradients.items()", "gradients.values()", "decisions", "found.items()", "('pointers', 'coefficients', 'senders')"),
         *("parts.items()", "gradient.items()", "self.gradients.items()", "received.interaction.items()", "part.gradients.total().items()"),
         *("('users', 'profiles', 'has_profile')", "('participations', 'history', 'mined')"),
         *("drawn", "self.parameters", "zip(self.parameters, state['parameters'], strict=True)"),
@@ -47,17 +50,21 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         *("enumerate(zip(self.hidden, self.slopes[1:], strict=False), 2)", "upwards", "downwards", "self.layers"),
     },
     "the width of a layer": {"values", "before"},
+    "parts of a defense": {"defense.transforms"},
     "steps": {"range(steps)", "range(self.steps)"},
+    "selections of all groups at once": {"range(int(n_selected.max()))"},
     "targets": {"self.targets"},
     "blocks": {
         "torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers))))",
         "torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items)))",
         "range(0, len(users), size)",
+        *("runs", "self.runs", "range(0, n_groups, at_once)", "uploads.blocks()", "blocks", "batch", "_batches(blocks, f)"),
     },
     "rounds that somebody mines over": {
         *("pairs.tolist()", "which[part].unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)"),
     },
     "two or three of a kind": {
+        "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
         *("(alike, ~alike)", "(before, slope)", "(hidden, slopes)", "range(3)", "(values, values ** 2)", "part", "(rows, others)"),
     },
 }
