@@ -129,6 +129,7 @@ def test_the_share_of_poison_counts_uploads_for_the_targets():
     first, second, *_ = system.rounds()
     trained = int((system.data.items == 5).sum())
     assert "poison_share" not in first.telemetry
+    assert second.telemetry["target_uploads"] == 1 + trained
     assert second.telemetry["poison_share"] == pytest.approx(1 / (1 + trained))
 
 
