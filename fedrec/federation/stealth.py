@@ -29,9 +29,9 @@ class Stealth:
         """Telemetry of a round.
 
         poison_rows and poison_items: rows uploaded by malicious clients, and different items among them. target_uploads: n_j, rows
-        for a target item, mean over targets. poison_share: of all rows for target items. poison_norm_z, poison_cosine_z: median over malicious rows of how many standard deviations their norm,
-        and their cosine with the sum of the other benign rows, lie from the mean of the benign rows of the same item; absent if
-        no item has FEWEST benign rows.
+        for a target item, mean over targets. poison_share: of all rows for target items. poison_norm_z, poison_cosine_z: median over
+        malicious rows of how many standard deviations their norm, and their cosine with the sum of the other benign rows, lie from the
+        mean of the benign rows of the same item; absent if no item has FEWEST benign rows.
         """
         if not len(poison.items):
             return {"poison_rows": 0.0, "poison_items": 0.0}
