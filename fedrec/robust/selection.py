@@ -48,26 +48,30 @@ def select_one_by_one(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_
     bool. Scores follow from those before: they lose the distance to the one that was put aside, or, if that was among those left out,
     the largest one that was not.
     """
-    each, ordered = torch.arange(len(apart), device=apart.device), apart.clone()
+    g, n = exists.shape
+    rows, before = apart.view(g * n, n), n * torch.arange(g, device=apart.device)
+    ordered, place, left, sizes = apart.clone(), torch.full_like(exists, n, dtype=torch.int32), exists.clone(), exists.sum(1)
     scores = krum_scores(ordered, n_left_out).masked_fill_(~exists, torch.inf)
-    farthest = ordered[..., -n_left_out].clone()  # [g, n] the least distance that is left out, if any is
-    left, selected, sizes = exists.clone(), torch.zeros_like(exists), exists.sum(1)
-    smallest = int(sizes.min())
-    for step in range(int(n_selected.max())):
-        if smallest - step - n_left_out <= 2:  # one distance or none is counted: two uploads may well have the same score
-            n_counted = (sizes - step - 1 - n_left_out)[:, None]
-            scores = torch.where(left & (n_counted <= 1), _nearest(apart, left) * (n_counted == 1), scores)
+    farthest = ordered[..., -n_left_out].masked_fill(~exists, torch.inf)  # [g, n] the least distance that is left out, if any is
+    few_from = sizes - n_left_out - 2  # from this step on one distance or none is counted
+    n_steps, first_few = int(n_selected.max()), int(few_from.where(few_from < n_selected, n).min())
+    for step in range(n_steps):
+        if step >= first_few:
+            few = torch.nonzero((few_from <= step) & (n_selected > step)).flatten()
+            counted = (few_from[few] == step)[:, None]
+            scores[few] = torch.where(left[few], _nearest(apart[few], left[few]) * counted, torch.inf)
         best = scores.argmin(1)  # [g]
-        selected[each, best] = n_selected > step
-        left[each, best] = False
-        lost = apart[each, best]  # [g, n]
+        place.scatter_(1, best[:, None], step)
+        left.scatter_(1, best[:, None], False)
+        lost = rows.index_select(0, before + best)  # [g, n]
         if n_left_out:
-            group, upload = torch.nonzero(left & (lost >= farthest), as_tuple=True)
-            rest = apart[group, upload] * left[group]
+            farthest.scatter_(1, best[:, None], torch.inf)
+            group, upload = torch.nonzero(lost >= farthest, as_tuple=True)
+            rest = rows.index_select(0, n * group + upload) * left.index_select(0, group)
             lost[group, upload] = farthest[group, upload] = rest.topk(n_left_out).values[:, -1]
         scores -= lost
-        scores[each, best] = torch.inf
-    return selected
+        scores.scatter_(1, best[:, None], torch.inf)
+    return place < n_selected[:, None]
 
 
 def _nearest(apart: Tensor, left: Tensor) -> Tensor:
