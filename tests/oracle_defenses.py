@@ -35,13 +35,17 @@ def around_median(rows: Tensor, n_kept: int) -> Tensor:
     return ordered.gather(0, nearest).mean(0)
 
 
-def krum_scores(rows: Tensor, f: int, score: str) -> list[float]:
+def distances(rows: Tensor) -> Tensor:
+    """Of each upload to each, [n, n]."""
+    return torch.stack([(rows - row).norm(dim=1) for row in rows])
+
+
+def krum_scores(apart: Tensor, f: int, score: str) -> list[float]:
     """Of each upload, the sum of its distances to its nearest others."""
-    n_nearest = len(rows) - f if score == "paper" else max(0, len(rows) - f - 2)
+    n_nearest = len(apart) - f if score == "paper" else max(0, len(apart) - f - 2)
     scores = []
-    for number, row in enumerate(rows):
-        apart = (rows - row).norm(dim=1)
-        others = torch.cat([apart[:number], apart[number + 1 :]])
+    for number, own in enumerate(apart):
+        others = torch.cat([own[:number], own[number + 1 :]])
         others = others if score == "paper" else others**2
         scores.append(float(others.sort().values[:n_nearest].sum()))
     return scores
@@ -49,16 +53,16 @@ def krum_scores(rows: Tensor, f: int, score: str) -> list[float]:
 
 def krum(rows: Tensor, f: int, score: str) -> Decision:
     """Blanchard et al., NeurIPS 2017."""
-    scores = krum_scores(rows, f, score)
+    scores = krum_scores(distances(rows), f, score)
     best = scores.index(min(scores))
     return len(rows) * rows[best], [best]
 
 
 def one_by_one(rows: Tensor, f: int, score: str) -> list[int]:
     """Krum again and again, without those selected before, until n - 2f are selected."""
-    left, selected = list(range(len(rows))), []
+    left, selected, apart = list(range(len(rows))), [], distances(rows)
     while len(selected) < len(rows) - 2 * f:
-        scores = krum_scores(rows[left], f, score)
+        scores = krum_scores(apart[left][:, left], f, score)
         selected.append(left.pop(scores.index(min(scores))))
     return sorted(selected)
 
@@ -66,7 +70,7 @@ def one_by_one(rows: Tensor, f: int, score: str) -> list[int]:
 def multi_krum(rows: Tensor, f: int, score: str) -> Decision:
     """Blanchard et al., NeurIPS 2017: the n - f best at once; the published code: n - 2f one by one."""
     if score == "original":
-        scores = krum_scores(rows, f, score)
+        scores = krum_scores(distances(rows), f, score)
         selected = sorted(sorted(range(len(rows)), key=lambda upload: scores[upload])[: len(rows) - f])
     else:
         selected = one_by_one(rows, f, score)
