@@ -83,7 +83,28 @@ def bulyan(rows: Tensor, f: int, score: str) -> Decision:
     return len(selected) * around_median(rows[selected], len(selected) - 2 * f), selected
 
 
+def norm_bound(uploads: Sequence[Sent], C: float, scope: str) -> list[Sent]:
+    """Sun et al., 2019: every row is at most C long, so are the weights of every unit and every bias vector; or each client's whole upload."""
+
+    def clipped(vector: Tensor) -> Tensor:
+        return vector * min(1.0, C / float(vector.norm())) if vector.norm() > 0 else vector
+
+    bounded = []
+    for pairs, rows, interaction in uploads:
+        if scope == "whole_update":
+            everything = torch.cat([rows.flatten(), *(value.flatten() for value in interaction.values())])
+            factor = min(1.0, C / float(everything.norm())) if everything.norm() > 0 else 1.0
+            bounded.append((pairs, rows * factor, {name: value * factor for name, value in interaction.items()}))
+            continue
+        parameters = {}
+        for name, value in interaction.items():  # a column of a matrix [in, out] is what leads to one unit
+            parameters[name] = torch.stack([clipped(unit) for unit in value.T]).T if value.dim() == 2 else clipped(value)
+        bounded.append((pairs, torch.stack([clipped(row) for row in rows]) if len(rows) else rows, parameters))
+    return bounded
+
+
 RULES: dict[str, Callable[[Tensor, int, str], Decision]] = {
+    "sum": lambda rows, f, score: (rows.sum(0), list(range(len(rows)))),
     "median": lambda rows, f, score: median(rows, f),
     "trimmed_mean": trimmed_mean,
     "krum": krum,
