@@ -42,7 +42,7 @@ class CountSketch:
     def of_clients(self, upload: Upload) -> Tensor:
         """The sketch of what each client sent, [S, k]."""
         n = len(upload.clients)
-        rows = upload.rows * self.signs.items.index_select(0, upload.items)  # [n, d]
+        rows = self.signs.items.index_select(0, upload.items).mul_(upload.rows)  # [n, d]
         sketches = self._sums(rows, upload.segments, self.buckets.items.index_select(0, upload.items), n)
         senders, gradients = upload.interaction_rows()
         for name, value in gradients.items():

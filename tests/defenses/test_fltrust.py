@@ -16,7 +16,7 @@ from fedrec.models.losses import bce
 from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
 from fedrec.uploads import DenseInteraction, InteractionPart
-from tests.defenses.uploads import KINDS, sent_by, case, of_rows
+from tests.defenses.uploads import KINDS, case, of_rows, sent_by
 from tests.oracle import BenignClient
 from tests.oracle_defenses import FLTrustSum
 
