@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -230,3 +230,145 @@ class RobustSum:
         sizes = [items.numel()] + [value.numel() for value in interaction.values()]
         total, *others = vector.split(sizes)
         return total.view_as(items), {name: part.view_as(value) for part, (name, value) in zip(others, interaction.items(), strict=True)}
+
+
+def vector_of(client: int, items: Tensor, interaction: Parameters, rows: dict[int, dict[int, Tensor]], parameters: dict) -> Tensor:
+    """All that a client sent as one vector, 0 where it sent nothing."""
+    total, others = torch.zeros_like(items), {name: torch.zeros_like(value) for name, value in interaction.items()}
+    for item, sent in rows.items():
+        if client in sent:
+            total[item] = sent[client]
+    for name, sent in parameters.items():
+        if client in sent:
+            others[name] = sent[client]
+    return torch.cat([total.flatten(), *(others[name].flatten() for name in interaction)])
+
+
+def cosine(one: Tensor, other: Tensor) -> float:
+    lengths = float(one.norm() * other.norm())
+    return float(one @ other) / lengths if lengths else 0.0
+
+
+@dataclass
+class FoolsGoldSum:
+    """Algorithm 1 of Fung et al., RAID 2020, with every client's whole history."""
+
+    kappa: float = 1.0
+    history: dict[int, Tensor] = field(default_factory=dict)
+
+    def __call__(
+        self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent], clients: Sequence[int]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        rows, parameters, _ = received(uploads)
+        vectors = [vector_of(sender, items, interaction, rows, parameters) for sender in range(len(uploads))]
+        for client, vector in zip(clients, vectors, strict=True):
+            self.history[client] = self.history[client] + vector if client in self.history else vector
+        self.weights = self.weigh([self.history[client] for client in clients])
+        weighted = [weight * vector for weight, vector in zip(self.weights, vectors, strict=True)]
+        return RobustSum.split(sum(weighted, torch.zeros_like(vectors[0])), items, interaction)
+
+    def weigh(self, histories: Sequence[Tensor]) -> list[float]:
+        n = len(histories)
+        alike = [[cosine(histories[i], histories[j]) if i != j else 0.0 for j in range(n)] for i in range(n)]
+        largest = [max(row) for row in alike]
+        for i in range(n):
+            for j in range(n):
+                if largest[j] > largest[i]:
+                    alike[i][j] *= largest[i] / largest[j]
+        alpha = [min(1.0, max(0.0, 1 - max(row))) for row in alike]
+        alpha = [0.0 if value < 1e-5 else value for value in alpha]
+        if not any(alpha):
+            return alpha
+        weights = []
+        for value in (value / max(alpha) for value in alpha):
+            value = 0.99 if value == 1 else value
+            weights.append(min(1.0, max(0.0, self.kappa * (math.log(value / (1 - value)) + 0.5))) if value else 0.0)
+        return weights
+
+
+def trusted_sum(rows: Sequence[Tensor], own: Tensor) -> tuple[Tensor, list[bool]]:
+    """Cao et al., NDSS 2021, times the number of rows; and which of them are trusted."""
+    trust = [max(0.0, cosine(row, own)) for row in rows]
+    result = torch.zeros_like(own)
+    for score, row in zip(trust, rows, strict=True):
+        if score:
+            result = result + score * row * (own.norm() / row.norm())
+    return (len(rows) / sum(trust) * result if sum(trust) else result), [score > 0 for score in trust]
+
+
+@dataclass
+class FLTrustSum:
+    """Judges by what the root users send to the server: means over those who hold an item, or over all of them."""
+
+    scope: str
+    fallback: str
+
+    def __call__(
+        self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent], own: Sequence[Sent]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        self.fell_back: list[int] = []
+        self.judged: list[tuple[int, bool]] = []
+        rows, parameters, _ = received(uploads)
+        own_rows, own_parameters, _ = received(own)
+        if self.scope == "whole_update":
+            return self.of_whole_updates(items, interaction, uploads, own)
+        total, gradients = torch.zeros_like(items), {}
+        for item, sent in rows.items():
+            mine = list(own_rows.get(item, {}).values())
+            mean = sum(mine) / len(mine) if mine else torch.zeros_like(items[item])
+            if not mean.any():
+                self.fell_back.append(item)
+            total[item] = self.combined(sent, mean)
+        for name, sent in parameters.items():
+            mean = sum(own_parameters[name].values()) / len(own)
+            gradients[name] = self.combined({sender: value.flatten() for sender, value in sent.items()}, mean.flatten())
+            gradients[name] = gradients[name].view_as(interaction[name])
+        return total, gradients
+
+    def combined(self, sent: dict[int, Tensor], own: Tensor) -> Tensor:
+        if not own.any():
+            return sum(sent.values()) * (self.fallback == "sum")
+        result, trusted = trusted_sum(list(sent.values()), own)
+        self.judged += zip(sent, trusted, strict=True)
+        return result
+
+    def of_whole_updates(
+        self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent], own: Sequence[Sent]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        vectors, of_server = ([vector_of(k, items, interaction, *received(sent)[:2]) for k in range(len(sent))] for sent in (uploads, own))
+        mean = sum(of_server) / len(of_server)
+        if not mean.any():
+            self.fell_back = list(received(uploads)[0])
+            return RobustSum.split(sum(vectors) * (self.fallback == "sum"), items, interaction)
+        result, trusted = trusted_sum(vectors, mean)
+        self.judged = list(enumerate(trusted))
+        return RobustSum.split(result, items, interaction)
+
+
+def clipped(value: Tensor, longest: float) -> Tensor:
+    return value * min(1.0, longest / float(value.norm())) if value.any() else value
+
+
+@dataclass
+class BankedSum:
+    """HiCS, Yuan et al., SIGIR 2023."""
+
+    C: float
+    bank_C: float  # noqa: N815
+    update_share: float
+    bank: dict[int, Tensor] = field(default_factory=dict)
+
+    def __call__(self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, dict[str, Tensor]]:
+        total, gradients = torch.zeros_like(items), {name: torch.zeros_like(value) for name, value in interaction.items()}
+        for pairs, rows, sent in uploads:
+            for item, row in zip(pairs.tolist(), rows, strict=True):
+                if row.isfinite().all():
+                    self.bank[item] = self.bank.get(item, torch.zeros_like(row)) + clipped(row, self.C)
+            if all(value.isfinite().all() for value in sent.values()):
+                for name, value in sent.items():
+                    units = [clipped(value, self.C)] if value.dim() == 1 else [clipped(unit, self.C) for unit in value.unbind(1)]
+                    gradients[name] = gradients[name] + (units[0] if value.dim() == 1 else torch.stack(units, 1))
+        n_updated = max(1, math.floor(self.update_share * len(items) + 1e-9))
+        for item in sorted(self.bank, key=lambda item: (-float(self.bank[item].norm()), item))[:n_updated]:
+            total[item] = clipped(self.bank.pop(item), self.bank_C)
+        return total, gradients

@@ -55,14 +55,14 @@ def case(
     model = GlobalModel(
         torch.zeros(n_items, size).double(), {"W1": torch.zeros(4, 2).double(), "b1": torch.zeros(2).double()} if parameters else {}
     )
-    return Case(upload, ServerView(0, model, 1.0), _sent(upload))
+    return Case(upload, ServerView(0, model, 1.0), sent_by(upload))
 
 
 def of_rows(items: Tensor, senders: Tensor, rows: Tensor, n_clients: int, interaction: tuple[InteractionPart, ...] = ()) -> Case:
     """Row k [n, d] is what client senders[k] sends for items[k]."""
     upload = Upload.of_rows(torch.arange(n_clients), items, senders, rows, interaction)
     model = GlobalModel(torch.zeros(int(items.max()) + 1, rows.shape[1], dtype=rows.dtype))
-    return Case(upload, ServerView(0, model, 1.0), _sent(upload))
+    return Case(upload, ServerView(0, model, 1.0), sent_by(upload))
 
 
 def _random(shape: tuple[int, ...], ties: bool, drawing: torch.Generator) -> Tensor:
@@ -81,7 +81,7 @@ def _parts(kind: str, items: Tensor, n_clients: int, n_items: int, size: int, ti
     return {"dense": (dense,), "factored": (factored,), "projected": (factored, projected), "behind": (behind,)}[kind]
 
 
-def _sent(upload: Upload) -> list[Sent]:
+def sent_by(upload: Upload) -> list[Sent]:
     senders, gradients = upload.interaction_rows()
     sent = []
     for client in range(len(upload.clients)):

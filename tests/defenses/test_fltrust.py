@@ -1,0 +1,128 @@
+"""FLTrust against the oracle: its root clients train as benign clients do, and it trusts who agrees with them."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Generator, Tensor
+
+from fedrec.defenses.fltrust import FLTrust
+from fedrec.federation.aggregation import aggregate
+from fedrec.interfaces import ClientBatch, Defense, GlobalModel, ServerKnowledge, ServerView
+from fedrec.models.losses import bce
+from fedrec.models.mf import MatrixFactorization
+from fedrec.models.ncf import NeuralCollaborativeFiltering
+from fedrec.uploads import DenseInteraction, InteractionPart
+from tests.defenses.uploads import KINDS, case, of_rows, sent_by
+from tests.oracle import BenignClient
+from tests.oracle_defenses import FLTrustSum
+
+MODELS = {
+    "mf": MatrixFactorization(dim=3, init_std=0.3),
+    "ncf": NeuralCollaborativeFiltering(dim=3, init_std=0.3, layers=[4, 2]),
+}
+RATE = 0.5
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def root_batch(n_root: int, n_items: int, generator: Generator) -> tuple[ClientBatch, list[int]]:
+    """Root users with 0 to n_items pairs, and how many of each are positive."""
+    pairs = [
+        torch.randperm(n_items, generator=generator)[: int(torch.randint(n_items + 1, (1,), generator=generator))] for _ in range(n_root)
+    ]
+    positives = [(len(one) + 1) // 2 for one in pairs]
+    labels = [(torch.arange(len(one)) < count).double() for one, count in zip(pairs, positives, strict=True)]
+    offsets = torch.tensor([0] + [len(one) for one in pairs]).cumsum(0).int()
+    return ClientBatch(torch.arange(n_root), offsets, torch.cat(pairs).int(), torch.cat(labels)), positives
+
+
+def own_clients(rule: FLTrust, positives: list[int]) -> list[BenignClient]:
+    root, offsets = rule.root.known.root, rule.root.known.root.offsets.tolist()
+    pairs = [root.items[start:end].long() for start, end in pairwise(offsets)]
+    return [BenignClient(user, one, count, "bce", RATE) for user, one, count in zip(rule.root.users, pairs, positives, strict=True)]
+
+
+def begun(model, n_items: int, root: ClientBatch, scope: str = "per_item", fallback: str = "sum") -> FLTrust:
+    rule = FLTrust(root_share=0.1, scope=scope, fallback=fallback)
+    rule.begin(ServerKnowledge(99, n_items, model, bce, 3, torch.device("cpu"), root))
+    return rule
+
+
+def with_parameters(one, received: GlobalModel, silent: float, generator: Generator):
+    """The case, with gradients of the model's interaction function from some of the clients."""
+    view = ServerView(0, received, RATE)
+    if not received.interaction:
+        return replace(one, view=view)
+    senders = (torch.rand(len(one.upload.clients), generator=generator) >= silent).nonzero().flatten()
+    values = {name: torch.randn(len(senders), *value.shape, generator=generator) for name, value in received.interaction.items()}
+    upload = replace(one.upload, interaction=(InteractionPart(senders, DenseInteraction(values)),))
+    return replace(one, view=view, upload=upload, sent=sent_by(upload))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@given(data=st.data())
+def test_equals_the_oracle(name, data):
+    draw, model = data.draw, MODELS[name]
+    n, n_items, kind = draw(st.integers(1, 12)), draw(st.integers(1, 6)), draw(KINDS)
+    seed, n_rows, silent = draw(st.integers(0, 999)), draw(st.integers(0, 5)), draw(st.sampled_from([0.0, 0.3, 1.0]))
+    scope, fallback = draw(st.sampled_from(["per_item", "whole_update"])), draw(st.sampled_from(["sum", "skip"]))
+    ties, generator = draw(st.booleans()), torch.Generator().manual_seed(seed)
+    root, positives = root_batch(draw(st.integers(1, 3)), n_items, generator)
+    rule, expected = begun(model, n_items, root, scope, fallback), FLTrustSum(scope, fallback)
+    clients = own_clients(rule, positives)
+    for number in range(2):
+        _, received = model.initialise(1, n_items, generator)
+        one = with_parameters(case(seed + number, n, n_items, n_rows, kind, ties=ties), received, silent, generator)
+        aggregation, _ = aggregate(Defense(server=rule), one.upload, one.view)
+        own = [client.train_on(received.items, received.interaction)[0] for client in clients]
+        total, parameters = expected(received.items, received.interaction, one.sent, own)
+        close(aggregation.gradient.items, total)
+        for key, value in aggregation.gradient.interaction.items():
+            close(value, parameters.get(key, torch.zeros_like(value)))
+        assert sorted(aggregation.fell_back.tolist()) == sorted(expected.fell_back)
+        decided = [] if aggregation.judged is None else zip(aggregation.judged.tolist(), aggregation.kept.tolist(), strict=True)
+        assert sorted(decided) == sorted(expected.judged)
+        state, rule = rule.state_dict(), begun(model, n_items, root, scope, fallback)
+        rule.load_state_dict(state)
+
+
+def close(actual: Tensor, expected: Tensor) -> None:
+    assert torch.allclose(actual, expected, rtol=1e-6, atol=1e-9)
+
+
+def one_root_user() -> tuple[FLTrust, Tensor]:
+    """It likes item 0 and knows no other; the server's gradient for it."""
+    root = ClientBatch(torch.zeros(1).long(), torch.tensor([0, 1]).int(), torch.zeros(1).int(), torch.ones(1))
+    rule = begun(MODELS["mf"], 2, root)
+    return rule, -rule.root.users[0] / 2  # of a score of 0
+
+
+def test_whom_it_trusts():
+    """A row along the server's is cut to its length, one against it is nothing, an item that the server does not know is summed."""
+    rule, own = one_root_user()
+    rows = torch.stack([5 * own, -own, own.new_zeros(3), own])
+    one = of_rows(torch.tensor([0, 0, 0, 1]).int(), torch.tensor([0, 1, 2, 0]), rows, 3)
+    aggregation, _ = aggregate(Defense(server=rule), one.upload, one.view)
+    close(aggregation.gradient.items, torch.stack([3 * own, own]))
+    assert (aggregation.judged.tolist(), aggregation.kept.tolist()) == ([0, 1, 2], [True, False, False])
+    assert aggregation.fell_back.tolist() == [1]
+
+
+def test_nobody_is_trusted():
+    rule, own = one_root_user()
+    one = of_rows(torch.tensor([0, 0, 1]).int(), torch.tensor([0, 1, 1]), torch.stack([-own, own * 0, own * 0]), 2)
+    assert not aggregate(Defense(server=rule), one.upload, one.view)[0].gradient.items.any()
+
+
+def test_no_data():
+    with pytest.raises(ValueError, match=r"defense\.root_share"):
+        begun(MODELS["mf"], 2, None)
