@@ -84,7 +84,7 @@ def bulyan(rows: Tensor, f: int, score: str) -> Decision:
 
 
 def norm_bound(uploads: Sequence[Sent], C: float, scope: str) -> list[Sent]:
-    """Sun et al., 2019: every row is at most C long, so are the weights of every unit and every bias vector; or each client's whole upload."""
+    """Sun et al., 2019: every row, the weights of every unit and every bias vector are at most C long; or each client's whole upload."""
 
     def clipped(vector: Tensor) -> Tensor:
         return vector * min(1.0, C / float(vector.norm())) if vector.norm() > 0 else vector
