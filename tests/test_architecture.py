@@ -47,7 +47,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         *("enumerate(zip(self.hidden, self.slopes[1:], strict=False), 2)", "upwards", "downwards", "self.layers"),
     },
     "the width of a layer": {"values", "before"},
-    "steps": {"range(steps)", "range(self.steps)"},
+    "steps": {"range(steps)", "range(self.steps)", "range(self.iterations)"},
     "targets": {"self.targets"},
     "blocks": {
         "torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers))))",
