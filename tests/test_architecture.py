@@ -37,6 +37,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         *("self.interaction", "upload.interaction", "parts", "parts[0]"),
     },
     "parameters by name": {
+        *("self.model.interaction.items()", "shapes.items()", "shapes.values()", "zip(shapes.items(), parts, strict=True)"),
         *("parts.items()", "gradient.items()", "self.gradients.items()", "received.interaction.items()", "part.gradients.total().items()"),
         *("('users', 'profiles', 'has_profile')", "('participations', 'history', 'mined')"),
         *("drawn", "self.parameters", "zip(self.parameters, state['parameters'], strict=True)"),
