@@ -40,6 +40,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     },
     "parameters by name": {
         *("gradients.items()", "gradients.values()", "decisions", "found.items()", "('pointers', 'coefficients', 'senders')"),
+        *("self.model.interaction.items()", "shapes.items()", "shapes.values()", "zip(shapes.items(), parts, strict=True)"),
         *("parts.items()", "gradient.items()", "self.gradients.items()", "received.interaction.items()", "part.gradients.total().items()"),
         *("('users', 'profiles', 'has_profile')", "('participations', 'history', 'mined')"),
         *("drawn", "self.parameters", "zip(self.parameters, state['parameters'], strict=True)"),
@@ -51,8 +52,8 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     },
     "the width of a layer": {"values", "before"},
     "parts of a defense": {"defense.transforms"},
-    "steps": {"range(steps)", "range(self.steps)"},
-    "selections of all groups at once": {"range(int(n_selected.max()))"},
+    "steps": {"range(steps)", "range(self.steps)", "range(self.iterations)"},
+    "selections of all groups at once": {"range(n_steps)"},
     "targets": {"self.targets"},
     "blocks": {
         "torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers))))",

@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from fedrec.segments import lexicographic_order, repeat_each, segment_sum, sort_segments
+from fedrec.segments import lexicographic_order, repeat_each, scalar_segment_sum, segment_sum, sort_segments
 from fedrec.uploads import Upload
 
 NUMBERS_AT_ONCE = 4_000_000  # of products between rows that are held at once
@@ -28,6 +28,7 @@ class GroupedUploads:
     pointers: Tensor  # [N] int64
     coefficients: Tensor  # [N], upload k is coefficients[k] * vectors[pointers[k]]
     senders: Tensor  # [N] int64 positions in `Upload.clients`, ascending in a group
+    name: str = ""  # of the tensor of the interaction function; none of items
 
     @classmethod
     def by_item(cls, upload: Upload, n_items: int) -> "GroupedUploads":
@@ -48,10 +49,11 @@ class GroupedUploads:
         return cls(items, counts.index_select(0, items), vectors, pointers, coefficients, senders)
 
     @classmethod
-    def of_tensor(cls, gradients: Tensor, senders: Tensor) -> "GroupedUploads":
+    def of_tensor(cls, gradients: Tensor, senders: Tensor, name: str = "") -> "GroupedUploads":
         """What clients [c] sent for a tensor of the interaction function, [c, ...]: one group, each upload a vector."""
         vectors, numbers = gradients.flatten(1), torch.arange(len(senders), device=senders.device)
-        return cls(senders.new_zeros(1), senders.new_full((1,), len(senders)), vectors, numbers, vectors.new_ones(len(senders)), senders)
+        n = senders.new_full((1,), len(senders))
+        return cls(senders.new_zeros(1), n, vectors, numbers, vectors.new_ones(len(senders)), senders, name)
 
     @cached_property
     def offsets(self) -> Tensor:
@@ -63,6 +65,22 @@ class GroupedUploads:
         """How many uploads each of how many neighbouring groups have."""
         sizes, counts = self.sizes.unique_consecutive(return_counts=True)
         return list(zip(sizes.tolist(), counts.tolist(), strict=True))
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """The uploads themselves, [N, p]; made on first use."""
+        return self.vectors.index_select(0, self.pointers).mul_(self.coefficients[:, None])
+
+    @cached_property
+    def evenly(self) -> Tensor:
+        """1 / n_j of each upload, [N]."""
+        return self.spread(1 / self.sizes.to(self.vectors.dtype))
+
+    def distances(self, centres: Tensor) -> Tensor:
+        """Of each upload to the centre of its group, [J, p] -> [N]."""
+        groups = self.spread(torch.arange(len(self.sizes), device=self.sizes.device))
+        apart: Tensor = torch.linalg.vector_norm(self.rows - centres.index_select(0, groups), dim=1)
+        return apart
 
     def ascending(self) -> Tensor:
         """The values of each coordinate, ascending in each group, [p, N]."""
@@ -84,6 +102,10 @@ class GroupedUploads:
     def spread(self, values: Tensor) -> Tensor:
         """The value of its group for each upload, [J] -> [N]."""
         return repeat_each(values, self.sizes)
+
+    def totals(self, weights: Tensor) -> Tensor:
+        """Weights [N] summed over each group, [J]."""
+        return scalar_segment_sum(weights, self.offsets)
 
     def only(self, chosen: Tensor) -> "GroupedUploads":
         """The uploads that are marked, [N] bool; a group may become empty."""

@@ -14,6 +14,11 @@ from fedrec.robust.whole_update import products_of_updates
 from fedrec.uploads import Upload
 
 
+def number_tolerated(malicious_share: float, sizes: Tensor) -> Tensor:
+    """How many of n_j uploads are expected to be malicious, [J] -> [J]."""
+    return (malicious_share * sizes.double() + 1e-9).floor().long()
+
+
 class Rule(Aggregator):
     """Combines the n_j uploads of each group.
 
@@ -40,7 +45,7 @@ class Rule(Aggregator):
         gradients = gradients if len(senders) else {}
         interaction, judged, decisions = {}, [uploads.senders], [kept]
         for name, value in gradients.items():
-            results, kept = self.combine(GroupedUploads.of_tensor(value, senders))
+            results, kept = self.combine(GroupedUploads.of_tensor(value, senders, name))
             interaction[name] = results.view(value.shape[1:])
             judged.append(senders)
             decisions.append(kept)
@@ -65,7 +70,7 @@ class GuardedRule(Rule):
     fallback: Literal["sum", "skip"]
 
     def tolerated(self, sizes: Tensor) -> Tensor:
-        return (self.malicious_share * sizes.double() + 1e-9).floor().long()
+        return number_tolerated(self.malicious_share, sizes)
 
     def applies(self, sizes: Tensor) -> Tensor:
         return sizes >= self.fewest(self.tolerated(sizes))

@@ -58,6 +58,28 @@ def case(
     return Case(upload, ServerView(0, model, 1.0), sent_by(upload))
 
 
+@st.composite
+def cases(draw: st.DrawFn, whole_numbers: bool = True) -> Case:
+    """Some with ties and rows of zeros, clients without rows or without parameters, items with one row."""
+    return case(
+        draw(st.integers(0, 999)),
+        draw(st.integers(1, 24)),
+        draw(st.integers(1, 6)),
+        draw(st.integers(1, 5)),
+        draw(KINDS.filter(lambda kind: kind != "projected") if (ties := whole_numbers and draw(st.booleans())) else KINDS),
+        parameters=draw(st.booleans()),
+        broken=draw(st.sampled_from([0.0, 0.2])),
+        ties=ties,
+        silent=draw(st.sampled_from([0.0, 0.3, 1.0])),
+    )
+
+
+def single(one: Case) -> tuple[Upload, ServerView]:
+    """The same rows in float32, of a case without parameters."""
+    upload = Upload.of_rows(one.upload.clients, one.upload.items, one.upload.segments, one.upload.rows.float())
+    return upload, replace(one.view, model=GlobalModel(one.view.model.items.float()))
+
+
 def of_rows(items: Tensor, senders: Tensor, rows: Tensor, n_clients: int, interaction: tuple[InteractionPart, ...] = ()) -> Case:
     """Row k [n, d] is what client senders[k] sends for items[k]."""
     upload = Upload.of_rows(torch.arange(n_clients), items, senders, rows, interaction)
