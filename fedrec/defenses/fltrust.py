@@ -50,7 +50,8 @@ class FLTrust(Aggregator):
         on = uploads.spread(decided)
         judged, kept, combined = [uploads.senders[on]], [trusted[on]], {}
         senders, gradients = upload.interaction_rows()
-        for name, value in (gradients if len(senders) else {}).items():
+        gradients = gradients if len(senders) else {}
+        for name, value in gradients.items():
             result, known, trusted = self._of_groups(GroupedUploads.of_tensor(value, senders), interaction[name].flatten()[None])
             combined[name] = result.view(value.shape[1:])
             judged.append(senders[known.expand_as(senders)])

@@ -2,8 +2,8 @@
 
 Yuan, Yuan, Yang, Nguyen, Yin, "Manipulating Federated Recommender Systems: Poisoning with Synthetic Users and Its Countermeasures",
 SIGIR 2023. Each uploaded row is clipped to length C and added to its item's entry of a gradient bank. In a round only the items with the
-longest entries are updated, with their entries clipped to length bank_C; these entries are then cleared. Read from the paper's
-description, not from code; left open there and chosen here: C and bank_C are fixed numbers, not fitted to the gradients of a round; the
+longest entries are updated, with their entries clipped to length bank_C; these entries are then cleared. After the
+paper's outline of its method; what is chosen here: C and bank_C are fixed numbers, not fitted to the gradients of a round; the
 share of updated items is of all items; of equal entries that of the lower item number comes first; what clipping cuts off is lost;
 gradients of the interaction function are clipped as NormBound does and summed, without a bank.
 """

@@ -50,7 +50,8 @@ def select_one_by_one(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_
     """
     g, n = exists.shape
     rows, before = apart.view(g * n, n), n * torch.arange(g, device=apart.device)
-    ordered, place, left, sizes = apart.clone(), torch.full_like(exists, n, dtype=torch.int32), exists.clone(), exists.sum(1)
+    ordered, left, sizes = apart.clone(), exists.clone(), exists.sum(1)
+    selected = exists.new_zeros(g, n + 1)  # the last for groups where enough are selected
     scores = krum_scores(ordered, n_left_out).masked_fill_(~exists, torch.inf)
     farthest = ordered[..., -n_left_out].masked_fill(~exists, torch.inf)  # [g, n] the least distance that is left out, if any is
     few_from = sizes - n_left_out - 2  # from this step on one distance or none is counted
@@ -61,7 +62,7 @@ def select_one_by_one(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_
             counted = (few_from[few] == step)[:, None]
             scores[few] = torch.where(left[few], _nearest(apart[few], left[few]) * counted, torch.inf)
         best = scores.argmin(1)  # [g]
-        place.scatter_(1, best[:, None], step)
+        selected.scatter_(1, best.where(n_selected > step, n)[:, None], True)
         left.scatter_(1, best[:, None], False)
         lost = rows.index_select(0, before + best)  # [g, n]
         if n_left_out:
@@ -71,7 +72,7 @@ def select_one_by_one(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_
             lost[group, upload] = farthest[group, upload] = rest.topk(n_left_out).values[:, -1]
         scores -= lost
         scores.scatter_(1, best[:, None], torch.inf)
-    return place < n_selected[:, None]
+    return selected[:, :n]
 
 
 def _nearest(apart: Tensor, left: Tensor) -> Tensor:

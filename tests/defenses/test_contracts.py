@@ -1,0 +1,237 @@
+"""Laws that every server-side defense of conf/defense obeys with its own defaults, on every model; a new yaml is found and tried, too."""
+
+import copy
+import io
+from dataclasses import dataclass, replace
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import DictConfig
+
+from fedrec.composition import FOLDER, compose
+from fedrec.config import build
+from fedrec.data.federated_data import FederatedData
+from fedrec.data.interactions import Interactions
+from fedrec.federation.aggregation import Sum, aggregate
+from fedrec.interfaces import Defense, GlobalModel, ServerKnowledge, ServerView
+from fedrec.models.losses import bce
+from fedrec.randomness import generator
+from fedrec.uploads import DenseInteraction, DenseRows, FactoredRows, InteractionPart, RowGroup, Upload
+
+NAMES = sorted(path.stem for path in (FOLDER / "defense").glob("*.yaml") if path.stem not in ("none", "ours"))
+MODELS = sorted(path.stem for path in (FOLDER / "model").glob("*.yaml"))
+N_CLIENTS, N_ITEMS = 60, 25
+EVERYBODY = list(range(N_CLIENTS))
+ROUNDS = [EVERYBODY, [4], EVERYBODY[::-1], [], EVERYBODY[10:], [7, 3, 50, 21], EVERYBODY]
+
+
+@cache
+def composed(*overrides: str) -> DictConfig:
+    return compose(*overrides)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Defenses as they are listed, and a model."""
+
+    name: str
+    model: str
+    options: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join((self.name, self.model, *self.options))
+
+    @property
+    def config(self) -> DictConfig:
+        return composed(f"defense={self.name}", f"model={self.model}", *self.options)
+
+    def begun(self) -> Defense:
+        """With the server's knowledge of a federation in which everybody holds some items."""
+        defense: Defense = build(self.config.defense)
+        if defense.server:
+            defense.server.begin(self.known(defense.server.root_wanted()))
+        return defense
+
+    def known(self, root_share: float) -> ServerKnowledge:
+        items = torch.rand(20, N_ITEMS, generator=generator(0, "items")).topk(6).indices
+        train = Interactions(torch.arange(21) * 6, items.flatten().int(), N_ITEMS)
+        root = FederatedData.draw(train, 1, generator(0, "negatives")).batch(torch.arange(20)) if root_share else None
+        return ServerKnowledge(N_CLIENTS, N_ITEMS, build(self.config.model), bce, 7, torch.device("cpu"), root)
+
+    def view(self, round: int) -> ServerView:
+        _, model = build(self.config.model).initialise(1, N_ITEMS, generator(round, "model"))
+        items = 0.5 * torch.randn(model.items.shape, generator=generator(round, "items"))
+        return ServerView(round, GlobalModel(items, model.interaction), 0.1)
+
+    def upload(self, round: int, view: ServerView, order: list[int] | None = None) -> Upload:
+        """What the sampled clients send: half of them factored rows, the others dense ones; all but every third gradients of Psi, too."""
+        clients = order or ROUNDS[round]
+        model, parts = view.model, {True: [], False: []}
+        interaction, rows = [], []
+        for place, client in enumerate(clients):
+            drawing = generator(100 * round + client, "upload")
+            n = int(torch.randint(1, 15, (), generator=drawing))
+            items = torch.rand(N_ITEMS, generator=drawing).topk(n).indices.int()
+            coefficients, direction = torch.randn(n, generator=drawing), torch.randn(1, model.items.shape[1], generator=drawing)
+            parts[client % 2 == 0].append((place, items, coefficients, direction))
+            if client % 3 and model.interaction:
+                interaction.append(place)
+                rows.append({name: torch.randn(value.shape, generator=drawing) for name, value in model.interaction.items()})
+        groups = []
+        for is_factored, sent in parts.items():
+            owners = torch.tensor([place for place, *_ in sent], dtype=torch.int64)
+            offsets = torch.tensor([0, *(len(items) for _, items, *_ in sent)]).cumsum(0).int()
+            items = torch.cat([torch.zeros(0, dtype=torch.int32), *(items for _, items, *_ in sent)])
+            coefficients = torch.cat([torch.zeros(0), *(one for _, _, one, _ in sent)])
+            directions = torch.cat([torch.zeros(0, model.items.shape[1]), *(one for *_, one in sent)])
+            factored = FactoredRows(coefficients, directions)
+            group = RowGroup(owners, offsets, items, (factored,))
+            groups.append(group if is_factored else replace(group, parts=(DenseRows(group.at(slice(None))),)))
+        stacked = {name: torch.stack([one[name] for one in rows]) for name in model.interaction} if rows else {}
+        gradients = (InteractionPart(torch.tensor(interaction), DenseInteraction(stacked)),) if rows else ()
+        return Upload(torch.tensor(clients, dtype=torch.int64), tuple(groups), gradients)
+
+
+LISTED = ("[norm_bound,krum]", "[nnm,median]", "[norm_bound,nnm,trimmed_mean]")
+WHOLE = [name for name in NAMES if "scope" in composed(f"defense={name}").defense]
+CHOICES = [Choice(name, model) for name in (*NAMES, *LISTED) for model in MODELS]
+CHOICES += [Choice(name, model, ("defense.scope=whole_update",)) for name in WHOLE for model in MODELS]
+every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
+
+
+def close(first: GlobalModel, second: GlobalModel) -> bool:
+    assert set(first.interaction) == set(second.interaction)
+    pairs = [(first.items, second.items), *((value, second.interaction[name]) for name, value in first.interaction.items())]
+    return all(torch.allclose(one, other, rtol=1e-3, atol=1e-4) for one, other in pairs)
+
+
+@every_choice
+def test_results_are_legal_whoever_is_sampled(choice):
+    defense = choice.begun()
+    for round, sampled in enumerate(ROUNDS):
+        view = choice.view(round)
+        upload = choice.upload(round, view)
+        aggregation, n_dropped = aggregate(defense, upload, view)
+        gradient = aggregation.gradient
+        assert n_dropped == 0
+        assert gradient.items.shape == view.model.items.shape and gradient.items.dtype == view.model.items.dtype
+        assert set(gradient.interaction) <= set(view.model.interaction)
+        for name, value in gradient.interaction.items():
+            assert value.shape == view.model.interaction[name].shape and value.isfinite().all()
+        assert gradient.items.isfinite().all() and (not sampled or gradient.items.any())
+        assert_legal_decisions(aggregation, upload)
+
+
+def assert_legal_decisions(aggregation, upload):
+    for items in (aggregation.fell_back, aggregation.unguarded):
+        assert items is None or (len(items.unique()) == len(items) and set(items.tolist()) <= set(upload.items.tolist()))
+    assert (aggregation.judged is None) == (aggregation.kept is None)
+    if aggregation.judged is not None:
+        assert len(aggregation.judged) == len(aggregation.kept) and aggregation.kept.dtype == torch.bool
+        assert all(0 <= place < len(upload.clients) for place in aggregation.judged.tolist())
+
+
+@every_choice
+def test_view_and_upload_stay_as_they_were(choice):
+    defense, view = choice.begun(), choice.view(0)
+    upload = choice.upload(0, view)
+    before = copy.deepcopy((view, upload))
+    aggregate(defense, upload, view)
+    assert torch.equal(before[0].model.items, view.model.items)
+    assert torch.equal(before[1].rows, replace(upload).rows) and torch.equal(before[1].items, upload.items)
+    for (_, first), (_, second) in ((before[1].interaction_rows(), upload.interaction_rows()),):
+        assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+@every_choice
+@given(seed=st.integers(0, 99))
+def test_the_order_of_clients_plays_no_part(choice, seed):
+    first, second, view = choice.begun(), choice.begun(), choice.view(0)
+    order = torch.randperm(N_CLIENTS, generator=generator(seed, "order")).tolist()
+    results = [aggregate(one, choice.upload(0, view, clients), view)[0] for one, clients in ((first, EVERYBODY), (second, order))]
+    assert close(results[0].gradient, results[1].gradient)
+
+
+@every_choice
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf, 1e30])
+def test_rows_that_are_not_finite_are_dropped_and_counted_and_never_spread(choice, bad):
+    """As if they had not been sent; of whom they came from, everything else stays."""
+    view = choice.view(0)
+    upload = choice.upload(0, view)
+    place = torch.zeros(len(upload.items), dtype=torch.bool)
+    place[[3, 40, 41]] = True
+    rows = upload.rows.clone()
+    rows[place, -1] = bad
+    spoiled = Upload.of_rows(upload.clients, upload.items, upload.segments, rows, upload.interaction)
+    without = Upload.of_rows(upload.clients, upload.items[~place], upload.segments[~place], upload.rows[~place], upload.interaction)
+    (found, n_dropped), (expected, _) = (aggregate(choice.begun(), one, view) for one in (spoiled, without))
+    assert n_dropped == 3
+    assert close(found.gradient, expected.gradient)
+
+
+@every_choice
+def test_gradients_of_the_interaction_function_that_are_not_finite_are_dropped_with_their_client_s(choice):
+    view = choice.view(0)
+    upload = choice.upload(0, view)
+    senders, gradients = upload.interaction_rows()
+    if not gradients:
+        pytest.skip("no interaction function")
+    spoiled = {name: value.clone() for name, value in gradients.items()}
+    next(iter(spoiled.values()))[2] = torch.nan
+    others = torch.arange(len(senders)) != 2
+    parts = [
+        InteractionPart(senders, DenseInteraction(spoiled)),
+        InteractionPart(senders[others], DenseInteraction({name: value[others] for name, value in gradients.items()})),
+    ]
+    (found, n_dropped), (expected, _) = (aggregate(choice.begun(), replace(upload, interaction=(part,)), view) for part in parts)
+    assert n_dropped == 1
+    assert close(found.gradient, expected.gradient)
+
+
+@every_choice
+def test_saving_and_loading_changes_nothing(choice):
+    """Bit for bit, from a file, though the server that was saved has gone on."""
+    whole, resumed, half, file = choice.begun(), choice.begun(), len(ROUNDS) // 2, io.BytesIO()
+    if whole.server is None:
+        pytest.skip("a transform remembers nothing")
+    views = [choice.view(round) for round in range(len(ROUNDS))]
+    uploads = [choice.upload(round, view) for round, view in enumerate(views)]
+    for upload, view in list(zip(uploads, views, strict=True))[:half]:
+        aggregate(whole, upload, view)
+    state = whole.server.state_dict()
+    expected = [aggregate(whole, upload, view)[0].gradient for upload, view in list(zip(uploads, views, strict=True))[half:]]
+    torch.save(state, file)
+    file.seek(0)
+    resumed.server.load_state_dict(torch.load(file))
+    for upload, view, gradient in zip(uploads[half:], views[half:], expected, strict=True):
+        found = aggregate(resumed, upload, view)[0].gradient
+        assert torch.equal(found.items, gradient.items)
+        assert all(torch.equal(value, gradient.interaction[name]) for name, value in found.interaction.items())
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("name", ["trimmed_mean", "krum", "multi_krum", "bulyan", "nnm"])
+def test_without_malicious_clients_to_expect_most_rules_are_the_sum(name, model):
+    """f = 0: Krum alone still takes one upload for all, and NNM makes every upload the mean."""
+    choice = Choice(name, model, ("defense.malicious_share=0",))
+    view = choice.view(0)
+    upload = choice.upload(0, view)
+    found = aggregate(choice.begun(), upload, view)[0].gradient
+    assert close(found, Sum()(upload, view).gradient) == (name != "krum")
+
+
+@given(seed=st.integers(0, 99), shift=st.floats(-3, 3))
+def test_krum_is_translation_equivariant(seed, shift):
+    """Rows that all move by the same vector move the result by n_j times it."""
+    choice = Choice("krum", "mf")
+    view, drawing = choice.view(0), generator(seed, "rows")
+    items, senders = torch.arange(3).repeat_interleave(40), torch.arange(40).repeat(3)
+    rows, vector = torch.randn(120, 32, generator=drawing), shift * torch.randn(32, generator=drawing)
+    first, second = (
+        aggregate(choice.begun(), Upload.of_rows(torch.arange(40), items, senders, sent), view)[0] for sent in (rows, rows + vector)
+    )
+    assert torch.equal(first.kept, second.kept)
+    assert torch.allclose(first.gradient.items[:3] + 40 * vector, second.gradient.items[:3], atol=1e-3)
