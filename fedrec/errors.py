@@ -1,6 +1,7 @@
 """What bad input makes Hydra, OmegaConf, the operating system or fedrec raise, as one line for the user."""
 
 import errno
+import sys
 import traceback
 from collections.abc import Iterator
 
@@ -31,6 +32,9 @@ def _unknown_choice(error: MissingConfigException) -> str:
     if not group:
         return f"there is no configuration {name}"
     options = sorted(error.options or (path.stem for path in (FOLDER / group).glob("*.yaml")))
+    if group == "system" and not any(argument.startswith("system=") for argument in sys.argv[1:]):
+        unnamed = f"there is no system/{name}.yaml: a model takes the system settings of its own name"
+        return f"{unnamed}; add that file, or choose system={' or system='.join(options)}"
     return f"{group}={name} does not exist: choose from {', '.join(options)}{did_you_mean([name], options)}"
 
 

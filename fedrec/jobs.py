@@ -1,5 +1,7 @@
 """The jobs of a sweep over options: all are checked before the first one runs, so that no mistake turns up after hours."""
 
+from pathlib import Path
+
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
@@ -16,6 +18,7 @@ def check_jobs(arguments: list[str]) -> None:
     if not known.multirun or other_sweeper:
         return
     from fedrec.config import check
+    from fedrec.halves import check_halves
     from fedrec.options import ConfigError
 
     with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
@@ -23,6 +26,9 @@ def check_jobs(arguments: list[str]) -> None:
         (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(known.overrides), max_batch_size=None)
         for number, overrides in enumerate(jobs):
             try:
-                check(hydra.compose("config", [*overrides, *search_path(known.config_dir)]))
+                settings = [*overrides, *search_path(known.config_dir)]
+                config = hydra.compose("config", settings)
+                check_halves(settings, [Path(known.config_dir or FOLDER), FOLDER])
+                check(config)
             except ConfigError as error:
                 raise ConfigError(f"{error} (job {number} of the sweep: {' '.join(overrides)})") from None

@@ -33,11 +33,16 @@ class Stop(BaseException):
 def job(config: DictConfig) -> float:
     """One run of a sweep, or the only one."""
     from fedrec.config import check
+    from fedrec.halves import check_halves
     from fedrec.tracking.writer_process import start_early
 
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
         start_early()
     try:
+        settings = HydraConfig.get()
+        if "defense" not in settings.runtime.choices:  # Hydra tells of single choices only: there are several
+            folders = [Path(source.path) for source in settings.runtime.config_sources if source.schema == "file"]
+            check_halves([*settings.overrides.hydra, *settings.overrides.task], folders)
         check(config)
         from fedrec.experiment import run
 

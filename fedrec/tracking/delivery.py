@@ -15,7 +15,7 @@ from fedrec.tracking.spool import SNAPSHOTS
 from fedrec.tracking.spool_reader import SpoolReader
 from fedrec.tracking.store_uri import without_password
 
-_BATCH_SECONDS = 0.5  # metrics that do not fill a batch wait so long for more
+_BATCH_SECONDS = 2.0  # metrics that do not fill a batch wait so long for more: a small one costs almost as much as a full one
 _SHORTEST_PAUSE = 0.5  # seconds between two looks at the files, or two tries
 _LONGEST_PAUSE = 8.0
 _LONGEST_REASON = 200  # letters
@@ -43,37 +43,45 @@ class Delivery:
         self._last_batch = time.monotonic()
         self._strips: dict[int, Ranks] = {}  # round -> leading ranks
 
-    def run(self, retry_seconds: float) -> None:
-        """Until everything has arrived; what fails is tried again, up to `retry_seconds` after the end of the run: then it raises."""
-        pause, deadline = 0.0, math.inf
-        while True:
-            ended = self.ending.came.wait(pause)
+    def follow(self) -> None:
+        """Until the run ends; what fails is tried again."""
+        pause = 0.0
+        while not self.ending.came.wait(pause):
             try:
-                self._catch_up(ended)
+                self._catch_up()
             except Exception as error:
                 self.report(trouble=one_line(error))
-                if ended:
-                    deadline = min(deadline, time.monotonic() + retry_seconds)
-                    if is_hopeless(error) or time.monotonic() + pause > deadline:
-                        raise
-                    time.sleep(pause)
-                pause = min(2 * pause + _SHORTEST_PAUSE, _LONGEST_PAUSE)
+                pause = _longer(pause)
             else:
-                if ended:
-                    return
                 pause = _SHORTEST_PAUSE
 
-    def _catch_up(self, ended: bool) -> None:
+    def complete(self, retry_seconds: float) -> None:
+        """Until everything has arrived; what fails is tried again, for `retry_seconds`: then it raises."""
+        pause, deadline = 0.0, math.inf
+        while True:
+            try:
+                self._catch_up()
+                if self._strips:
+                    self.store.log_figure(self._strips, len(self.reader.ranks), self.reader.folder)
+                self.store.finish(self.ending.status, self.ending.summary, self._last_round, self.reader.folder)
+                return
+            except Exception as error:
+                self.report(trouble=one_line(error))
+                deadline = min(deadline, time.monotonic() + retry_seconds)
+                if is_hopeless(error) or time.monotonic() + pause > deadline:
+                    raise
+                time.sleep(pause)
+                pause = _longer(pause)
+
+    def _catch_up(self) -> None:
+        """All that there is; returns early if the run ends meanwhile, since `complete` goes on faster."""
+        ended = self.ending.came.is_set()
         self.report(run_id=self.store.begin())
         self._send_rows(ended)
-        self._send_snapshots()
-        if ended:
-            if self._strips:
-                self.store.log_figure(self._strips, len(self.reader.ranks), self.reader.folder)
-            self.store.finish(self.ending.status, self.ending.summary, self._last_round, self.reader.folder)
+        self._send_snapshots(ended)
 
     def _send_rows(self, ended: bool) -> None:
-        while True:
+        while ended or not self.ending.came.is_set():
             rows, position = self.reader.rows(self._position, MOST_METRICS)
             soon = ended or len(rows) == MOST_METRICS or time.monotonic() > self._last_batch + _BATCH_SECONDS
             if not rows or not soon:
@@ -82,13 +90,19 @@ class Delivery:
             self._position, self._last_round, self._last_batch = position, rows[-1].round, time.monotonic()
             self.report(position=position)
 
-    def _send_snapshots(self) -> None:
+    def _send_snapshots(self, ended: bool) -> None:
         for round, path in self.reader.snapshots():
+            if self.ending.came.is_set() and not ended:
+                return
             if round not in self._strips:
                 values = np.load(path)
                 self.store.log_snapshot(round, values, self.reader.ranks, self.reader.folder / SNAPSHOTS)
                 self._strips[round] = leading_ranks(values, self.reader.ranks)
                 self.report(snapshot=round)
+
+
+def _longer(pause: float) -> float:
+    return min(2 * pause + _SHORTEST_PAUSE, _LONGEST_PAUSE)
 
 
 def one_line(error: Exception) -> str:

@@ -17,6 +17,7 @@ from fedrec.tracking.run_record import names, parameters, run_name
 from fedrec.tracking.spool import Spool
 from fedrec.tracking.spool_reader import SpoolReader
 from fedrec.tracking.store_uri import StoreAddress, locate_store, without_password
+from fedrec.tracking.timings import Timings
 from fedrec.tracking.writer_process import WriterProcess, say
 
 _RETRY_SECONDS = 30.0  # how long the writer goes on trying after the end of a run
@@ -46,6 +47,7 @@ class MLflowTracker(Callback):
         self._writer: WriterProcess | None = None
         self._latest: RoundResult | None = None
         self._latest_snapshot = 0
+        self._timings = Timings()
 
     def on_run_start(self, info: RunInfo) -> None:
         """Raises ValueError if nothing can be written to the run's folder."""
@@ -58,7 +60,9 @@ class MLflowTracker(Callback):
     def on_round_end(self, result: RoundResult) -> None:
         assert self._spool is not None
         self._latest = result
-        self._spool.add(result.round, {"loss": result.loss, "round_seconds": result.seconds, **result.telemetry})
+        self._spool.add(result.round, {"loss": result.loss, "round_seconds": result.seconds, **self._timings.take(result.telemetry)})
+        if result.ends_epoch:
+            self._spool.add(result.round, self._timings.means())
         if self._is_due(result.round):
             self._take_snapshot(result)
 
@@ -70,8 +74,10 @@ class MLflowTracker(Callback):
         """Wait until MLflow has everything; return the run's id (None if MLflow did not take it all) and the store's address."""
         if self._spool is None or self._writer is None:
             return self._result(None)
-        if self._latest is not None and self._latest.round != self._latest_snapshot:
-            self._take_snapshot(self._latest)
+        if self._latest is not None:
+            self._spool.add(self._latest.round, self._timings.means())  # of an epoch that was cut short
+            if self._latest.round != self._latest_snapshot:
+                self._take_snapshot(self._latest)
         self._spool.close()
         ending = {"status": status, "summary": json.loads(json.dumps(summary, default=_plain))}
         trouble = self._writer.finish(ending, _SILENCE_SECONDS)

@@ -12,14 +12,16 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from fedrec.tracking.delivery import Ending
+    from fedrec.tracking.delivery import Delivery, Ending
 
-_NICENESS = 10  # training comes first
+_NICENESS = 10  # training comes first, as long as it lasts
+Report = Callable[..., None]
 
 
 def main() -> None:
@@ -32,27 +34,41 @@ def main() -> None:
         with contextlib.suppress(OSError):  # the run may be gone, its metrics still count
             print(json.dumps(news), file=answers, flush=True)
 
-    from fedrec.tracking import delivery  # imports MLflow: seconds, in which the run need not have begun
-
-    line = sys.stdin.readline()
-    if line.endswith("\n"):
-        _serve(delivery, json.loads(line), report)
+    # What runs in the background is nice, once and for all; the run waits for what comes after. Linux has a niceness of each thread.
+    with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as background:
+        delivery = background.submit(_follow, report).result()
+    if delivery:
+        _complete(delivery)
     os._exit(0)
 
 
-def _serve(delivery: ModuleType, start: Any, report: Any) -> None:
-    ending = delivery.Ending()
+def _follow(report: Report) -> "Delivery | None":
+    """Serve the run until it ends; None if it never begins."""
+    from fedrec.tracking.delivery import Delivery, Ending
+    from fedrec.tracking.mlflow_store import MlflowStore  # imports MLflow: seconds, in which the run need not have begun
+    from fedrec.tracking.spool_reader import SpoolReader
+
+    line = sys.stdin.readline()
+    if not line.endswith("\n"):
+        return None
+    start, ending = json.loads(line), Ending()
     threading.Thread(target=_await_ending, args=(ending,), daemon=True).start()
-    reader = delivery.SpoolReader(Path(start["folder"]))
-    store = delivery.MlflowStore(start)
+    delivery = Delivery(MlflowStore(start), SpoolReader(Path(start["folder"])), ending, report)
+    delivery.follow()
+    return delivery
+
+
+def _complete(delivery: "Delivery") -> None:
+    from fedrec.tracking.delivery import one_line
+
     try:
-        delivery.Delivery(store, reader, ending, report).run(start["retry_seconds"])
+        delivery.complete(delivery.store.start["retry_seconds"])
     except Exception as error:
-        store.give_up(ending.status)
-        report(failed=delivery.one_line(error))
+        delivery.store.give_up(delivery.ending.status)
+        delivery.report(failed=one_line(error))
     else:
-        reader.discard()
-        report(done=True)
+        delivery.reader.discard()
+        delivery.report(done=True)
 
 
 def _await_ending(ending: "Ending") -> None:
@@ -68,7 +84,6 @@ def _outlive_the_run() -> None:
     """Signals meant for the run end it, and the run (or its silence) ends this process."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    os.nice(_NICENESS)
 
 
 def _take_standard_output() -> TextIO:

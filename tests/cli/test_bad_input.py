@@ -5,12 +5,15 @@ import shutil
 
 import pytest
 
+from fedrec.composition import FOLDER
 from tests.cli.program import BOUND_BY_PERMISSIONS, TINY, fedrec
 
 # (arguments, what the line must contain); the first ones fail before anything heavy is imported
 CASES = [
     (["attack=pieck_ua"], ["attack=pieck_ua", "none, pieck_ipe, pieck_uea", "did you mean pieck_uea?"]),
     (["defense=[ours,ous]"], ["defense=ous", "did you mean ours?"]),
+    (["defense=[median,krum]"], ["defense=[median,krum]", "median and krum are server-side rules (aggregators); list one of them"]),
+    (["defense=[norm_bound,krum,ours,median]"], ["krum and median are server-side rules"]),
     (["sytem.loss=bpr"], ["sytem", "did you mean system?"]),
     (["attack=pieck_uea", "attack.batchs=3"], ["attack.batchs", "did you mean attack.batches?"]),
     (["seed=[1"], ["seed=[1", "KEY=VALUE"]),
@@ -76,6 +79,29 @@ def test_a_place_that_is_read_only(tmp_path: pathlib.Path, arguments: list[str],
     result = fedrec(tmp_path, *data, *arguments, bound=BOUND_BY_PERMISSIONS)
     assert result.returncode == 2
     assert expected in one_line(result.stderr)
+
+
+def test_two_defenses_of_the_same_half(tmp_path: pathlib.Path) -> None:
+    """Also where one builds on a defense that is there, and in any job of a sweep; different halves go together."""
+    (tmp_path / "mine/defense").mkdir(parents=True)
+    (tmp_path / "mine/defense/mine.yaml").write_text("defaults: [ours, _self_]\nbeta: 2.0\n")
+    expected = "ours and mine are client-side defenses; list one of them"
+    for choice in (["defense=[ours,mine]"], ["-m", "defense=none,[ours,mine]"]):
+        result = fedrec(tmp_path, "--config-dir", "mine", *TINY, *choice)
+        assert result.returncode == 2
+        assert expected in one_line(result.stderr)
+    result = fedrec(tmp_path, "--config-dir", "mine", *TINY, "defense=[mine,norm_bound,median]")
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_model_without_system_settings(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "mine/model").mkdir(parents=True)
+    shutil.copy(FOLDER / "model/mf.yaml", tmp_path / "mine/model/mine.yaml")
+    result = fedrec(tmp_path, "--config-dir", "mine", *TINY, "model=mine")
+    assert result.returncode == 2
+    assert "there is no system/mine.yaml" in one_line(result.stderr)
+    assert "or choose system=mf or system=ncf" in result.stderr
+    assert fedrec(tmp_path, "--config-dir", "mine", *TINY, "model=mine", "system=mf").returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [["attack=pieck_uea", "attack.N=5,0"], ["attack=pieck_uea,none", "attack.N=5"]])

@@ -60,7 +60,8 @@ def delta_norm(round: int) -> torch.Tensor:
 
 
 def result(round: int) -> RoundResult:
-    return RoundResult(round, (round + 1) // 2, round % 2 == 0, 1 / round, delta_norm(round), 0.25, {"uploads": 10.0 * round})
+    telemetry = {"uploads": 10.0 * round, "seconds_training": float(round)}
+    return RoundResult(round, (round + 1) // 2, round % 2 == 0, 1 / round, delta_norm(round), 0.25, telemetry)
 
 
 def play(watcher: MLflowTracker, folder: Path, n_rounds: int = 6) -> None:

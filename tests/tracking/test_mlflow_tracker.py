@@ -72,6 +72,7 @@ def test_every_round_and_evaluation_arrives(finished: tuple[Path, dict]) -> None
     assert history(client, run, "uploads") == {round: 10.0 * round for round in range(1, 7)}
     assert history(client, run, "epoch") == {2: 1, 4: 2, 6: 3}
     assert history(client, run, "round_seconds")[1] == 0.25
+    assert history(client, run, "seconds_training") == {2: 1.5, 4: 3.5, 6: 5.5}  # the mean over the rounds of an epoch
     assert history(client, run, "ER_at_10") == {2: 0.25, 4: 0.5, 6: 0.75}
     assert history(client, run, "best/ER_at_10") == {6: 0.875}
     assert run.data.metrics["seconds/total"] == 1.5
@@ -116,6 +117,7 @@ def test_run_that_stops_early_keeps_its_last_snapshot(tmp_path: Path) -> None:
     client, (run,) = stored(tmp_path)
     assert run.info.status == "FAILED"
     assert history(client, run, "loss").keys() == {1, 2, 3}
+    assert history(client, run, "seconds_training") == {2: 1.5, 3: 3.0}
     assert (tmp_path / "mlartifacts" / "trial" / run.info.run_id / "artifacts" / "delta_norm" / "round_0003.parquet").exists()
 
 
