@@ -25,14 +25,19 @@ from fedrec.attacks.prior import reveal
 from fedrec.attacks.random import RandomFillers
 from fedrec.data.federated_data import FederatedData
 from fedrec.data.interactions import Interactions
+from fedrec.defenses.bulyan import Bulyan
+from fedrec.defenses.krum import Krum
+from fedrec.defenses.median import Median
+from fedrec.defenses.multi_krum import MultiKrum
 from fedrec.defenses.ours import PopularityRegularizer
+from fedrec.defenses.trimmed_mean import TrimmedMean
 from fedrec.federation.system import System
-from fedrec.interfaces import Attack, Defense
+from fedrec.interfaces import Aggregator, Attack, Defense
 from fedrec.mining import PopularItemMiner
 from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
 from fedrec.randomness import generator
-from tests import oracle, oracle_attacks
+from tests import oracle, oracle_attacks, oracle_defenses
 
 ATTACKS = {
     "none": NoAttack,
@@ -51,6 +56,9 @@ MODELS = {  # embeddings start large enough for every direction to matter
     "ncf": NeuralCollaborativeFiltering(dim=3, init_std=0.3, layers=[4, 2]),
     "ncf_flat": NeuralCollaborativeFiltering(dim=2, init_std=0.3, layers=[5]),
 }
+
+RULES = {"median": Median, "trimmed_mean": TrimmedMean, "krum": Krum, "multi_krum": MultiKrum, "bulyan": Bulyan}
+RULE_OPTIONS: Mapping[str, Any] = {"malicious_share": 0.34, "fallback": "sum", "score": "paper", "scope": "per_item"}
 
 SYSTEM: Mapping[str, Any] = {
     "learning_rate": 1.0,
@@ -77,6 +85,7 @@ class Case:
     system: Mapping[str, Any]
     seed: int
     model: str = "mf"
+    rule: str | None = None  # the server's, with RULE_OPTIONS
 
     @property
     def train(self) -> Interactions:
@@ -176,10 +185,17 @@ def build_attack(case: Case) -> Attack:
 def build_system(case: Case, device: str = "cpu") -> System:
     """`fedrec`'s engine, in torch's default precision."""
     system, attack, train = System(**case.system), build_attack(case), case.train
-    defense = Defense(client=PopularityRegularizer(**case.defense)) if case.defense else Defense()
+    defense = Defense(PopularityRegularizer(**case.defense) if case.defense else None, server=build_rule(case.rule))
     prior = reveal(attack.prior_wanted(), train, generator(case.seed, "prior"), torch.device(device))
     system.begin(train, MODELS[case.model], attack, defense, torch.tensor(case.targets), case.seed, torch.device(device), prior)
     return system
+
+
+def build_rule(name: str | None) -> Aggregator | None:
+    if name is None:
+        return None
+    fields = RULES[name].__dataclass_fields__ if name != "median" else ()
+    return RULES[name](**{option: value for option, value in RULE_OPTIONS.items() if option in fields})
 
 
 def build_oracle(case: Case, system: System) -> oracle.Server:
@@ -196,7 +212,8 @@ def build_oracle(case: Case, system: System) -> oracle.Server:
     attacker = build_attacker(case, system.attack, system.n_malicious)
     for number, miner in enumerate(attacker.miners if attacker else ()):
         miner.settle_ties = partial(_same_changes, system.attack.miner, number)
-    return oracle.Server(system.received.items, case.system["learning_rate"], benign, attacker, system.received.interaction)
+    agg = oracle_defenses.RobustSum(case.rule, **RULE_OPTIONS) if case.rule else None
+    return oracle.Server(system.received.items, case.system["learning_rate"], benign, attacker, system.received.interaction, agg=agg)
 
 
 def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacker | None:

@@ -164,7 +164,7 @@ class RobustSum:
         self.fell_back: list[int] = []
         self.judged: list[tuple[int, bool]] = []  # sender and whether what it sent was kept
         rows, parameters, self.n_dropped = received(uploads)
-        self.n_clients = len(uploads)
+        self.n_clients, self.items = len(uploads), list(rows)
         if self.scope == "whole_update":
             return self.of_whole_updates(items, interaction, rows, parameters)
         total = torch.zeros_like(items)

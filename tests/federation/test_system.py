@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fedrec.federation.sampling import ClientSampler
 from fedrec.federation.system import TrainingDiverged
-from tests.federations import ATTACKS, SYSTEM, Case, build_oracle, build_system, cases, copy_state
+from tests.federations import ATTACKS, RULES, SYSTEM, Case, build_oracle, build_system, cases, copy_state
 
 
 def assert_close(actual, expected, tolerance, floor=0.0):
@@ -48,6 +48,37 @@ def test_every_round_equals_the_oracle(data, attack, family):
             copy_state(system, server)
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("rule", RULES)
+@given(data=st.data())
+def test_every_round_under_a_robust_rule_equals_the_oracle(data, rule, family):
+    """With attacks that send copies, a few rows or gradients of the interaction function, and with a client-side defense beside it."""
+    case = replace(data.draw(cases(["none", "pieck_uea", "a_ra"], FAMILIES[family])), rule=rule)
+    torch.set_default_dtype(torch.float64)
+    try:
+        system = build_system(case)
+        server = build_oracle(case, system)
+        for result in system.rounds():
+            server.round(result.round - 1, system.sampler.sample(result.round - 1).tolist())
+            assert_close(system.received.items, server.items, 1e-5)
+            assert_interaction_close(system, server, rounding=1e-14)
+            assert_telemetry(result.telemetry, server, case, system)
+            copy_state(system, server)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def assert_telemetry(telemetry, server, case, system):
+    """What a rule decided, by who sent it; the sampled clients are counted in the oracle's order."""
+    agg = server.agg
+    assert telemetry["dropped_uploads"] == agg.n_dropped == 0
+    assert telemetry.get("fallback_rows", 0) == pytest.approx(len(agg.fell_back) / max(1, len(agg.items)))
+    on_targets = [item for item in case.targets if item in agg.items]
+    assert ("fallback_targets" in telemetry) == bool(on_targets)
+    if on_targets:
+        assert telemetry["fallback_targets"] == pytest.approx(sum(item in agg.fell_back for item in on_targets) / len(on_targets))
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
