@@ -9,21 +9,30 @@ from torch import Tensor
 
 from tests.oracle import Parameters, Sent
 
-Decision = tuple[Tensor, list[int]]  # the result on the scale of the sum, and the uploads it was made of
+SAME = 1e-9  # relative difference that may be rounding
+
+
+@dataclass
+class Decision:
+    """The result on the scale of the sum, and the uploads it was made of."""
+
+    result: Tensor
+    used: list[int]
+    doubtful: bool = False  # unlike uploads scored the same but for rounding, so others may have been selected as well
 
 
 def median(rows: Tensor, f: int) -> Decision:
     """Yin et al., ICML 2018."""
     ordered, n = rows.sort(dim=0).values, len(rows)
-    return n * (ordered[(n - 1) // 2] + ordered[n // 2]) / 2, list(range(n))
+    return Decision(n * (ordered[(n - 1) // 2] + ordered[n // 2]) / 2, list(range(n)))
 
 
 def trimmed_mean(rows: Tensor, f: int, score: str) -> Decision:
     """The mean of the n - f values closest to the median, or of those between the f smallest and the f largest (Yin et al.)."""
     n = len(rows)
     if score == "original":
-        return n * rows.sort(dim=0).values[f : n - f].mean(0), list(range(n))
-    return n * around_median(rows, n - f), list(range(n))
+        return Decision(n * rows.sort(dim=0).values[f : n - f].mean(0), list(range(n)))
+    return Decision(n * around_median(rows, n - f), list(range(n)))
 
 
 def around_median(rows: Tensor, n_kept: int) -> Tensor:
@@ -51,36 +60,49 @@ def krum_scores(apart: Tensor, f: int, score: str) -> list[float]:
     return scores
 
 
+def rivals(scores: list[float], best: int, apart: Tensor) -> bool:
+    """Whether another upload, unlike the best one, has the same score but for rounding."""
+    tied = [number for number, score in enumerate(scores) if score - scores[best] <= SAME * scores[best]]
+    return any(float(apart[best, number]) > SAME * float(apart.max()) for number in tied)
+
+
 def krum(rows: Tensor, f: int, score: str) -> Decision:
-    """Blanchard et al., NeurIPS 2017."""
-    scores = krum_scores(distances(rows), f, score)
+    """Blanchard et al., NeurIPS 2017; the first of equals."""
+    apart = distances(rows)
+    scores = krum_scores(apart, f, score)
     best = scores.index(min(scores))
-    return len(rows) * rows[best], [best]
+    return Decision(len(rows) * rows[best], [best], rivals(scores, best, apart))
 
 
-def one_by_one(rows: Tensor, f: int, score: str) -> list[int]:
-    """Krum again and again, without those selected before, until n - 2f are selected."""
-    left, selected, apart = list(range(len(rows))), [], distances(rows)
+def one_by_one(rows: Tensor, f: int, score: str) -> tuple[list[int], bool]:
+    """Krum again and again, without those selected before, until n - 2f are selected; and whether a step was doubtful."""
+    left, selected, doubtful, apart = list(range(len(rows))), [], False, distances(rows)
     while len(selected) < len(rows) - 2 * f:
-        scores = krum_scores(apart[left][:, left], f, score)
-        selected.append(left.pop(scores.index(min(scores))))
-    return sorted(selected)
+        among = apart[left][:, left]
+        scores = krum_scores(among, f, score)
+        best = scores.index(min(scores))
+        doubtful |= rivals(scores, best, among)
+        selected.append(left.pop(best))
+    return sorted(selected), doubtful
 
 
 def multi_krum(rows: Tensor, f: int, score: str) -> Decision:
     """Blanchard et al., NeurIPS 2017: the n - f best at once; the published code: n - 2f one by one."""
     if score == "original":
         scores = krum_scores(distances(rows), f, score)
-        selected = sorted(sorted(range(len(rows)), key=lambda upload: scores[upload])[: len(rows) - f])
+        ranked = sorted(range(len(rows)), key=lambda upload: scores[upload])
+        selected, rejected = sorted(ranked[: len(rows) - f]), ranked[len(rows) - f :]
+        last = scores[ranked[len(rows) - f - 1]]
+        doubtful = any(scores[upload] - last <= SAME * last for upload in rejected)
     else:
-        selected = one_by_one(rows, f, score)
-    return rows[selected].sum(0), selected
+        selected, doubtful = one_by_one(rows, f, score)
+    return Decision(rows[selected].sum(0), selected, doubtful)
 
 
 def bulyan(rows: Tensor, f: int, score: str) -> Decision:
     """El Mhamdi et al., ICML 2018."""
-    selected = one_by_one(rows, f, score)
-    return len(selected) * around_median(rows[selected], len(selected) - 2 * f), selected
+    selected, doubtful = one_by_one(rows, f, score)
+    return Decision(len(selected) * around_median(rows[selected], len(selected) - 2 * f), selected, doubtful)
 
 
 def norm_bound(uploads: Sequence[Sent], C: float, scope: str) -> list[Sent]:
@@ -104,7 +126,7 @@ def norm_bound(uploads: Sequence[Sent], C: float, scope: str) -> list[Sent]:
 
 
 RULES: dict[str, Callable[[Tensor, int, str], Decision]] = {
-    "sum": lambda rows, f, score: (rows.sum(0), list(range(len(rows)))),
+    "sum": lambda rows, f, score: Decision(rows.sum(0), list(range(len(rows)))),
     "median": lambda rows, f, score: median(rows, f),
     "trimmed_mean": trimmed_mean,
     "krum": krum,
@@ -162,7 +184,9 @@ class RobustSum:
 
     def __call__(self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, dict[str, Tensor]]:
         self.fell_back: list[int] = []
+        self.unguarded: list[int] = []  # items for which the rule applies, but tolerates no malicious upload
         self.judged: list[tuple[int, bool]] = []  # sender and whether what it sent was kept
+        self.doubtful: list[int | str] = []  # items and parameters whose result hangs on rounding
         rows, parameters, self.n_dropped = received(uploads)
         self.n_clients, self.items = len(uploads), list(rows)
         if self.scope == "whole_update":
@@ -173,20 +197,26 @@ class RobustSum:
         gradients = {}
         for name, sent in parameters.items():
             flat = {sender: value.flatten() for sender, value in sent.items()}
-            gradients[name] = self.combined(flat, None).view_as(interaction[name])
+            gradients[name] = self.combined(flat, name).view_as(interaction[name])
         return total, gradients
 
-    def combined(self, sent: dict[int, Tensor], item: int | None) -> Tensor:
+    def combined(self, sent: dict[int, Tensor], key: int | str) -> Tensor:
+        """What an item's or a parameter's uploads become."""
         senders, rows = list(sent), torch.stack(list(sent.values()))
         f = math.floor(self.malicious_share * len(rows) + 1e-9)
         if len(rows) < fewest(self.rule, f, self.score):
-            if item is not None:
-                self.fell_back.append(item)
+            if isinstance(key, int):
+                self.fell_back.append(key)
             return rows.sum(0) * (self.fallback == "sum")
-        result, used = RULES[self.rule](rows, f, self.score)
+        tolerated = (len(rows) - 1) // 2 if self.rule == "median" else f
+        if isinstance(key, int) and not tolerated:
+            self.unguarded.append(key)
+        decision = RULES[self.rule](rows, f, self.score)
+        if decision.doubtful:
+            self.doubtful.append(key)
         if self.rule in ("krum", "multi_krum", "bulyan"):
-            self.judged += [(sender, number in used) for number, sender in enumerate(senders)]
-        return result
+            self.judged += [(sender, number in decision.used) for number, sender in enumerate(senders)]
+        return decision.result
 
     def of_whole_updates(
         self, items: Tensor, interaction: Parameters, rows: dict[int, dict[int, Tensor]], parameters: dict[str, dict[int, Tensor]]
@@ -206,14 +236,14 @@ class RobustSum:
         if n < fewest(self.rule, f, self.score):
             self.fell_back = list(rows)
             return self.split(torch.stack(vectors).sum(0) * (self.fallback == "sum"), items, interaction)
-        if self.rule != "bulyan":
-            result, used = RULES[self.rule](torch.stack(vectors), f, self.score)
-        else:
-            used = one_by_one(torch.stack(vectors), f, self.score)
+        decision = RULES[self.rule](torch.stack(vectors), f, self.score)
+        used = decision.used
+        self.doubtful = [*rows, *parameters] if decision.doubtful else []
         self.judged = [(client, client in used) for client in range(n)]
         if self.rule != "bulyan":
-            return self.split(result, items, interaction)
+            return self.split(decision.result, items, interaction)
         trimming = RobustSum("trimmed_mean", 2 * self.malicious_share)
+        trimming.unguarded = []
         kept = [{sender: value for sender, value in sent.items() if sender in used} for sent in rows.values()]
         total = torch.zeros_like(items)
         for item, sent in zip(rows, kept, strict=True):
@@ -222,7 +252,7 @@ class RobustSum:
         gradients = {}
         for name, value in interaction.items():
             flat = {sender: one.flatten() for sender, one in parameters.get(name, {}).items() if sender in used}
-            gradients[name] = trimming.combined(flat, None).view_as(value) if flat else torch.zeros_like(value)
+            gradients[name] = trimming.combined(flat, name).view_as(value) if flat else torch.zeros_like(value)
         return total, gradients
 
     @staticmethod
@@ -307,6 +337,7 @@ class FLTrustSum:
         self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent], own: Sequence[Sent]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         self.fell_back: list[int] = []
+        self.unguarded: list[int] = []  # items for which the rule applies, but tolerates no malicious upload
         self.judged: list[tuple[int, bool]] = []
         rows, parameters, _ = received(uploads)
         own_rows, own_parameters, _ = received(own)

@@ -39,7 +39,13 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         *("self.interaction", "upload.interaction", "parts", "parts[0]", "groups"),
     },
     "parameters by name": {
-        *("gradients.items()", "gradients.values()", "decisions", "found.items()", "('pointers', 'coefficients', 'senders')"),
+        *(
+            "gradients.items()",
+            "gradients.values()",
+            "zip(*decided, strict=True)",
+            "found.items()",
+            "('pointers', 'coefficients', 'senders')",
+        ),
         *("model.interaction.items()", "own.interaction.items()", "(own.items, *own.interaction.values())"),
         *("self.model.interaction.items()", "shapes.items()", "shapes.values()", "zip(shapes.items(), parts, strict=True)"),
         *("parts.items()", "gradient.items()", "self.gradients.items()", "received.interaction.items()", "part.gradients.total().items()"),

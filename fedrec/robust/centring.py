@@ -38,4 +38,4 @@ class Centring(Rule):
         updates = WholeUpdates(upload, view.model)
         (gradient,), _ = self.combine(updates)
         items = upload.items.unique().long()
-        return self.report(updates.split(gradient), items, updates.sizes.expand(len(items)), [], [])
+        return self.report(updates.split(gradient), items, updates.sizes.expand(len(items)), [])

@@ -1,7 +1,6 @@
 """A robust rule in place of the plain sum: item by item, and for each tensor of the interaction function across clients as one vector."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,6 +16,9 @@ from fedrec.uploads import Upload
 def number_tolerated(malicious_share: float, sizes: Tensor) -> Tensor:
     """How many of n_j uploads are expected to be malicious, [J] -> [J]."""
     return (malicious_share * sizes.double() + 1e-9).floor().long()
+
+
+Decisions = tuple[Tensor, Tensor]  # of uploads that a selecting rule decided on: senders [k], and whether they were kept [k] bool
 
 
 class Rule(Aggregator):
@@ -43,23 +45,26 @@ class Rule(Aggregator):
         total[uploads.keys] = results
         senders, gradients = upload.interaction_rows()
         gradients = gradients if len(senders) else {}
-        interaction, judged, decisions = {}, [uploads.senders], [kept]
+        interaction, decided = {}, self._decided(uploads, kept)
         for name, value in gradients.items():
-            results, kept = self.combine(GroupedUploads.of_tensor(value, senders, name))
+            of_tensor = GroupedUploads.of_tensor(value, senders, name)
+            results, kept = self.combine(of_tensor)
             interaction[name] = results.view(value.shape[1:])
-            judged.append(senders)
-            decisions.append(kept)
-        return self.report(GlobalModel(total, interaction), uploads.keys, uploads.sizes, judged, decisions)
+            decided += self._decided(of_tensor, kept)
+        return self.report(GlobalModel(total, interaction), uploads.keys, uploads.sizes, decided)
 
-    def report(
-        self, gradient: GlobalModel, items: Tensor, sizes: Tensor, judged: Sequence[Tensor], decisions: Sequence[Tensor | None]
-    ) -> Aggregation:
+    def _decided(self, uploads: GroupedUploads, kept: Tensor | None) -> list[Decisions]:
+        if kept is None:
+            return []
+        on = uploads.spread(self.applies(uploads.sizes))
+        return [(uploads.senders[on], kept[on])]
+
+    def report(self, gradient: GlobalModel, items: Tensor, sizes: Tensor, decided: list[Decisions]) -> Aggregation:
         """Gradient and decisions; items [J] for which n_j uploads came, or [J] equal numbers of whole updates."""
         applies = self.applies(sizes)
         unguarded = applies & (self.tolerated(sizes) == 0)
-        selected = [one for one in decisions if one is not None]
-        who = (torch.cat(list(judged)), torch.cat(selected)) if selected else (None, None)
-        return Aggregation(gradient, items[~applies], items[unguarded], *who)
+        judged, kept = map(torch.cat, zip(*decided, strict=True)) if decided else (None, None)
+        return Aggregation(gradient, items[~applies], items[unguarded], judged, kept)
 
 
 @dataclass(kw_only=True)
@@ -117,8 +122,8 @@ class Weighting(GuardedRule):
         else:
             weights = view.model.items.new_full((n,), float(self.fallback == "sum"))
             gradient = GlobalModel(*upload.weighted(weights).total(n_items))
-        kept, everybody = weights > 0 if self.selects else None, torch.arange(n, device=items.device)
-        return self.report(gradient, items, size.expand(len(items)), [everybody], [kept])
+        decided = [(torch.arange(n, device=items.device), weights > 0)] if self.selects and self.applies(size) else []
+        return self.report(gradient, items, size.expand(len(items)), decided)
 
     def weighted(self, upload: Upload, weights: Tensor, view: ServerView) -> GlobalModel:
         """The result from the weights of whole updates, [S]."""

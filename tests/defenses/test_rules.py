@@ -26,13 +26,17 @@ def build(rule, share, fallback, score, scope):
     return CLASSES[rule](**options, **({"scope": scope} if rule in SCOPED else {}))
 
 
-def check(one, rule, share, fallback="sum", score="paper", scope="per_item"):
+def check(one, rule, share, fallback="sum", score="paper", scope="per_item", exact=False):
+    """Equal but where others score the same but for rounding; `exact`: there, too, the first of equals."""
     aggregation, n_dropped = aggregate(Defense(server=build(rule, share, fallback, score, scope)), one.upload, one.view)
     expected = RobustSum(rule, share, fallback, score, scope if rule in SCOPED else "per_item")
     total, parameters = expected(one.view.model.items, one.view.model.interaction, one.sent)
     assert n_dropped == expected.n_dropped
-    assert torch.allclose(aggregation.gradient.items, total, rtol=1e-9, atol=1e-9)
-    for name, value in aggregation.gradient.interaction.items():
+    doubtful = [] if exact else expected.doubtful
+    for item in set(range(len(total))) - set(doubtful):
+        assert torch.allclose(aggregation.gradient.items[item], total[item], rtol=1e-9, atol=1e-9)
+    for name in set(aggregation.gradient.interaction) - set(doubtful):
+        value = aggregation.gradient.interaction[name]
         assert torch.allclose(value, parameters.get(name, torch.zeros_like(value)), rtol=1e-9, atol=1e-9)
     assert sorted(aggregation.fell_back.tolist()) == sorted(expected.fell_back)
     return aggregation, expected
@@ -64,6 +68,18 @@ def test_rules_equal_the_oracle(rule, data):
         draw(st.sampled_from(["paper", "original"])),
         draw(st.sampled_from(["per_item", "whole_update"])),
     )
+
+
+@pytest.mark.parametrize("rule", CLASSES)
+@pytest.mark.parametrize("score", ["paper", "original"])
+@given(data=st.data())
+def test_ties(rule, score, data):
+    """Rows of -1, 0 and 1. Squared distances are whole numbers, so of equal scores the first wins; roots are not."""
+    draw = data.draw
+    one = case(draw(st.integers(0, 999)), draw(st.integers(1, 24)), 2, 2, draw(KINDS), ties=True)
+    share = draw(st.sampled_from([0.0, 0.1, 0.2, 0.34]))
+    scope = draw(st.sampled_from(["per_item", "whole_update"]))
+    check(one, rule, share, "sum", score, scope, exact=score == "original" and not one.upload.factored[0].frac().any())
 
 
 @pytest.mark.parametrize("rule", CLASSES)
