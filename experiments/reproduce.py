@@ -79,6 +79,18 @@ def table_iv() -> Iterator[Cell]:
                     yield Cell("ml-100k", name, options, None, None)
 
 
+FURTHER = {"geometric median": "geometric_median", "centered clipping": "centered_clipping", "FoolsGold": "foolsgold", "FLTrust": "fltrust"}
+FURTHER |= {"HiCS": "hics", "Krum, whole updates": "krum defense.scope=whole_update", "NNM and Median": "[nnm,median]"}
+FURTHER |= {"NormBound and Krum": "[norm_bound,krum]", "ours and Median": "[ours,median]"}
+
+
+def further_defenses() -> Iterator[Cell]:
+    """Those that the paper does not try, against PIECK-UEA."""
+    for name, choice in FURTHER.items():
+        for prefix, suffix, options in (("", "target 467", (MF_TARGET,)), ("DL, ", "unpopular target", (DL, DL_TARGET))):
+            yield Cell("ml-100k", f"{prefix}PIECK-UEA, {name}, {suffix}", (UEA, *f"defense={choice}".split(), *options), None, None)
+
+
 CELLS = (
     Cell("ml-100k", "no attack", (), 0.23, 57.16),
     Cell("ml-100k", "FedRecA", (FEDRECA,), 0.23, 57.58),
@@ -114,6 +126,7 @@ CELLS = (
     Cell("ml-100k", "DL, PIECK-IPE, ours", (DL, IPE, OURS), 0.00, 44.43),
     Cell("ml-100k", "DL, PIECK-UEA, ours", (DL, UEA, OURS), 0.00, 43.69),
     *table_iv(),
+    *further_defenses(),
     Cell("ml-1m", "no attack", (), 0.00, 61.32),
     Cell("ml-1m", "PIECK-UEA, N = 50", (UEA,), 98.04, 61.03),
 )
