@@ -51,10 +51,12 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     assert json.loads(catalog(tmp_path, "--json", "attack=pieck_ipe").stdout)["attack"] == {"pieck_ipe": card}
 
 
-def test_the_attack_of_the_readme(tmp_path: Path) -> None:
+def test_the_attack_and_the_rule_of_the_readme(tmp_path: Path) -> None:
     for name, text in re.findall(r"```(?:python|yaml)\n# (\S+?\.(?:py|yaml)).*?\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    rule = json.loads(catalog(tmp_path, "--config-dir", "mine", "--json", "defense=median_norm").stdout)["defense"]["median_norm"]
+    assert (rule["paper"], rule["parameters"]["factor"]["meaning"]) == ("my own", "times the median; > 0")
     card = json.loads(catalog(tmp_path, "--config-dir", "mine", "--json", "attack=mean_item").stdout)["attack"]["mean_item"]
     assert (card["paper"], card["knowledge"], card["applies_to"]) == ("my own", "none", "MF-FRS, DL-FRS")
     assert card["parameters"]["num_targets"]["allowed"] == "a whole number >= 1"

@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from experiments.reproduce import CELLS, measure_all
+from experiments.reproduce import CELLS, TABLE_IV, measure_all
 
 pytestmark = pytest.mark.reproduction
 
@@ -55,6 +55,21 @@ def test_ml_100k_dl(results, attack):
     assert figures[f"DL, {attack}"][0] >= 0.95
     assert figures[f"DL, {attack}, ours"][0] <= 0.05
     assert figures[f"DL, {attack}, ours"][1] >= 0.40
+
+
+PROTECT, FAIL = ("NormBound", "Median", "Krum"), ("TrimmedMean", "MultiKrum", "Bulyan")
+
+
+@pytest.mark.parametrize("defense", PROTECT + FAIL)
+def test_ml_100k_server_side_defenses(results, defense):
+    """Table IV: what protects MF-FRS, on the target of the published code; nothing protects DL-FRS."""
+    figures, paper = means(results, "ml-100k"), TABLE_IV[defense]
+    for attack, paper_hr, paper_dl_hr in zip(("A-hum", "PIECK-IPE", "PIECK-UEA"), paper[1:6:2], paper[7::2], strict=True):
+        er, hr = figures[f"{attack}, {defense}, target 467"]
+        assert hr == pytest.approx(paper_hr / 100, abs=0.05)
+        assert er <= 0.05 or defense in FAIL
+        assert er >= 0.3 or defense in PROTECT or attack != "PIECK-UEA"
+        assert figures[f"DL, {attack}, {defense}, unpopular target"][1] == pytest.approx(paper_dl_hr / 100, abs=0.05)
 
 
 def test_ml_1m(results):
