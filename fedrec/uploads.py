@@ -230,15 +230,6 @@ class Upload:
         first, *others = (part.sum(group, n_items) for group in self.groups for part in group.parts)
         return sum(others, first), self.interaction_total()
 
-    def lengths(self) -> Tensor:
-        """L2 norm of all that each client sends, as one vector, [S]."""
-        squares = torch.cat([group.lengths() for group in self.groups]).square()
-        total = squares.new_zeros(len(self.clients)).index_add_(0, self.segments, squares)
-        senders, gradients = self.interaction_rows()
-        for value in gradients.values():
-            total.index_add_(0, senders, value.flatten(1).square().sum(1))
-        return total.sqrt()
-
     def weighted(self, weights: Tensor) -> "Upload":
         """All that client s of the upload sends times weights[s], [S]."""
         groups = tuple(group.scaled(weights[group.owners].index_select(0, group.blocks)) for group in self.groups)

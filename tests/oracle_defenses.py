@@ -114,7 +114,8 @@ def norm_bound(uploads: Sequence[Sent], C: float, scope: str) -> list[Sent]:
     bounded = []
     for pairs, rows, interaction in uploads:
         if scope == "whole_update":
-            everything = torch.cat([rows.flatten(), *(value.flatten() for value in interaction.values())])
+            of_items = [rows[pairs == item].sum(0) for item in pairs.unique()]
+            everything = torch.cat([rows.new_zeros(0), *of_items, *(value.flatten() for value in interaction.values())])
             factor = min(1.0, C / float(everything.norm())) if everything.norm() > 0 else 1.0
             bounded.append((pairs, rows * factor, {name: value * factor for name, value in interaction.items()}))
             continue

@@ -63,6 +63,11 @@ class WholeUpdates:
         tensors = {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
         return GlobalModel(items.view_as(self.model.items), tensors)
 
+    def lengths(self) -> Tensor:
+        """L2 norm of each, [S]."""
+        n_numbers = sum((value.numel() for value in self.model.interaction.values()), self.model.items.numel())
+        return self.distances(self.model.items.new_zeros(1, n_numbers))
+
     def distances(self, centres: Tensor) -> Tensor:
         """To the centre [1, P], [S]. What a client sends nothing for counts as 0: all of |centre|^2 but for what it sends."""
         centre, wide = self.split(centres[0]), torch.float64  # or sums over all items would lose what a client adds
