@@ -18,7 +18,8 @@ class Decision:
 
     result: Tensor
     used: list[int]
-    doubtful: bool = False  # unlike uploads scored the same but for rounding, so others may have been selected as well
+    tied: bool = False  # uploads scored the same but for rounding, so others may have been selected as well
+    doubtful: bool = False  # and unlike ones
 
 
 def median(rows: Tensor, f: int) -> Decision:
@@ -44,9 +45,10 @@ def around_median(rows: Tensor, n_kept: int) -> Tensor:
     return ordered.gather(0, nearest).mean(0)
 
 
-def distances(rows: Tensor) -> Tensor:
-    """Of each upload to each, [n, n]."""
-    return torch.stack([(rows - row).norm(dim=1) for row in rows])
+def distances(rows: Tensor, score: str) -> Tensor:
+    """Of each upload to each, [n, n]; squared for the original score."""
+    squared = torch.stack([(rows - row).square().sum(1) for row in rows])
+    return squared if score == "original" else squared.sqrt()
 
 
 def krum_scores(apart: Tensor, f: int, score: str) -> list[float]:
@@ -55,54 +57,54 @@ def krum_scores(apart: Tensor, f: int, score: str) -> list[float]:
     scores = []
     for number, own in enumerate(apart):
         others = torch.cat([own[:number], own[number + 1 :]])
-        others = others if score == "paper" else others**2
         scores.append(float(others.sort().values[:n_nearest].sum()))
     return scores
 
 
-def rivals(scores: list[float], best: int, apart: Tensor) -> bool:
-    """Whether another upload, unlike the best one, has the same score but for rounding."""
-    tied = [number for number, score in enumerate(scores) if score - scores[best] <= SAME * scores[best]]
-    return any(float(apart[best, number]) > SAME * float(apart.max()) for number in tied)
+def rivals(scores: list[float], best: int, apart: Tensor) -> tuple[bool, bool]:
+    """Whether another upload, and whether one unlike the best, has the same score but for rounding."""
+    tied = [number for number, score in enumerate(scores) if number != best and score - scores[best] <= SAME * scores[best]]
+    return bool(tied), any(float(apart[best, number]) > SAME * float(apart.max()) for number in tied)
 
 
 def krum(rows: Tensor, f: int, score: str) -> Decision:
     """Blanchard et al., NeurIPS 2017; the first of equals."""
-    apart = distances(rows)
+    apart = distances(rows, score)
     scores = krum_scores(apart, f, score)
     best = scores.index(min(scores))
-    return Decision(len(rows) * rows[best], [best], rivals(scores, best, apart))
+    return Decision(len(rows) * rows[best], [best], *rivals(scores, best, apart))
 
 
-def one_by_one(rows: Tensor, f: int, score: str) -> tuple[list[int], bool]:
-    """Krum again and again, without those selected before, until n - 2f are selected; and whether a step was doubtful."""
-    left, selected, doubtful, apart = list(range(len(rows))), [], False, distances(rows)
+def one_by_one(rows: Tensor, f: int, score: str) -> tuple[list[int], bool, bool]:
+    """Krum again and again, without those selected before, until n - 2f are selected; whether a step was tied, whether doubtful."""
+    left, selected, tied, doubtful, apart = list(range(len(rows))), [], False, False, distances(rows, score)
     while len(selected) < len(rows) - 2 * f:
         among = apart[left][:, left]
         scores = krum_scores(among, f, score)
         best = scores.index(min(scores))
-        doubtful |= rivals(scores, best, among)
+        now = rivals(scores, best, among)
+        tied, doubtful = tied or now[0], doubtful or now[1]
         selected.append(left.pop(best))
-    return sorted(selected), doubtful
+    return sorted(selected), tied, doubtful
 
 
 def multi_krum(rows: Tensor, f: int, score: str) -> Decision:
     """Blanchard et al., NeurIPS 2017: the n - f best at once; the published code: n - 2f one by one."""
     if score == "original":
-        scores = krum_scores(distances(rows), f, score)
+        scores = krum_scores(distances(rows, score), f, score)
         ranked = sorted(range(len(rows)), key=lambda upload: scores[upload])
         selected, rejected = sorted(ranked[: len(rows) - f]), ranked[len(rows) - f :]
         last = scores[ranked[len(rows) - f - 1]]
-        doubtful = any(scores[upload] - last <= SAME * last for upload in rejected)
+        tied = doubtful = any(scores[upload] - last <= SAME * last for upload in rejected)
     else:
-        selected, doubtful = one_by_one(rows, f, score)
-    return Decision(rows[selected].sum(0), selected, doubtful)
+        selected, tied, doubtful = one_by_one(rows, f, score)
+    return Decision(rows[selected].sum(0), selected, tied, doubtful)
 
 
 def bulyan(rows: Tensor, f: int, score: str) -> Decision:
     """El Mhamdi et al., ICML 2018."""
-    selected, doubtful = one_by_one(rows, f, score)
-    return Decision(len(selected) * around_median(rows[selected], len(selected) - 2 * f), selected, doubtful)
+    selected, *hangs_on_rounding = one_by_one(rows, f, score)
+    return Decision(len(selected) * around_median(rows[selected], len(selected) - 2 * f), selected, *hangs_on_rounding)
 
 
 def norm_bound(uploads: Sequence[Sent], C: float, scope: str) -> list[Sent]:
@@ -187,6 +189,7 @@ class RobustSum:
         self.fell_back: list[int] = []
         self.unguarded: list[int] = []  # items for which the rule applies, but tolerates no malicious upload
         self.judged: list[tuple[int, bool]] = []  # sender and whether what it sent was kept
+        self.tied = False
         self.doubtful: list[int | str] = []  # items and parameters whose result hangs on rounding
         rows, parameters, self.n_dropped = received(uploads)
         self.n_clients, self.items = len(uploads), list(rows)
@@ -213,6 +216,7 @@ class RobustSum:
         if isinstance(key, int) and not tolerated:
             self.unguarded.append(key)
         decision = RULES[self.rule](rows, f, self.score)
+        self.tied |= decision.tied
         if decision.doubtful:
             self.doubtful.append(key)
         if self.rule in ("krum", "multi_krum", "bulyan"):
@@ -239,7 +243,7 @@ class RobustSum:
             return self.split(torch.stack(vectors).sum(0) * (self.fallback == "sum"), items, interaction)
         decision = RULES[self.rule](torch.stack(vectors), f, self.score)
         used = decision.used
-        self.doubtful = [*rows, *parameters] if decision.doubtful else []
+        self.tied, self.doubtful = decision.tied, [*rows, *parameters] if decision.doubtful else []
         self.judged = [(client, client in used) for client in range(n)]
         if self.rule != "bulyan":
             return self.split(decision.result, items, interaction)
@@ -401,6 +405,8 @@ class BankedSum:
                     units = [clipped(value, self.C)] if value.dim() == 1 else [clipped(unit, self.C) for unit in value.unbind(1)]
                     gradients[name] = gradients[name] + (units[0] if value.dim() == 1 else torch.stack(units, 1))
         n_updated = max(1, math.floor(self.update_share * len(items) + 1e-9))
+        lengths = sorted((float(entry.norm()) for entry in self.bank.values()), reverse=True)
+        self.tied = len(lengths) > n_updated and lengths[n_updated - 1] - lengths[n_updated] <= SAME * lengths[n_updated]
         for item in sorted(self.bank, key=lambda item: (-float(self.bank[item].norm()), item))[:n_updated]:
             total[item] = clipped(self.bank.pop(item), self.bank_C)
         return total, gradients

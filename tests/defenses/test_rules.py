@@ -76,10 +76,10 @@ def test_rules_equal_the_oracle(rule, data):
 def test_ties(rule, score, data):
     """Rows of -1, 0 and 1. Squared distances are whole numbers, so of equal scores the first wins; roots are not."""
     draw = data.draw
-    one = case(draw(st.integers(0, 999)), draw(st.integers(1, 24)), 2, 2, draw(KINDS), ties=True)
+    one = case(draw(st.integers(0, 999)), draw(st.integers(1, 24)), 2, 2, draw(st.sampled_from(["dense", "factored", "behind"])), ties=True)
     share = draw(st.sampled_from([0.0, 0.1, 0.2, 0.34]))
     scope = draw(st.sampled_from(["per_item", "whole_update"]))
-    check(one, rule, share, "sum", score, scope, exact=score == "original" and not one.upload.factored[0].frac().any())
+    check(one, rule, share, "sum", score, scope, exact=score == "original")
 
 
 @pytest.mark.parametrize("rule", CLASSES)
