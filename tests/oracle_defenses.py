@@ -185,12 +185,15 @@ class RobustSum:
     score: str = "paper"
     scope: str = "per_item"
 
-    def __call__(self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, dict[str, Tensor]]:
+    def __post_init__(self) -> None:
         self.fell_back: list[int] = []
         self.unguarded: list[int] = []  # items for which the rule applies, but tolerates no malicious upload
         self.judged: list[tuple[int, bool]] = []  # sender and whether what it sent was kept
         self.tied = False
         self.doubtful: list[int | str] = []  # items and parameters whose result hangs on rounding
+
+    def __call__(self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, dict[str, Tensor]]:
+        self.__post_init__()
         rows, parameters, self.n_dropped = received(uploads)
         self.n_clients, self.items = len(uploads), list(rows)
         if self.scope == "whole_update":
@@ -248,7 +251,6 @@ class RobustSum:
         if self.rule != "bulyan":
             return self.split(decision.result, items, interaction)
         trimming = RobustSum("trimmed_mean", 2 * self.malicious_share)
-        trimming.unguarded = []
         kept = [{sender: value for sender, value in sent.items() if sender in used} for sent in rows.values()]
         total = torch.zeros_like(items)
         for item, sent in zip(rows, kept, strict=True):
