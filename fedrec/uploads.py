@@ -225,6 +225,20 @@ class Upload:
             n_vectors += len(part.directions)
         return torch.cat(vectors), torch.cat(pointers), torch.cat(coefficients)
 
+    def without_silent(self) -> tuple["Upload", Tensor]:
+        """From the clients alone who sent anything, and their positions in `clients`, ascending; all of them if nobody did."""
+        has_sent = torch.zeros(len(self.clients), dtype=torch.bool, device=self.clients.device)
+        has_sent[self.segments] = True
+        for part in self.interaction:
+            has_sent[part.senders] = True
+        positions = has_sent.nonzero().flatten()
+        if not len(positions) or len(positions) == len(self.clients):
+            return self, torch.arange(len(self.clients), device=self.clients.device)
+        places = (has_sent.cumsum(0) - 1).clamp_(min=0)  # of a silent owner any place will do: it has no rows
+        groups = tuple(replace(group, owners=places[group.owners]) for group in self.groups)
+        interaction = tuple(replace(part, senders=places[part.senders]) for part in self.interaction)
+        return Upload(self.clients[positions], groups, interaction), positions
+
     def total(self, n_items: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Rows summed by item, [M, d], and the gradients of the interaction function; no row is made that is not dense."""
         first, *others = (part.sum(group, n_items) for group in self.groups for part in group.parts)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.oracle import Parameters, Sent
-from tests.oracle_defenses import RobustSum, received
+from tests.oracle_defenses import RobustSum, heard, received
 
 Centre = Callable[[Hashable, list[Tensor]], Tensor]  # from what is aggregated and the uploads for it: what stands for one upload
 
@@ -58,7 +58,7 @@ class CentredSum:
     def __call__(self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, dict[str, Tensor]]:
         rows, parameters, _ = received(uploads)
         if self.scope == "whole_update":
-            vectors = [self.vector(client, items, interaction, rows, parameters) for client in range(len(uploads))]
+            vectors = [self.vector(client, items, interaction, rows, parameters) for client in heard(uploads)]
             return RobustSum.split(len(vectors) * self.centre("all", vectors), items, interaction)
         total = torch.zeros_like(items)
         for item, sent in rows.items():

@@ -1,6 +1,7 @@
 """Every server-side defense once, item by item and upload by upload, as its paper writes it; see `tests.oracle`."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -53,7 +54,7 @@ def distances(rows: Tensor, score: str) -> Tensor:
 
 def krum_scores(apart: Tensor, f: int, score: str) -> list[float]:
     """Of each upload, the sum of its distances to its nearest others."""
-    n_nearest = len(apart) - f if score == "paper" else max(0, len(apart) - f - 2)
+    n_nearest = len(apart) - f if score == "paper" else max(1, len(apart) - f - 2)
     scores = []
     for number, own in enumerate(apart):
         others = torch.cat([own[:number], own[number + 1 :]])
@@ -107,12 +108,12 @@ def bulyan(rows: Tensor, f: int, score: str) -> Decision:
     return Decision(len(selected) * around_median(rows[selected], len(selected) - 2 * f), selected, *hangs_on_rounding)
 
 
+def clipped(value: Tensor, longest: float) -> Tensor:
+    return value * min(1.0, longest / float(value.norm())) if value.any() else value
+
+
 def norm_bound(uploads: Sequence[Sent], C: float, scope: str) -> list[Sent]:
     """Sun et al., 2019: every row, the weights of every unit and every bias vector are at most C long; or each client's whole upload."""
-
-    def clipped(vector: Tensor) -> Tensor:
-        return vector * min(1.0, C / float(vector.norm())) if vector.norm() > 0 else vector
-
     bounded = []
     for pairs, rows, interaction in uploads:
         if scope == "whole_update":
@@ -121,10 +122,12 @@ def norm_bound(uploads: Sequence[Sent], C: float, scope: str) -> list[Sent]:
             factor = min(1.0, C / float(everything.norm())) if everything.norm() > 0 else 1.0
             bounded.append((pairs, rows * factor, {name: value * factor for name, value in interaction.items()}))
             continue
+        if len(pairs.unique()) < len(pairs):  # several rows for an item are their sum
+            rows, pairs = torch.stack([rows[pairs == item].sum(0) for item in pairs.unique()]), pairs.unique()
         parameters = {}
         for name, value in interaction.items():  # a column of a matrix [in, out] is what leads to one unit
-            parameters[name] = torch.stack([clipped(unit) for unit in value.T]).T if value.dim() == 2 else clipped(value)
-        bounded.append((pairs, torch.stack([clipped(row) for row in rows]) if len(rows) else rows, parameters))
+            parameters[name] = torch.stack([clipped(unit, C) for unit in value.T]).T if value.dim() == 2 else clipped(value, C)
+        bounded.append((pairs, torch.stack([clipped(row, C) for row in rows]) if len(rows) else rows, parameters))
     return bounded
 
 
@@ -175,6 +178,13 @@ def received(uploads: Sequence[Sent]) -> tuple[dict[int, dict[int, Tensor]], dic
     return rows, parameters, n_dropped
 
 
+def heard(uploads: Sequence[Sent]) -> list[int]:
+    """Who sent anything that was not dropped; everybody if nobody did."""
+    rows, parameters, _ = received(uploads)
+    senders = {sender for sent in (*rows.values(), *parameters.values()) for sender in sent}
+    return sorted(senders) or list(range(len(uploads)))
+
+
 @dataclass
 class RobustSum:
     """What the server does with all uploads of a round instead of adding them up."""
@@ -195,7 +205,8 @@ class RobustSum:
     def __call__(self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, dict[str, Tensor]]:
         self.__post_init__()
         rows, parameters, self.n_dropped = received(uploads)
-        self.n_clients, self.items = len(uploads), list(rows)
+        self.clients, self.items = heard(uploads), list(rows)
+        self.counts = Counter(item for pairs, *_ in uploads for item in pairs.tolist())
         if self.scope == "whole_update":
             return self.of_whole_updates(items, interaction, rows, parameters)
         total = torch.zeros_like(items)
@@ -229,9 +240,8 @@ class RobustSum:
     def of_whole_updates(
         self, items: Tensor, interaction: Parameters, rows: dict[int, dict[int, Tensor]], parameters: dict[str, dict[int, Tensor]]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        n = self.n_clients
-        vectors = []
-        for client in range(n):
+        n, vectors = len(self.clients), []
+        for client in self.clients:
             parts = [torch.zeros_like(items)] + [torch.zeros_like(value) for value in interaction.values()]
             for item, sent in rows.items():
                 if client in sent:
@@ -245,9 +255,9 @@ class RobustSum:
             self.fell_back = list(rows)
             return self.split(torch.stack(vectors).sum(0) * (self.fallback == "sum"), items, interaction)
         decision = RULES[self.rule](torch.stack(vectors), f, self.score)
-        used = decision.used
+        used = [self.clients[number] for number in decision.used]
         self.tied, self.doubtful = decision.tied, [*rows, *parameters] if decision.doubtful else []
-        self.judged = [(client, client in used) for client in range(n)]
+        self.judged = [(client, client in used) for client in self.clients]
         if self.rule != "bulyan":
             return self.split(decision.result, items, interaction)
         trimming = RobustSum("trimmed_mean", 2 * self.malicious_share)
@@ -297,7 +307,8 @@ class FoolsGoldSum:
         self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent], clients: Sequence[int]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         rows, parameters, _ = received(uploads)
-        vectors = [vector_of(sender, items, interaction, rows, parameters) for sender in range(len(uploads))]
+        vectors = [vector_of(sender, items, interaction, rows, parameters) for sender in heard(uploads)]
+        clients = [clients[sender] for sender in heard(uploads)]
         for client, vector in zip(clients, vectors, strict=True):
             self.history[client] = self.history[client] + vector if client in self.history else vector
         self.weights = self.weigh([self.history[client] for client in clients])
@@ -373,18 +384,17 @@ class FLTrustSum:
     def of_whole_updates(
         self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent], own: Sequence[Sent]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        vectors, of_server = ([vector_of(k, items, interaction, *received(sent)[:2]) for k in range(len(sent))] for sent in (uploads, own))
+        vectors, of_server = (
+            [vector_of(k, items, interaction, *received(sent)[:2]) for k in senders]
+            for sent, senders in ((uploads, heard(uploads)), (own, range(len(own))))
+        )
         mean = sum(of_server) / len(of_server)
         if not mean.any():
             self.fell_back = list(received(uploads)[0])
             return RobustSum.split(sum(vectors) * (self.fallback == "sum"), items, interaction)
         result, trusted = trusted_sum(vectors, mean)
-        self.judged = list(enumerate(trusted))
+        self.judged = list(zip(heard(uploads), trusted, strict=True))
         return RobustSum.split(result, items, interaction)
-
-
-def clipped(value: Tensor, longest: float) -> Tensor:
-    return value * min(1.0, longest / float(value.norm())) if value.any() else value
 
 
 @dataclass
@@ -398,14 +408,15 @@ class BankedSum:
 
     def __call__(self, items: Tensor, interaction: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, dict[str, Tensor]]:
         total, gradients = torch.zeros_like(items), {name: torch.zeros_like(value) for name, value in interaction.items()}
+        sound = []
         for pairs, rows, sent in uploads:
+            kept = rows.isfinite().all(1)
+            sound.append((pairs[kept], rows[kept], sent if all(value.isfinite().all() for value in sent.values()) else {}))
+        for pairs, rows, sent in norm_bound(sound, self.C, "per_item"):
             for item, row in zip(pairs.tolist(), rows, strict=True):
-                if row.isfinite().all():
-                    self.bank[item] = self.bank.get(item, torch.zeros_like(row)) + clipped(row, self.C)
-            if all(value.isfinite().all() for value in sent.values()):
-                for name, value in sent.items():
-                    units = [clipped(value, self.C)] if value.dim() == 1 else [clipped(unit, self.C) for unit in value.unbind(1)]
-                    gradients[name] = gradients[name] + (units[0] if value.dim() == 1 else torch.stack(units, 1))
+                self.bank[item] = self.bank.get(item, torch.zeros_like(row)) + row
+            for name, value in sent.items():
+                gradients[name] = gradients[name] + value
         n_updated = max(1, math.floor(self.update_share * len(items) + 1e-9))
         lengths = sorted((float(entry.norm()) for entry in self.bank.values()), reverse=True)
         self.tied = len(lengths) > n_updated and lengths[n_updated - 1] - lengths[n_updated] <= SAME * lengths[n_updated]

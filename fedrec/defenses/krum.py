@@ -6,7 +6,6 @@ for both definitions of the score.
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from fedrec.robust.rule import Weighting
@@ -27,4 +26,4 @@ class Krum(Weighting):
 
     def weights(self, products: Tensor, f: int) -> Tensor:
         scores = krum_scores(distances(products, self.score), left_out(f, self.score))
-        return torch.zeros_like(scores).scatter_(1, scores.argmin(1)[:, None], scores.shape[1])
+        return products.new_zeros(scores.shape).scatter_(1, scores.argmin(1)[:, None], scores.shape[1])

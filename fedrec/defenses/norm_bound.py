@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fedrec.interfaces import Rate, ServerView, Transform
+from fedrec.robust.grouped import one_row_each
 from fedrec.robust.whole_update import WholeUpdates
 from fedrec.uploads import DenseInteraction, InteractionPart, Upload
 
@@ -26,6 +27,7 @@ class NormBound(Transform):
     def __call__(self, upload: Upload, view: ServerView) -> Upload:
         if self.scope == "whole_update":
             return upload.weighted(self._factors(WholeUpdates(upload, view.model).lengths()))
+        upload = one_row_each(upload, len(view.model.items))  # or sending a row twice would get round the bound
         groups = tuple(group.scaled(self._factors(group.lengths())) for group in upload.groups)
         senders, gradients = upload.interaction_rows()
         clipped = {name: value * self._factors(torch.linalg.vector_norm(value, dim=1, keepdim=True)) for name, value in gradients.items()}

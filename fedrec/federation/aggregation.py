@@ -19,14 +19,18 @@ class Sum(Aggregator):
 def aggregate(defense: Defense, upload: Upload, view: ServerView) -> tuple[Aggregation, int | None]:
     """The upload through a defense's transforms and its aggregator; how many uploads that were not finite it first dropped.
 
-    Without either, the plain sum of everything, and None.
+    They never see clients that sent nothing, who would count as updates of 0. Without either, the plain sum of everything, and None.
     """
     if defense.server is None and not defense.transforms:
         return Sum()(upload, view), None
     upload, n_dropped = finite(upload)
+    upload, positions = upload.without_silent()
     for transform in defense.transforms:
         upload = transform(upload, view)
-    return (defense.server or Sum())(upload, view), n_dropped
+    aggregation = (defense.server or Sum())(upload, view)
+    if aggregation.judged is not None:
+        aggregation = replace(aggregation, judged=positions[aggregation.judged])
+    return aggregation, n_dropped
 
 
 def concatenate(benign: Upload, poison: Upload, positions: Tensor, clients: Tensor) -> Upload:

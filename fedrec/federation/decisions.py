@@ -12,14 +12,15 @@ from fedrec.uploads import Upload
 def explain(aggregation: Aggregation, upload: Upload, is_malicious: Tensor, targets: Sequence[int]) -> dict[str, float]:
     """Of a round in which clients [S] that are malicious or not uploaded.
 
-    fallback_rows, fallback_targets: share of items, and of target items, with too few rows for the rule; unguarded_rows,
-    unguarded_targets: with so few that it tolerates no malicious one. filter_precision: share of malicious uploads among
-    those that a selecting rule filtered out; filter_recall: share of the malicious uploads that it filtered out. A share of nothing is
-    absent.
+    target_uploads: n_j, uploads for a target item, mean over targets. fallback_rows, fallback_targets: share of items, and of target
+    items, with too few rows for the rule; unguarded_rows, unguarded_targets: with so few that it tolerates no malicious one.
+    filter_precision: share of malicious uploads among those that a selecting rule filtered out; filter_recall: share of the malicious
+    uploads that it filtered out. A share of nothing is absent.
     """
-    uploaded = torch.bincount(upload.items).nonzero().flatten()
+    counts = torch.bincount(upload.items, minlength=max(targets) + 1)
+    uploaded = counts.nonzero().flatten()
     rows, on_targets = len(uploaded), _number_of(uploaded, targets)
-    found: dict[str, float | None] = {}
+    found: dict[str, float | None] = {"target_uploads": int(counts[targets].sum()) / len(targets)}
     for name, items in (("fallback", aggregation.fell_back), ("unguarded", aggregation.unguarded)):
         if items is not None:
             found |= {f"{name}_rows": _share(len(items), rows), f"{name}_targets": _share(_number_of(items, targets), on_targets)}

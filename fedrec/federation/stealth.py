@@ -28,10 +28,10 @@ class Stealth:
     def measure(self, benign: RowGroup, poison: Upload) -> dict[str, float]:
         """Telemetry of a round.
 
-        poison_rows and poison_items: rows uploaded by malicious clients, and different items among them. target_uploads: n_j, rows
-        for a target item, mean over targets. poison_share: of all rows for target items. poison_norm_z, poison_cosine_z: median over
-        malicious rows of how many standard deviations their norm, and their cosine with the sum of the other benign rows, lie from the
-        mean of the benign rows of the same item; absent if no item has FEWEST benign rows.
+        poison_rows and poison_items: rows uploaded by malicious clients, and different items among them. poison_share: of all
+        rows for target items. poison_norm_z, poison_cosine_z: median over malicious rows of how many standard deviations their norm,
+        and their cosine with the sum of the other benign rows, lie from the mean of the benign rows of the same item; absent if
+        no item has FEWEST benign rows.
         """
         if not len(poison.items):
             return {"poison_rows": 0.0, "poison_items": 0.0}
@@ -44,8 +44,7 @@ class Stealth:
         chosen = np.flatnonzero(touched.take(benign_items))  # benign rows of the same items
         of_benign = benign_items[chosen]
         if on_targets := int(poisoned[self.targets].sum()):
-            n_rows = on_targets + sum(int(np.count_nonzero(of_benign == one)) for one in self.targets)
-            telemetry |= {"target_uploads": n_rows / len(self.targets), "poison_share": on_targets / n_rows}
+            telemetry["poison_share"] = on_targets / (on_targets + sum(int(np.count_nonzero(of_benign == one)) for one in self.targets))
         device = benign.items.device
         good = benign.at(torch.from_numpy(chosen).to(device)).cpu().numpy()
         bad = poison.rows[torch.from_numpy(compared).to(device)].cpu().numpy()

@@ -3,7 +3,6 @@
 import math
 
 import torch
-from torch import Tensor
 
 from fedrec.uploads import DenseInteraction, InteractionPart, Upload
 
@@ -11,7 +10,7 @@ from fedrec.uploads import DenseInteraction, InteractionPart, Upload
 def finite(upload: Upload) -> tuple[Upload, int]:
     """Without such rows, and without the gradients of the interaction function of clients who sent such ones; how many were dropped."""
     n_dropped, groups, interaction = 0, upload.groups, upload.interaction
-    longest = _longest(upload.groups[0].parts[0].bound())
+    longest = _longest(upload)
     if not all(bool(part.bound() < longest) for group in groups for part in group.parts):
         sound = torch.linalg.vector_norm(upload.rows, dim=1) < longest
         n_dropped += int((~sound).sum())
@@ -25,6 +24,8 @@ def finite(upload: Upload) -> tuple[Upload, int]:
     return Upload(upload.clients, groups, interaction), n_dropped
 
 
-def _longest(values: Tensor) -> float:
-    """Four times the square of a shorter row is a number."""
-    return math.sqrt(torch.finfo(values.dtype).max) / 4
+def _longest(upload: Upload) -> float:
+    """Four times the sum of the squares of as many shorter rows as the upload has is a number."""
+    largest = torch.finfo(upload.groups[0].parts[0].bound().dtype).max
+    n_rows = len(upload.items) + sum(len(part.senders) for part in upload.interaction)
+    return math.sqrt(largest / max(n_rows, 1)) / 4

@@ -42,7 +42,7 @@ class GroupedUploads:
         senders, places = upload.segments.index_select(0, order), places.index_select(0, order)
         again = (places[1:] == places[:-1]) & (senders[1:] == senders[:-1])
         if again.any():
-            return cls.by_item(_merged(upload, order, again), n_items)
+            return cls.by_item(one_row_each(upload, n_items), n_items)
         items = by_size[int((counts == 0).sum()) :]
         vectors, pointers, coefficients = upload.factored
         pointers, coefficients = pointers.index_select(0, order), coefficients.index_select(0, order)
@@ -119,10 +119,13 @@ class GroupedUploads:
         return segment_sum(self.vectors, self.pointers, self.offsets, weights * self.coefficients)
 
 
-def _merged(upload: Upload, order: Tensor, again: Tensor) -> Upload:
-    """The upload in that order, rows added to the one before where that is of the same client for the same item."""
-    first = torch.cat([again.new_ones(1), ~again])
-    rows = upload.rows.index_select(0, order)
-    sums = rows.new_zeros(int(first.sum()), rows.shape[1]).index_add_(0, first.cumsum(0) - 1, rows)
-    kept = order[first]
-    return Upload.of_rows(upload.clients, upload.items[kept], upload.segments[kept], sums)
+def one_row_each(upload: Upload, n_items: int) -> Upload:
+    """Several rows of one client for one item added up."""
+    keys = upload.segments * n_items + upload.items
+    seen = torch.zeros(len(upload.clients) * n_items, dtype=torch.bool, device=keys.device)
+    seen[keys] = True
+    if int(seen.sum()) == len(keys):
+        return upload
+    unique, places = keys.unique(return_inverse=True)
+    rows = upload.rows.new_zeros(len(unique), upload.rows.shape[1]).index_add_(0, places, upload.rows)
+    return Upload.of_rows(upload.clients, unique % n_items, unique // n_items, rows, upload.interaction)

@@ -29,10 +29,10 @@ def left_out(f: int, score: Score) -> int:
 
 
 def krum_scores(apart: Tensor, n_left_out: int) -> Tensor:
-    """The sum of each upload's distances [g, n, n], which are sorted in place, but for the largest ones, [g, n]."""
+    """The sum of each upload's distances [g, n, n] but for the largest ones, [g, n] float64; may sort the distances in place."""
     if n_left_out:
         sort_(apart)
-    return apart[..., : apart.shape[-1] - n_left_out].sum(-1)
+    return apart[..., : apart.shape[-1] - n_left_out].sum(-1, dtype=torch.float64)
 
 
 def select_at_once(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_out: int) -> Tensor:
@@ -46,7 +46,7 @@ def select_one_by_one(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_
 
     Distances [g, n, n] between uploads that exist, [g, n] bool, and 0 elsewhere; n_selected [g] -> which uploads are selected, [g, n]
     bool. Scores follow from those before: they lose the distance to the one that was put aside, or, if that was among those left out,
-    the largest one that was not.
+    the largest one that was not. At least one distance is counted as long as two uploads are left.
     """
     g, n = exists.shape
     rows, before = apart.view(g * n, n), n * torch.arange(g, device=apart.device)
@@ -54,13 +54,12 @@ def select_one_by_one(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_
     selected = exists.new_zeros(g, n + 1)  # the last for groups where enough are selected
     scores = krum_scores(ordered, n_left_out).masked_fill_(~exists, torch.inf)
     farthest = ordered[..., -n_left_out].masked_fill(~exists, torch.inf)  # [g, n] the least distance that is left out, if any is
-    few_from = sizes - n_left_out - 2  # from this step on one distance or none is counted
+    few_from = sizes - n_left_out - 2  # from this step on one distance is counted
     n_steps, first_few = int(n_selected.max()), int(few_from.where(few_from < n_selected, n).min())
     for step in range(n_steps):
         if step >= first_few:
             few = torch.nonzero((few_from <= step) & (n_selected > step)).flatten()
-            counted = (few_from[few] == step)[:, None]
-            scores[few] = torch.where(left[few], _nearest(apart[few], left[few]) * counted, torch.inf)
+            scores[few] = torch.where(left[few], _nearest(apart[few], left[few]), torch.inf)
         best = scores.argmin(1)  # [g]
         selected.scatter_(1, best.where(n_selected > step, n)[:, None], True)
         left.scatter_(1, best[:, None], False)
@@ -70,7 +69,7 @@ def select_one_by_one(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_
             group, upload = torch.nonzero(lost >= farthest, as_tuple=True)
             rest = rows.index_select(0, n * group + upload) * left.index_select(0, group)
             lost[group, upload] = farthest[group, upload] = rest.topk(n_left_out).values[:, -1]
-        scores -= lost
+        scores -= lost  # in double precision: one huge distance would swallow all others
         scores.scatter_(1, best[:, None], torch.inf)
     return selected[:, :n]
 
@@ -78,4 +77,4 @@ def select_one_by_one(apart: Tensor, exists: Tensor, n_selected: Tensor, n_left_
 def _nearest(apart: Tensor, left: Tensor) -> Tensor:
     """Each upload's least distance to another that is left, [g, n]."""
     others = left[:, None] & ~torch.eye(apart.shape[-1], dtype=torch.bool, device=apart.device)
-    return apart.masked_fill(~others, torch.finfo(apart.dtype).max).amin(-1)
+    return apart.masked_fill(~others, torch.finfo(apart.dtype).max).amin(-1).double()

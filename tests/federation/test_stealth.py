@@ -37,7 +37,7 @@ def by_loop(benign_items, benign_rows, poison_items, poison_rows, targets):
     expected = {"poison_rows": len(poison_items), "poison_items": len(set(poison_items))}
     bad, good = (sum(item in targets for item in items) for items in (poison_items, benign_items))
     if bad:
-        expected |= {"target_uploads": (bad + good) / len(targets), "poison_share": bad / (bad + good)}
+        expected["poison_share"] = bad / (bad + good)
     scores = {"norm": [], "cosine": []}
     for item, row in zip(poison_items, poison_rows, strict=True):
         rows = [other for own, other in zip(benign_items, benign_rows, strict=True) if own == item]
@@ -87,7 +87,7 @@ def test_of_much_poison_a_part_is_compared_and_all_is_counted():
     items = torch.arange(20).repeat(50).tolist()
     some = measured(items, rows, items, 2 * rows, [0, 3])
     expected = by_loop(items, rows, items, 2 * rows, [0, 3])
-    for name in ("poison_rows", "poison_items", "target_uploads", "poison_share"):
+    for name in ("poison_rows", "poison_items", "poison_share"):
         assert some[name] == expected[name]
     assert some["poison_norm_z"] == pytest.approx(expected["poison_norm_z"], rel=0.2)
 
@@ -98,12 +98,12 @@ def test_rounding_is_no_deviation(n_rows, factor):
     """Benign rows that are all the same have no standard deviation to measure by."""
     row = torch.tensor([[0.1, 0.7, -0.3]])
     telemetry = measured([2] * n_rows, row.repeat(n_rows, 1), [2], factor * row, [2])
-    assert set(telemetry) == POISON | {"target_uploads", "poison_share"}
+    assert set(telemetry) == POISON | {"poison_share"}
 
 
 def test_an_item_that_no_benign_client_trains_on():
     telemetry = measured([0, 0, 0], torch.randn(3, 2), [4, 4], torch.randn(2, 2), [4])
-    assert telemetry == {"poison_rows": 2.0, "poison_items": 1.0, "target_uploads": 2.0, "poison_share": 1.0}
+    assert telemetry == {"poison_rows": 2.0, "poison_items": 1.0, "poison_share": 1.0}
 
 
 def test_poison_beside_the_targets_has_no_share_of_them():
@@ -117,7 +117,7 @@ def test_every_round_tells_where_the_seconds_go_and_how_poison_stands_out():
     case = Case([[9, item] for item in range(8)] + [[9]] * 2, 10, [9], "a_ra", options, None, settings, 0)
     results = list(build_system(case).rounds())
     for result in results:
-        expected = TIMES | {"seconds_attack", "target_uploads", "poison_share", "poison_norm_z", "poison_cosine_z"} | POISON
+        expected = TIMES | {"seconds_attack", "poison_share", "poison_norm_z", "poison_cosine_z"} | POISON
         assert set(result.telemetry) == expected
         assert all(math.isfinite(value) for value in result.telemetry.values())
         assert 0 <= sum(value for name, value in result.telemetry.items() if name.startswith("seconds_")) <= result.seconds
