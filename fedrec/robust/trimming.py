@@ -1,6 +1,7 @@
 """Medians and trimmed means of each coordinate of grouped uploads, all groups at once.
 
-Values [p, N] ascend in each of J groups (`GroupedUploads.ascending`); sizes [J] are the groups'. What a mean leaves out becomes 0.
+Values [p, N] ascend in each of J groups (`GroupedUploads.ascending`); sizes [J] are the groups'. A mean overwrites them: what it leaves
+out becomes 0.
 """
 
 import torch

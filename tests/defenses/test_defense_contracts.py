@@ -68,13 +68,16 @@ class Choice:
         return ServerView(round, GlobalModel(items, model.interaction), 0.1)
 
     def upload(self, round: int, view: ServerView, order: list[int] | None = None) -> Upload:
-        """What the sampled clients send: half of them factored rows, the others dense ones; all but every third gradients of Psi, too."""
+        """What the sampled clients send: half of them factored rows, the others dense ones; all but every third gradients of Psi, too.
+
+        Clients 5, 12, 19 ... send nothing.
+        """
         clients = order or ROUNDS[round]
         model, parts = view.model, {True: [], False: []}
         interaction, rows = [], []
         for place, client in enumerate(clients):
             drawing = generator(100 * round + client, "upload")
-            n = 0 if round == SILENT else int(torch.randint(1, 15, (), generator=drawing))
+            n = 0 if round == SILENT or client % 7 == 5 else int(torch.randint(1, 15, (), generator=drawing))
             items = torch.rand(N_ITEMS, generator=drawing).topk(n).indices.int()
             coefficients, direction = torch.randn(n, generator=drawing), torch.randn(1, model.items.shape[1], generator=drawing)
             parts[client % 2 == 0].append((place, items, coefficients, direction))
@@ -97,9 +100,10 @@ class Choice:
 
 
 LISTED = ("[norm_bound,krum]", "[nnm,median]", "[norm_bound,nnm,trimmed_mean]")
-WHOLE = [name for name in NAMES if "scope" in composed(f"defense={name}").defense]
 CHOICES = [Choice(name, model) for name in (*NAMES, *LISTED) for model in MODELS]
-CHOICES += [Choice(name, model, ("defense.scope=whole_update",)) for name in WHOLE for model in MODELS]
+for option, value in (("scope", "whole_update"), ("score", "original")):
+    offering = [name for name in NAMES if option in composed(f"defense={name}").defense]
+    CHOICES += [Choice(name, model, (f"defense.{option}={value}",)) for name in offering for model in MODELS]
 every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
 
 
@@ -124,6 +128,8 @@ def test_results_are_legal_whoever_is_sampled(choice):
             assert value.shape == view.model.interaction[name].shape and value.isfinite().all()
         assert gradient.items.isfinite().all() and (len(sampled) < 4 or gradient.items.any())
         assert_legal_decisions(aggregation, upload)
+        if aggregation.judged is not None and round != SILENT:
+            assert not any(sampled[place] % 7 == 5 for place in aggregation.judged.tolist())
 
 
 def assert_legal_decisions(aggregation, upload):
@@ -150,6 +156,8 @@ def test_view_and_upload_stay_as_they_were(choice):
 @every_choice
 @given(seed=st.integers(0, 99))
 def test_the_order_of_clients_plays_no_part(choice, seed):
+    if choice.name == "bulyan" and "defense.score=original" in choice.options:
+        pytest.skip("two uploads that are each other's one nearest score the same, and the first is selected")
     first, second, view = choice.begun(), choice.begun(), choice.view(0)
     order = torch.randperm(N_CLIENTS, generator=generator(seed, "order")).tolist()
     results = [aggregate(one, choice.upload(0, view, clients), view)[0] for one, clients in ((first, EVERYBODY), (second, order))]
@@ -157,7 +165,7 @@ def test_the_order_of_clients_plays_no_part(choice, seed):
 
 
 @every_choice
-@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf, 1e30])
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf, 1e30, 4e18])
 def test_rows_that_are_not_finite_are_dropped_and_counted_and_never_spread(choice, bad):
     """As if they had not been sent; of whom they came from, everything else stays."""
     view = choice.view(0)

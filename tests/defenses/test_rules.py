@@ -102,3 +102,17 @@ def test_equal_rows_give_n_times_the_row(rule, scope):
     aggregation, _ = aggregate(Defense(server=build(rule, 0.1, "skip", "paper", scope)), one.upload, one.view)  # f = 1
     n = 10 if rule in ("multi_krum", "bulyan") else 12
     assert torch.allclose(aggregation.gradient.items[0], n * row)
+
+
+@pytest.mark.parametrize("rule", ["krum", "multi_krum", "bulyan"])
+@pytest.mark.parametrize("score", ["paper", "original"])
+@pytest.mark.parametrize(("share", "length"), [(0.03, 1e4), (0.1, 1e12)])
+def test_in_single_precision_one_huge_row_changes_no_choice_among_the_others(rule, score, share, length):
+    rows = torch.randn(40, 8, generator=torch.Generator().manual_seed(3)).double()
+    rows[17] *= length
+    one = of_rows(torch.zeros(40).int(), torch.arange(40), rows, 40)
+    single = of_rows(torch.zeros(40).int(), torch.arange(40), rows.float(), 40)
+    defense = Defense(server=build(rule, share, "skip", score, "per_item"))
+    (precise, _), (found, _) = (aggregate(defense, each.upload, each.view) for each in (one, single))
+    assert not precise.kept[17]
+    assert torch.equal(found.judged, precise.judged) and torch.equal(found.kept, precise.kept)
