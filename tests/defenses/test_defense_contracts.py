@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import DictConfig
 
+from fedrec import segments
 from fedrec.composition import FOLDER, compose
 from fedrec.config import build
 from fedrec.data.federated_data import FederatedData
@@ -26,6 +27,7 @@ MODELS = sorted(path.stem for path in (FOLDER / "model").glob("*.yaml"))
 N_CLIENTS, N_ITEMS = 60, 25
 EVERYBODY = list(range(N_CLIENTS))
 ROUNDS = [EVERYBODY, [4], EVERYBODY[::-1], [3, 6], EVERYBODY[10:], [7, 3, 50, 21], EVERYBODY]
+CPU = torch.device("cpu")
 SILENT = 3  # a round in which nobody sends anything
 
 
@@ -49,18 +51,22 @@ class Choice:
     def config(self) -> DictConfig:
         return composed(f"defense={self.name}", f"model={self.model}", *self.options)
 
-    def begun(self) -> Defense:
+    def begun(self, device: torch.device = CPU) -> Defense:
         """With the server's knowledge of a federation in which everybody holds some items."""
         defense: Defense = build(self.config.defense)
         if defense.server:
-            defense.server.begin(self.known(defense.server.root_wanted()))
+            defense.server.begin(self.known(defense.server.root_wanted(), device))
         return defense
 
-    def known(self, root_share: float) -> ServerKnowledge:
+    def known(self, root_share: float, device: torch.device) -> ServerKnowledge:
         items = torch.rand(20, N_ITEMS, generator=generator(0, "items")).topk(6).indices
         train = Interactions(torch.arange(21) * 6, items.flatten().int(), N_ITEMS)
-        root = FederatedData.draw(train, 1, generator(0, "negatives")).batch(torch.arange(20)) if root_share else None
-        return ServerKnowledge(N_CLIENTS, N_ITEMS, build(self.config.model), bce, 7, torch.device("cpu"), root)
+        root = (
+            FederatedData.draw(train, 1, generator(0, "negatives")).to(device).batch(torch.arange(20, device=device))
+            if root_share
+            else None
+        )
+        return ServerKnowledge(N_CLIENTS, N_ITEMS, build(self.config.model), bce, 7, device, root)
 
     def view(self, round: int) -> ServerView:
         _, model = build(self.config.model).initialise(1, N_ITEMS, generator(round, "model"))
@@ -162,6 +168,36 @@ def test_the_order_of_clients_plays_no_part(choice, seed):
     order = torch.randperm(N_CLIENTS, generator=generator(seed, "order")).tolist()
     results = [aggregate(one, choice.upload(0, view, clients), view)[0] for one, clients in ((first, EVERYBODY), (second, order))]
     assert close(results[0].gradient, results[1].gradient)
+
+
+@every_choice
+def test_the_ways_of_the_gpu_lead_to_the_same_result(choice):
+    """On the CPU: the arithmetic is the same."""
+    view = choice.view(0)
+    expected, _ = aggregate(choice.begun(), choice.upload(0, view), view)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "on_gpu", lambda values: True)
+        found, _ = aggregate(choice.begun(), choice.upload(0, view), view)
+    assert close(found.gradient, expected.gradient)
+
+
+@every_choice
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_real_gpu_leads_to_the_same_result(choice):
+    view = choice.view(0)
+    expected, _ = aggregate(choice.begun(), choice.upload(0, view), view)
+    view, upload = on_cuda(view, choice.upload(0, view))
+    found, _ = aggregate(choice.begun(torch.device("cuda")), upload, view)
+    gradient = GlobalModel(found.gradient.items.cpu(), {name: value.cpu() for name, value in found.gradient.interaction.items()})
+    assert close(gradient, expected.gradient)
+
+
+def on_cuda(view: ServerView, upload: Upload) -> tuple[ServerView, Upload]:
+    interaction = {name: value.cuda() for name, value in view.model.interaction.items()}
+    senders, gradients = upload.interaction_rows()
+    part = InteractionPart(senders.cuda(), DenseInteraction({name: value.cuda() for name, value in gradients.items()}))
+    moved = Upload.of_rows(*(one.cuda() for one in (upload.clients, upload.items, upload.segments, upload.rows)), (part,) * bool(gradients))
+    return replace(view, model=GlobalModel(view.model.items.cuda(), interaction)), moved
 
 
 @every_choice
