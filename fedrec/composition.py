@@ -1,11 +1,13 @@
-"""Yaml files -> configuration: where they lie, and the resolver that they use."""
+"""Yaml files -> configuration: where they lie, and the resolver that they use; where Hydra finds fedrec's plugins."""
 
+import sys
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
 PACKAGE = Path(__file__).resolve().parent
+PLUGINS = PACKAGE / "sweeps" / "plugin"  # holds the namespace package hydra_plugins
 FOLDER = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, else in a checkout
 
 
@@ -30,3 +32,6 @@ def if_below(value: float, limit: float, below: object, otherwise: object) -> ob
 
 
 OmegaConf.register_new_resolver("if_below", if_below, replace=True)
+
+if str(PLUGINS) not in sys.path:
+    sys.path.append(str(PLUGINS))

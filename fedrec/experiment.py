@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -21,13 +21,11 @@ from fedrec.data.interactions import Dataset
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.evaluation.selection import select
 from fedrec.federation.system import System
-from fedrec.interfaces import Callback, Evaluation, RunInfo
+from fedrec.interfaces import Callback, Evaluation, Pruned, RunInfo, Status
 from fedrec.options import ConfigError
 from fedrec.randomness import generator
 from fedrec.tracking.progress import Progress
 from fedrec.tracking.results import show_results
-
-Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 @dataclass
@@ -43,7 +41,7 @@ class Experiment:
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "track": 0.0})
 
     def train(self) -> dict[str, Any]:
-        """All rounds and evaluations, then the end of the run for every callback, whether it finished, failed or was killed.
+        """All rounds and evaluations, then the end of the run for every callback, whether it finished, failed, was killed or pruned.
 
         Returns the summary.
         """
@@ -53,6 +51,8 @@ class Experiment:
             self._tell("on_run_start", self.info)
             self._rounds()
             status = "FINISHED"
+        except Pruned:
+            status = "PRUNED"
         except KeyboardInterrupt:
             status = "KILLED"
             raise
@@ -133,8 +133,11 @@ class Experiment:
         return float(best.get(f"ER@{self.evaluator.selection.split('@')[1]}", math.nan))
 
 
-def prepare(config: DictConfig, folder: Path) -> Experiment:
-    """Load the data and build every part. Raises ValueError if an option does not fit the data."""
+def prepare(config: DictConfig, folder: Path, watch: Callback | None = None) -> Experiment:
+    """Load the data and build every part; `watch` takes the place of the progress display.
+
+    Raises ValueError if an option does not fit the data.
+    """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
@@ -155,16 +158,23 @@ def prepare(config: DictConfig, folder: Path) -> Experiment:
         statistics=split.statistics(),
         data_checksum=split.checksum(),
     )
-    return Experiment(info, system, evaluator, [Progress(), *([tracker] if tracker else [])])
+    return Experiment(
+        info, system, evaluator, [*([] if watch else [Progress()]), *([tracker] if tracker else []), *([watch] if watch else [])]
+    )
 
 
-def run(config: DictConfig, folder: Path) -> float:
-    """The whole experiment of a checked configuration; results go to `folder`. Returns the objective."""
+def run(config: DictConfig, folder: Path, watch: Callback | None = None) -> float:
+    """The whole experiment of a checked configuration; results go to `folder`. Returns the objective.
+
+    With a `watch`, which is told what happens and may prune the run, nothing is shown.
+    """
     try:
-        experiment = prepare(config, folder)
+        experiment = prepare(config, folder, watch)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
-    show_results(experiment.train(), folder)
+    summary = experiment.train()
+    if watch is None:
+        show_results(summary, folder)
     if experiment.unwritten:
         raise ConfigError(f"{folder}/summary.json: {experiment.unwritten}; the results stand above")
     return experiment.objective

@@ -367,6 +367,9 @@ class Attack(ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
+Status = Literal["FINISHED", "FAILED", "KILLED", "PRUNED"]
+
+
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """What a callback is told at the start of a run."""
@@ -380,8 +383,12 @@ class RunInfo:
     data_checksum: str  # of the split
 
 
+class Pruned(Exception):
+    """A callback raises it to end a run that is not worth going on."""
+
+
 class Callback(Protocol):
-    """Watches a run, never changes it."""
+    """Watches a run, never changes it, but may end it early (`Pruned`)."""
 
     def on_run_start(self, info: RunInfo) -> None: ...
 
@@ -389,7 +396,7 @@ class Callback(Protocol):
 
     def on_evaluation(self, evaluation: Evaluation) -> None: ...
 
-    def on_run_end(self, status: Literal["FINISHED", "FAILED", "KILLED"], summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         """Called once however the run ends; what it returns is added to the summary (a tracker returns its run id)."""
 
 

@@ -10,6 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -22,6 +23,9 @@ from fedrec.composition import FOLDER
 from fedrec.jobs import check_jobs
 from fedrec.usage import usage
 
+if TYPE_CHECKING:
+    from fedrec.interfaces import Callback
+
 TRACKER = "fedrec.tracking.mlflow_tracker.MLflowTracker"  # its process takes seconds to import MLflow: it starts first
 
 
@@ -30,10 +34,11 @@ class Stop(BaseException):
 
 
 @hydra.main(version_base="1.3", config_path=str(FOLDER), config_name="config")
-def job(config: DictConfig) -> float:
-    """One run of a sweep, or the only one."""
+def job(config: DictConfig, watch: "Callback | None" = None) -> float:
+    """One run of a sweep, or the only one. A tuning sweep watches its runs, and may prune them."""
     from fedrec.config import check
     from fedrec.halves import check_halves
+    from fedrec.options import ConfigError
     from fedrec.tracking.writer_process import start_early
 
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
@@ -44,9 +49,11 @@ def job(config: DictConfig) -> float:
             folders = [Path(source.path) for source in settings.runtime.config_sources if source.schema == "file"]
             check_halves([*settings.overrides.hydra, *settings.overrides.task], folders)
         check(config)
+        if settings.mode == RunMode.RUN and (sweep := settings.runtime.choices["sweep"]) is not None:
+            raise ConfigError(f"sweep={sweep} runs many jobs: add -m")
         from fedrec.experiment import run
 
-        return run(config, Path(HydraConfig.get().runtime.output_dir))
+        return run(config, Path(HydraConfig.get().runtime.output_dir), watch)
     except Exception as error:
         if HydraConfig.get().mode == RunMode.RUN:
             raise Stop from error

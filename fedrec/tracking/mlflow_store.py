@@ -79,7 +79,7 @@ class MlflowStore:
         self.client.log_artifact(self.begin(), str(picture), "delta_norm")
 
     def finish(self, status: str, summary: Mapping[str, Any], last_round: int, folder: Path) -> None:
-        """Log the summary and end the run as FINISHED, FAILED or KILLED."""
+        """Log the summary and end the run; one that was pruned is killed for MLflow, and has the tag `state`."""
         run_id, now = self.begin(), int(time.time() * 1000)
         if summary:
             path = folder / "summary.json"
@@ -87,7 +87,9 @@ class MlflowStore:
             self.client.log_artifact(run_id, str(path))
         metrics = [Metric(name, value, now, last_round) for name, value in numbers(summary).items()]
         self.client.log_batch(run_id, metrics=metrics[:MOST_METRICS])
-        self.client.set_terminated(run_id, status)
+        if status == "PRUNED":
+            self.client.set_tag(run_id, "state", status)
+        self.client.set_terminated(run_id, "KILLED" if status == "PRUNED" else status)
 
     def give_up(self, status: str) -> None:
         """End the run if the store lets us, though not everything has arrived."""

@@ -5,13 +5,13 @@ import getpass
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from fedrec.interfaces import Callback, Evaluation, Positive, RoundResult, RunInfo
+from fedrec.interfaces import Callback, Evaluation, Positive, RoundResult, RunInfo, Status
 from fedrec.options import ConfigError
 from fedrec.tracking.run_record import names, parameters, run_name
 from fedrec.tracking.spool import Spool
@@ -36,6 +36,7 @@ class MLflowTracker(Callback):
     uri: str
     experiment: Annotated[str, Field(min_length=1)]
     run_name: str | None  # None = <attack>-<defense>-<model>-<dataset>-seed<seed>
+    every_round: bool
     snapshot_rounds: list[Positive]
     snapshot_every: Positive | None  # rounds
     tags: dict[str, str | int | float | bool]
@@ -59,6 +60,8 @@ class MLflowTracker(Callback):
 
     def on_round_end(self, result: RoundResult) -> None:
         assert self._spool is not None
+        if not self.every_round:
+            return
         self._latest = result
         self._spool.add(result.round, {"loss": result.loss, "round_seconds": result.seconds, **self._timings.take(result.telemetry)})
         if result.ends_epoch:
@@ -70,7 +73,7 @@ class MLflowTracker(Callback):
         assert self._spool is not None
         self._spool.add(evaluation.round, {"epoch": evaluation.epoch, **evaluation.metrics})
 
-    def on_run_end(self, status: Literal["FINISHED", "FAILED", "KILLED"], summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         """Wait until MLflow has everything; return the run's id (None if MLflow did not take it all) and the store's address."""
         if self._spool is None or self._writer is None:
             return self._result(None)

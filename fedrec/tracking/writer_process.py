@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-_DEFAULTS = {  # unless the user's environment says otherwise
+MLFLOW_DEFAULTS = {  # unless the user's environment says otherwise
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds; what fails is tried again anyway
@@ -123,7 +123,7 @@ def _spawn() -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        env=_DEFAULTS | os.environ | _FORCED | {"PYTHONPATH": path},
+        env=MLFLOW_DEFAULTS | os.environ | _FORCED | {"PYTHONPATH": path},
         process_group=0,
     )
     return process, log

@@ -1,0 +1,57 @@
+"""Pictures of a study, by Optuna: history, importance of the parameters, slices, contours, Pareto front."""
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+log = logging.getLogger(__name__)
+
+
+def draw(study: "Study", names: Sequence[str], folder: Path) -> None:
+    """PNG files into `folder`; a picture that needs more trials or parameters than there are is left out. `names` are of the values."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from optuna.visualization import matplotlib as plots
+
+    for number, name in enumerate(names):
+        of_one: dict[str, Any] = {"target": partial(_value, number)} if len(names) > 1 else {}
+        suffix = f"_{name}" if len(names) > 1 else ""
+        for picture, plot in (
+            ("history", plots.plot_optimization_history),
+            ("importance", plots.plot_param_importances),
+            ("slice", plots.plot_slice),
+            ("contour", plots.plot_contour),
+        ):
+            _save(folder / f"{picture}{suffix}.png", partial(plot, study, target_name=name, **of_one))
+    if len(names) > 1:
+        _save(folder / "pareto.png", partial(plots.plot_pareto_front, study, target_names=list(names)))
+
+
+def _save(path: Path, plot: Callable[[], Any]) -> None:
+    from matplotlib import pyplot
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the interface is experimental, that a pruned trial has no value
+            axes = plot()
+        figure = axes.flat[0].figure if hasattr(axes, "flat") else axes.figure
+        if hasattr(axes, "flat"):
+            rows, columns = axes.shape if axes.ndim == 2 else (1, axes.size)
+            figure.set_size_inches(3.5 * columns + 1, 3 * rows + 0.5)
+        figure.savefig(path, dpi=90, bbox_inches="tight")
+    except (ValueError, RuntimeError) as error:  # too little to draw
+        log.info(f"no picture {path.name}: {str(error).splitlines()[0]}")
+    finally:
+        pyplot.close("all")
+
+
+def _value(number: int, trial: "FrozenTrial") -> float:
+    return float(trial.values[number])

@@ -1,0 +1,104 @@
+"""Configuration and command line -> a checked `Sweep`: everything that can be wrong is found before the first trial."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+from pydantic import Field
+
+from fedrec.config import build, check
+from fedrec.interfaces import Positive
+from fedrec.options import ConfigError, convert
+from fedrec.sweeps.plans import Direction, Plan, ReturnedValue
+from fedrec.sweeps.samplers import is_grid, make_pruner, make_sampler
+from fedrec.sweeps.search_space import SearchSpace, existing
+from fedrec.sweeps.stages import Sweep
+from fedrec.sweeps.study_storage import locate
+
+SETTINGS: dict[str, Any] = {
+    "direction": Direction | Annotated[list[Direction], Field(min_length=1)],
+    "study_name": Annotated[str, Field(min_length=1)],
+    "storage": str | None,
+    "n_trials": Positive,
+    "n_jobs": Positive,
+    "params": dict[str, Any] | None,
+}
+
+
+def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[str]) -> Sweep:
+    """Raises ConfigError, one line that names the option, if a trial could not run, or not be judged."""
+    plain: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    settings = {name: convert(f"hydra.sweeper.{name}", plain[name], annotation) for name, annotation in SETTINGS.items()}
+    parser = OverridesParser.create(config_loader=context.config_loader)
+    parsed = {text: parser.parse_override(text) for text in arguments}
+    fixed = [text for text, override in parsed.items() if not override.is_sweep_override()]
+    base = _checked(config, context, fixed)
+    plan = _plan(base, settings["direction"])
+    params = settings["params"] or {}
+    named = {str(override.key_or_group) for override in parsed.values()}
+    space = SearchSpace.parse(
+        [
+            *existing({name: values for name, values in plan.space.items() if name not in {*params, *named}}, base),
+            *(f"{name}={values}" for name, values in params.items() if name not in named),
+            *(text for text in parsed if text not in fixed),
+        ],
+        parser,
+    )
+    if not space.distributions:
+        wanted = f"none of {', '.join(plan.space)} is an option of this configuration; " if plan.space else ""
+        raise ConfigError(f"nothing to tune: {wanted}name parameters, for instance 'defense.beta=interval(0,10)'")
+    for name, override in space.corners():
+        try:
+            _checked(config, context, [*fixed, override])
+        except ConfigError as error:
+            raise ConfigError(f"search space of {name}: {error}") from None
+    sampler, pruner = config.hydra.sweeper.sampler, config.hydra.sweeper.pruner
+    make_sampler(sampler, space, 0)
+    if make_pruner(pruner) is not None and len(plan.directions) > 1:
+        raise ConfigError(
+            "hydra/sweeper/pruner: Optuna cannot prune a study with several objectives; choose hydra/sweeper/pruner=none, or sweep=defense"
+        )
+    return Sweep(
+        name=settings["study_name"],
+        address=locate(settings["storage"], Path(config.hydra.sweep.dir)),
+        n_trials=min(settings["n_trials"], space.size()) if is_grid(sampler) else settings["n_trials"],
+        plan=plan,
+        space=space,
+        sampler=sampler,
+        pruner=pruner,
+        arguments=fixed,
+        seed=base.seed,
+        selection=base.evaluation.selection,
+    )
+
+
+def as_given(sweep: Sweep, config: DictConfig) -> dict[str, Any] | None:
+    """What the configuration itself sets the parameters to, the paper's values for instance; None if the space has no room for them."""
+    choices = config.hydra.runtime.choices
+    values = {name: choices[name] if name in choices else OmegaConf.select(config, name) for name in sweep.space.distributions}
+    return values if sweep.space.contains(values) and not is_grid(sweep.sampler) else None
+
+
+def _checked(config: DictConfig, context: HydraContext, overrides: Sequence[str]) -> DictConfig:
+    """The configuration of a run with these overrides; raises ConfigError if it could not be built."""
+    composed = context.config_loader.load_sweep_config(config, list(overrides))
+    job = composed.copy()
+    with open_dict(job):
+        del job["hydra"]
+    check(job)
+    return composed
+
+
+def _plan(config: DictConfig, direction: Direction | list[Direction]) -> Plan:
+    directions: tuple[Direction, ...] = (direction,) if isinstance(direction, str) else tuple(direction)
+    plan: Plan | None = build(config.get("sweep"))
+    if plan is None:
+        return ReturnedValue(space={}, returned=directions)
+    if plan.directions != directions:
+        raise ConfigError(f"hydra.sweeper.direction={direction}: this sweep has {', '.join(plan.directions)}, and nothing else makes sense")
+    if not config.dataset.get("validation"):
+        raise ConfigError("dataset.validation must be true: sweeps are tuned on the validation item, never on the test item")
+    return plan

@@ -1,0 +1,92 @@
+"""Where studies are kept: an SQLite file or a PostgreSQL database that workers on one machine or on many share."""
+
+import sqlite3
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from fedrec.options import ConfigError
+from fedrec.tracking.store_uri import without_password
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
+
+HEARTBEAT_SECONDS = 5  # a running trial says so often that it is alive
+GRACE_SECONDS = 30  # a trial that was silent for so long is lost, and repeated
+_BUSY_SECONDS = 60.0  # how long a process waits for others that write to the same SQLite file
+_ALLOWED = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+
+
+def locate(storage: str | None, folder: Path) -> str:
+    """The absolute address of a study's storage; without one it is an SQLite file in `folder`, which is made.
+
+    Raises ConfigError if it is no address of a supported database.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(storage or f"sqlite:///{folder / 'study.db'}")
+    except ArgumentError:
+        raise ConfigError(f"hydra.sweeper.storage={without_password(str(storage))}: not an address; allowed: {_ALLOWED}") from None
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        path = Path.cwd() / url.database
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{path}"
+    if url.get_backend_name() == "postgresql":
+        return url.render_as_string(hide_password=False)
+    raise ConfigError(f"hydra.sweeper.storage={without_password(str(storage))}: not supported; allowed: {_ALLOWED}")
+
+
+def open_storage(address: str) -> "RDBStorage":
+    """Tables are made if there are none. Raises ConfigError if the database cannot be reached or is none of Optuna's."""
+    from optuna.storages import RDBStorage
+    from sqlalchemy import event
+    from sqlalchemy.exc import SQLAlchemyError
+
+    is_file = address.startswith("sqlite")
+    options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_SECONDS}} if is_file else {"pool_pre_ping": True}
+    try:
+        if is_file:
+            _prepare_file(address)
+        with exclusive(address, "tables"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # heartbeats are experimental
+            storage = RDBStorage(address, options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+    except (SQLAlchemyError, sqlite3.Error, ImportError, RuntimeError) as error:
+        reason = without_password(str(error).splitlines()[0])
+        raise ConfigError(f"hydra.sweeper.storage={without_password(address)}: {reason}") from None
+    if is_file:
+        event.listen(storage.engine, "connect", _relax)
+    return storage
+
+
+@contextmanager
+def exclusive(address: str, name: str) -> Iterator[None]:
+    """One process at a time, on all machines that share the storage; a process that dies lets go."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    if address.startswith("sqlite"):
+        with FileLock(f"{address.removeprefix('sqlite:///')}.{zlib.crc32(name.encode()):08x}.lock"):
+            yield
+        return
+    engine = create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:  # the lock belongs to the connection
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": zlib.crc32(f"fedrec {name}".encode())})
+        yield
+
+
+def _prepare_file(address: str) -> None:
+    """Readers and writers of a write-ahead log do not wait for each other."""
+    with closing(sqlite3.connect(address.removeprefix("sqlite:///"), timeout=_BUSY_SECONDS)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _relax(connection: Any, _: Any) -> None:
+    """A power cut may cost the last moments of a study, never its integrity."""
+    connection.execute("PRAGMA synchronous=NORMAL")

@@ -1,0 +1,131 @@
+"""What a launcher runs, in as many processes as there are workers: each takes trials from the shared studies until none is left."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from fedrec.options import ConfigError
+from fedrec.sweeps.devices import use_own_device
+from fedrec.sweeps.mlflow_runs import runs_of
+from fedrec.sweeps.shared_study import ERROR, SharedStudy
+from fedrec.sweeps.stages import LABEL, OVERRIDES, PARENT, REFERENCE, SEED, Stages, Sweep
+from fedrec.sweeps.trial_runs import TrialRuns
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial, Trial
+
+_PAUSE = 0.5  # seconds between two looks at what others do
+HOPELESS = 3  # failed trials, when no other has ended yet: then the sweep ends
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Worker:
+    """Called by a launcher with the configuration of its job, in a process of its own or not."""
+
+    task: Callable[..., Any]  # what runs one configuration
+    context: HydraContext
+    config: DictConfig  # of the sweep, as `Sweeper.setup` got it
+    sweep: Sweep
+
+    def __call__(self, config: DictConfig) -> None:
+        """Raises ConfigError if no trial can succeed."""
+        use_own_device(config.get("device", "cpu"))
+        self.stages = Stages(self.sweep)
+        self.parent: str | None = self.stages.tuning.study.user_attrs.get(PARENT)
+        self.mlflow = runs_of(config.tracking) if self.parent else None
+        self._drain(self.stages.references)
+        self.references = self.stages.reference_hit_ratios()
+        self._drain(self.stages.tuning, self.stages.comparisons)
+        self.stages.queue_comparisons(self.stages.best())
+        self._drain(self.stages.comparisons)
+
+    def _drain(self, *studies: SharedStudy) -> None:
+        """Run what there is until every study is complete; the first study goes first."""
+        while True:
+            for study in studies:
+                suggest = self.sweep.space.suggest if study is self.stages.tuning else lambda trial: None
+                if (trial := study.claim(suggest)) is not None:
+                    self._run(study, trial)
+                    break
+            else:
+                if all(study.is_complete for study in studies):
+                    return
+                time.sleep(_PAUSE)  # others run the rest, and may die
+
+    def _run(self, study: SharedStudy, trial: "Trial") -> None:
+        """A trial that fails is told so, and the sweep goes on."""
+        started = time.perf_counter()
+        try:
+            with study.running(trial):
+                values = self._tune(study, trial) if study is self.stages.tuning else self._single(trial)
+                study.tell(trial, values, pruned=values is None)
+        except Exception as error:
+            log.error(f"trial {trial.number} failed: {error}", exc_info=not isinstance(error, ConfigError))
+        ended = study.trial(trial)
+        self._end_mlflow_run(ended)
+        log.info(f"{self._title(study, ended)}: {_result(ended)}; {time.perf_counter() - started:.1f} s")
+        counted = self.stages.tuning.counted()
+        if len(counted) >= HOPELESS and all(ERROR in one.user_attrs for one in counted):
+            raise ConfigError(f"the first {len(counted)} trials failed, the last one with: {counted[-1].user_attrs[ERROR]}")
+
+    def _tune(self, study: SharedStudy, trial: "Trial") -> tuple[float, ...] | None:
+        sweep = self.sweep
+        overrides = sweep.space.overrides(trial.params)
+        run_id = self._start_mlflow_run(trial)
+        runs = TrialRuns(self.task, self.context, self.config, self.stages, trial, f"trial_{trial.number:04d}", self.references, run_id)
+        return sweep.plan.measure(runs, overrides, sweep.seeds)
+
+    def _single(self, trial: "Trial") -> tuple[float, float]:
+        """ER@K and HR@K: of the validation item for a reference, of the test item for a comparison."""
+        label, seed, overrides = (trial.user_attrs[name] for name in (LABEL, SEED, OVERRIDES))
+        folder = label.replace(" ", "_")
+        runs = TrialRuns(self.task, self.context, self.config, self.stages, trial, folder, {}, self.parent)
+        outcome = runs.run(overrides, seed, f"seed_{seed}")
+        assert outcome is not None  # nobody prunes it
+        return outcome.exposure_ratio, outcome.hit_ratio if label == REFERENCE else outcome.test_hit_ratio
+
+    def _start_mlflow_run(self, trial: "Trial") -> str | None:
+        if self.mlflow is None:
+            return None
+        run_id = None
+        with _tolerated():
+            run_id = self.mlflow.start(f"trial {trial.number}", self.parent, {"trial": str(trial.number)})
+            trial.set_user_attr(PARENT, run_id)
+        return run_id
+
+    def _end_mlflow_run(self, trial: "FrozenTrial") -> None:
+        if self.mlflow is None or PARENT not in trial.user_attrs:
+            return
+        metrics = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float)}
+        with _tolerated():
+            self.mlflow.end_trial(trial.user_attrs[PARENT], trial.state.name, trial.params, metrics)
+
+    def _title(self, study: SharedStudy, trial: "FrozenTrial") -> str:
+        if study is not self.stages.tuning:
+            return f"{trial.user_attrs[LABEL]}, seed {trial.user_attrs[SEED]}"
+        return f"trial {trial.number} ({len(study.counted())} of {self.sweep.n_trials}) {self.sweep.space.shown(trial.params)}"
+
+
+def _result(trial: "FrozenTrial") -> str:
+    if trial.values is None:
+        return str(trial.user_attrs.get(ERROR) or trial.state.name.lower())
+    numbers = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float)}
+    shown = [f"{name} {value:.4f}" for name, value in numbers.items() if not name.endswith("_stderr")]
+    return ", ".join(shown) or ", ".join(f"{value:.4f}" for value in trial.values)
+
+
+@contextmanager
+def _tolerated() -> Iterator[None]:
+    """Trouble with MLflow never stops a sweep: the study has everything."""
+    try:
+        yield
+    except Exception as error:
+        log.warning(f"MLflow did not take a trial: {' '.join(str(error).split())[:200]}")
