@@ -8,11 +8,12 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Column, Table
 
-from fedrec.sweeps.mlflow_runs import runs_of
+from fedrec.sweeps.mlflow_runs import MlflowRuns, runs_of
 from fedrec.sweeps.pictures import draw
 from fedrec.sweeps.plans import mean, standard_error
 from fedrec.sweeps.shared_study import ERROR
 from fedrec.sweeps.stages import LABEL, PARENT, Stages
+from fedrec.sweeps.study_storage import exclusive
 
 RESULTS = "optimization_results.yaml"  # the name that hydra-optuna-sweeper gives it
 
@@ -21,16 +22,17 @@ class Report:
     """`folder` is the sweep's own; `tracking` says whether and where MLflow is told."""
 
     def __init__(self, stages: Stages, folder: Path, tracking: DictConfig) -> None:
-        self.stages, self.folder = stages, folder
-        self.mlflow = runs_of(tracking)
+        self.stages, self.folder, self.tracking = stages, folder, tracking
+        self.mlflow: MlflowRuns | None = None
         self.run_id = ""
 
     def begin(self) -> None:
-        """Start the sweep's run in MLflow, or go on with it."""
-        if self.mlflow is None:
-            return
+        """Make MLflow's tables if there are none, and start the sweep's run, or go on with it."""
         study = self.stages.tuning
-        with study.locked():  # of several machines that start at once, the first one makes it
+        with exclusive(self.stages.sweep.address, "mlflow"):  # of several machines that start at once, the first one does it
+            self.mlflow = runs_of(self.tracking)
+            if self.mlflow is None:
+                return
             if known := study.study.user_attrs.get(PARENT):
                 self.run_id = known
                 self.mlflow.client.update_run(known, "RUNNING")
@@ -54,8 +56,8 @@ class Report:
 
     def end(self, status: str) -> None:
         """FINISHED, FAILED or KILLED."""
-        if self.run_id:
-            self.mlflow.client.set_terminated(self.run_id, status)  # type: ignore[union-attr]
+        if self.mlflow is not None:
+            self.mlflow.client.set_terminated(self.run_id, status)
 
     def results(self) -> dict[str, Any]:
         """Keys as hydra-optuna-sweeper has them, and what the comparisons gave."""

@@ -1,6 +1,7 @@
 """Samplers and pruners of Optuna from their configuration."""
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig, open_dict
@@ -27,16 +28,22 @@ def make_sampler(node: DictConfig, space: "SearchSpace", number: int) -> "BaseSa
     if node.get("seed") is not None:
         with open_dict(node):
             node.seed = int(np.random.SeedSequence([node.seed, number]).generate_state(1)[0])
-    sampler: BaseSampler = build(node)
+    sampler: BaseSampler = _build(node)
     return sampler
 
 
 def make_pruner(node: DictConfig | None) -> "BasePruner | None":
     """Raises ConfigError if an option is not allowed."""
-    pruner: BasePruner | None = build(node)
+    pruner: BasePruner | None = _build(node)
     return pruner
 
 
 def is_grid(node: DictConfig) -> bool:
     """Whether the sampler tries everything once."""
     return bool(node.get("_target_") == GRID)
+
+
+def _build(node: DictConfig | None) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that an option is experimental
+        return build(node)

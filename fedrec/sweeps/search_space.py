@@ -88,8 +88,8 @@ def _distribution(override: Override) -> "BaseDistribution":
             assert value.start is not None and value.end is not None
             kind = IntDistribution if isinstance(value.start, int) and isinstance(value.end, int) else FloatDistribution
             return kind(value.start, value.end, log="log" in tags)  # type: ignore[no-any-return]
-        if isinstance(value, RangeSweep) and not value.shuffle:
-            numbers = list(value.range())
+        if isinstance(value, RangeSweep):
+            numbers = sorted(value.range())  # the order is the sampler's
             if not numbers:
                 raise ValueError("it is empty")
             kind = IntDistribution if all(isinstance(number, int) for number in numbers) else FloatDistribution

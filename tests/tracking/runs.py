@@ -29,9 +29,9 @@ SUMMARY: Mapping[str, Any] = {
 }
 
 
-def wait_until(condition: Callable[[], Any]) -> None:
-    """A busy machine may be slow, but a minute is enough for everything here."""
-    deadline = time.monotonic() + 60
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """A busy machine may be slow, but a minute is enough for everything within one run."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -1,0 +1,56 @@
+"""A PostgreSQL server of Debian's package, for the time of a test."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Its address, without a database: postgresql+psycopg://USER@HOST:PORT. Skips the test where the package is not installed."""
+    if not PROGRAMS:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    programs = PROGRAMS[-1].parent
+    folder, port = Path(tempfile.mkdtemp(prefix="fedrec-postgresql-")), free_port()
+    owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())  # the server refuses to run as root
+    os.chown(folder, owner.pw_uid, owner.pw_gid)
+
+    def run(*command: str | Path) -> None:
+        ended = subprocess.run(
+            command,
+            user=owner.pw_uid,
+            group=owner.pw_gid,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout
+
+    try:
+        run(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "fedrec", "--no-sync")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        run(programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w", "-o", options, "start")
+        try:
+            yield f"postgresql+psycopg://fedrec@127.0.0.1:{port}"
+        finally:
+            run(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
