@@ -39,7 +39,7 @@ def job(config: DictConfig, watch: "Callback | None" = None) -> float:
     from fedrec.config import check
     from fedrec.halves import check_halves
     from fedrec.options import ConfigError
-    from fedrec.tracking.writer_process import start_early
+    from fedrec.tracking.idle_writer import start_early
 
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
         start_early()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from fedrec.tracking.idle_writer import MLFLOW_DEFAULTS
 from fedrec.tracking.store_uri import locate_store
-from fedrec.tracking.writer_process import MLFLOW_DEFAULTS
 
 if TYPE_CHECKING:
     pass

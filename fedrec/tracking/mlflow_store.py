@@ -97,6 +97,17 @@ class MlflowStore:
             with contextlib.suppress(Exception):
                 self.client.set_terminated(self.run_id, status)
 
+    def close(self) -> None:
+        """Let go of SQLite files, which MLflow keeps open: when the next run comes there may be another one in the same place."""
+        if self.start["database"]:
+            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+            from mlflow.tracking._tracking_service.utils import _tracking_store_registry
+
+            for engine in SqlAlchemyStore._engine_map.values():
+                engine.dispose()
+            SqlAlchemyStore._engine_map.clear()
+            _tracking_store_registry._get_store_with_resolved_uri.cache_clear()
+
     def _find_experiment(self, client: MlflowClient) -> str:
         name = self.start["experiment"]
         experiment = client.get_experiment_by_name(name)

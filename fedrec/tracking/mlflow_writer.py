@@ -1,8 +1,8 @@
-"""The process that writes one run to MLflow, so that the run's own process never imports, calls or waits for MLflow.
+"""The process that writes runs to MLflow, one after another, so that their own process never imports, calls or waits for MLflow.
 
-Standard input brings two lines of JSON: what the run is, then how it ended (no second line: it was killed). Metrics and snapshots come
-through files (`fedrec.tracking.spool`). Standard output tells the run how it goes, in lines of JSON as well (`Delivery.report`, at last
-`done` or `failed`).
+Standard input brings two lines of JSON for each run: what it is, then how it ended (no second line: it was killed). Metrics and snapshots
+come through files (`fedrec.tracking.spool`). Standard output tells the run how it goes, in lines of JSON as well (`Delivery.report`, at
+last `done` or `failed`). When standard input ends, so does the process.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ Report = Callable[..., None]
 
 
 def main() -> None:
-    """Serve one run, then exit without the slow shutdown of everything that was imported."""
+    """Serve runs until there are no more, then exit without the slow shutdown of everything that was imported."""
     gc.set_threshold(100_000)  # saves a sixth of the processor time, of the imports and of SQLAlchemy
     _outlive_the_run()
     answers = _take_standard_output()
@@ -34,12 +34,24 @@ def main() -> None:
         with contextlib.suppress(OSError):  # the run may be gone, its metrics still count
             print(json.dumps(news), file=answers, flush=True)
 
-    # What runs in the background is nice, once and for all; the run waits for what comes after. Linux has a niceness of each thread.
+    while _serve(report):
+        pass
+    os._exit(0)
+
+
+def _serve(report: Report) -> bool:
+    """One run; False if none comes.
+
+    What runs in its background is nice, and cannot be otherwise again, so it has a thread of its own: Linux has a niceness of each
+    thread. The run waits for what comes after.
+    """
     with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as background:
         delivery = background.submit(_follow, report).result()
-    if delivery:
-        _complete(delivery)
-    os._exit(0)
+    if delivery is None:
+        return False
+    _complete(delivery)
+    delivery.store.close()
+    return True
 
 
 def _follow(report: Report) -> "Delivery | None":
@@ -52,6 +64,8 @@ def _follow(report: Report) -> "Delivery | None":
     if not line.endswith("\n"):
         return None
     start, ending = json.loads(line), Ending()
+    os.environ.clear()
+    os.environ.update(start.pop("environment"))
     threading.Thread(target=_await_ending, args=(ending,), daemon=True).start()
     delivery = Delivery(MlflowStore(start), SpoolReader(Path(start["folder"])), ending, report)
     delivery.follow()

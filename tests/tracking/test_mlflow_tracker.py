@@ -7,37 +7,21 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from mlflow.entities import Run
-from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from fedrec.tracking import mlflow_tracker
 from tests.tracking.runs import SUMMARY, delta_norm, info, play, result, tracker, wait_until
+from tests.tracking.stores import history, run_program, stored
 
 
 @pytest.fixture(autouse=True)
 def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-
-
-def stored(folder: Path) -> tuple[MlflowClient, list[Run]]:
-    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
-    return client, list(client.search_runs([client.get_experiment_by_name("trial").experiment_id]))
-
-
-def run_program(program: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """A Python program with this checkout, in the working directory."""
-    root = Path(__file__).parents[2]
-    return subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{program}"], check=False, **options)
-
-
-def history(client: MlflowClient, run: Run, metric: str) -> dict[int, float]:
-    return {entry.step: entry.value for entry in client.get_metric_history(run.info.run_id, metric)}
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +231,7 @@ def test_writer_that_dies(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> 
     watcher = tracker()
     watcher.on_run_start(info(tmp_path / "run"))
     assert watcher._writer is not None
-    watcher._writer._process.kill()
+    watcher._writer._writer.process.kill()
     watcher.on_round_end(result(1))
     assert watcher.on_run_end("FINISHED", SUMMARY)["mlflow_run_id"] is None
     assert "its writer ended with status -9" in capfd.readouterr().err
@@ -280,19 +264,3 @@ def test_the_run_itself_never_imports_mlflow() -> None:
     program = "import sys, fedrec.tracking.mlflow_tracker; print({'mlflow', 'matplotlib', 'pandas', 'pyarrow'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert answer.stdout.strip() == "set()"
-
-
-def test_a_writer_started_early_ends_with_a_program_that_begins_no_run() -> None:
-    """Two calls start one writer."""
-    script = (
-        "from fedrec.tracking import writer_process as w; w.start_early(); w.start_early(); (one,) = w._started_early; print(one[0].pid)"
-    )
-    printed = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2]
-    )
-    pid = int(printed.stdout)
-    for _ in range(100):
-        if not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text():
-            return
-        time.sleep(0.1)
-    pytest.fail("the writer is still there")
