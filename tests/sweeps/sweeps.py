@@ -66,14 +66,15 @@ def counted(found: list[FrozenTrial]) -> list[FrozenTrial]:
     return of_state(found, TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def wait_for_running(folder: Path, n_done: int, storage: str | None = None) -> FrozenTrial:
-    """A trial that is running, once so many are over."""
+def wait_for_running(folder: Path, n_done: int, storage: str | None = None, n_workers: int = 1) -> FrozenTrial:
+    """A trial that is running, once so many are over and so many workers have taken one."""
     found: list[FrozenTrial] = []
 
     def ready() -> bool:
         every = trials(folder, storage)
         found[:] = [trial for trial in of_state(every, TrialState.RUNNING) if WORKER in trial.user_attrs]
-        return len(counted(every)) >= n_done and bool(found)
+        workers = {trial.user_attrs[WORKER] for trial in every if WORKER in trial.user_attrs}
+        return len(counted(every)) >= n_done and len(workers) >= n_workers and bool(found)
 
     wait_until(ready, seconds=240)
     return found[0]

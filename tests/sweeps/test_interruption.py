@@ -34,12 +34,12 @@ def test_resume(tmp_path: Path, number: int, status: int) -> None:
 def test_two_commands_share_a_study_and_one_is_killed(tmp_path: Path) -> None:
     command = (*SWEEP, "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=6")
     first, second = start(tmp_path, *command), start(tmp_path, *command)
-    victim = wait_for_running(tmp_path, 2)
+    victim = wait_for_running(tmp_path, 1, n_workers=2)
     os.kill(pid_of(victim), signal.SIGKILL)
     statuses = {first.wait(300), second.wait(300)}
     assert statuses == {0, -9}, (tmp_path / "log").read_text()
     assert_complete(trials(tmp_path), 6)
-    assert len({pid_of(trial) for trial in counted(trials(tmp_path))}) == 2
+    assert len({pid_of(trial) for trial in trials(tmp_path)}) == 2
 
 
 @pytest.mark.slow

@@ -18,6 +18,14 @@ from tests.sweeps.postgresql import server
 from tests.sweeps.sweeps import LONG, SMALL, assert_complete, counted, finish, pid_of, results, start, trials, wait_for_running
 from tests.sweeps.test_shared_study import SPACE, value
 
+HOLDER = """
+import sys, time
+from fedrec.sweeps.study_storage import exclusive
+with exclusive(sys.argv[1], "claims"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
@@ -32,8 +40,7 @@ def test_claims_are_exclusive(postgresql: str) -> None:
     """A connection that holds the lock keeps others out; one that is lost lets go."""
     address = f"{postgresql}/studies"
     study = SharedStudy(open_storage(address), address, "claims", 3)
-    script = f"import time; from fedrec.sweeps.study_storage import exclusive\nwith exclusive({address!r}, 'claims'): print('held', flush=True), time.sleep(600)"
-    holder = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, address], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     with psycopg.connect(f"{postgresql.replace('+psycopg', '')}/studies") as connection:
         (waiting,) = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted").fetchone() or (0,)
@@ -53,14 +60,14 @@ def test_two_machines_and_one_is_lost(tmp_path: Path, postgresql: str) -> None:
     for machine in machines:
         machine.mkdir()
     processes = [start(machine, *sweep, *stores) for machine in machines]
-    victim = wait_for_running(tmp_path, 1, storage)
+    victim = wait_for_running(tmp_path, 1, storage, n_workers=2)
     os.kill(pid_of(victim), signal.SIGKILL)
     lost = next(number for number, process in enumerate(processes) if process.pid == pid_of(victim))
     assert processes[lost].wait(60) == -signal.SIGKILL
     finish(processes[1 - lost], machines[1 - lost])
     found = trials(tmp_path, storage)
     assert_complete(found, 5)
-    assert len({pid_of(trial) for trial in counted(found)}) == 2
+    assert len({pid_of(trial) for trial in found}) == 2
     assert results(machines[1 - lost])["trials"] == {"complete": 5}
 
     client = MlflowClient(f"{postgresql}/runs")

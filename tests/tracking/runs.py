@@ -39,7 +39,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
 
 def tracker(**options: Any) -> MLflowTracker:
     defaults: dict[str, Any] = {"uri": "sqlite:///mlflow.db", "experiment": "trial", "run_name": None}
-    return MLflowTracker(**defaults | {"snapshot_rounds": [2], "snapshot_every": 4, "tags": {}} | options)
+    return MLflowTracker(**defaults | {"every_round": True, "snapshot_rounds": [2], "snapshot_every": 4, "tags": {}} | options)
 
 
 def info(folder: Path, n_rounds: int = 6) -> RunInfo:
