@@ -115,8 +115,10 @@ class Worker:
 
 
 def _result(trial: "FrozenTrial") -> str:
-    if trial.values is None:
-        return str(trial.user_attrs.get(ERROR) or trial.state.name.lower())
+    from optuna.trial import TrialState
+
+    if trial.state != TrialState.COMPLETE:
+        return " ".join([trial.state.name.lower(), str(trial.user_attrs.get(ERROR, f"after {len(trial.intermediate_values)} evaluations"))])
     numbers = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float)}
     shown = [f"{name} {value:.4f}" for name, value in numbers.items() if not name.endswith("_stderr")]
     return ", ".join(shown) or ", ".join(f"{value:.4f}" for value in trial.values)
