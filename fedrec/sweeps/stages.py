@@ -113,6 +113,8 @@ class Stages:
         if not any(trial.state == TrialState.COMPLETE for trial in self.tuning.trials()):
             reasons = [trial.user_attrs[ERROR] for trial in self.tuning.trials() if ERROR in trial.user_attrs]
             raise ConfigError(f"no trial of the study {self.sweep.name} was completed: {reasons[-1] if reasons else 'all were cut off'}")
+        if len(self.sweep.plan.directions) == 1:
+            return [self.tuning.study.best_trial]
         return sorted(self.tuning.study.best_trials, key=lambda trial: trial.number)
 
     def reference_hit_ratios(self) -> dict[int, float]:

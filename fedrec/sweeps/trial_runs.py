@@ -1,6 +1,7 @@
 """The runs of one trial: each is an ordinary job of Hydra, with a folder of its own below the sweep's."""
 
 import copy
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from fedrec.tracking.pruning import Metrics, Pruning
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
+SECONDS = "seconds"  # user attribute of a trial: what its runs took
+
 
 @dataclass
 class TrialRuns:
@@ -32,6 +35,7 @@ class TrialRuns:
     folder: str  # below the sweep's
     references: Mapping[int, float]
     parent_run: str | None  # in MLflow
+    _seconds: float = field(default=0.0, init=False)
     _composed: tuple[list[str], DictConfig] | None = field(default=None, init=False)
 
     def run(
@@ -72,9 +76,12 @@ class TrialRuns:
                 config.tracking.run_name = f"{self.folder} {name}".replace("_", " ")
                 config.tracking.tags["mlflow.parentRunId"] = self.parent_run
                 config.tracking.every_round &= self.stages.sweep.plan.every_round
+        started = time.perf_counter()
         ended = run_job(
             lambda job: self.task(job, *watch), config, "hydra.sweep.dir", "hydra.sweep.subdir", self.context, configure_logging=False
         )
+        self._seconds += time.perf_counter() - started
+        self.trial.set_user_attr(SECONDS, self._seconds)
         if ended.status == JobStatus.FAILED:
             raise ended._return_value  # `return_value` would print around it
         return ended.return_value

@@ -15,7 +15,7 @@ from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.mlflow_runs import runs_of
 from fedrec.sweeps.shared_study import ERROR, SharedStudy
 from fedrec.sweeps.stages import LABEL, OVERRIDES, PARENT, REFERENCE, SEED, Stages, Sweep
-from fedrec.sweeps.trial_runs import TrialRuns
+from fedrec.sweeps.trial_runs import SECONDS, TrialRuns
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
@@ -62,7 +62,6 @@ class Worker:
 
     def _run(self, study: SharedStudy, trial: "Trial") -> None:
         """A trial that fails is told so, and the sweep goes on."""
-        started = time.perf_counter()
         try:
             with study.running(trial):
                 values = self._tune(study, trial) if study is self.stages.tuning else self._single(trial)
@@ -71,7 +70,7 @@ class Worker:
             log.error(f"trial {trial.number} failed: {error}", exc_info=not isinstance(error, ConfigError))
         ended = study.trial(trial)
         self._end_mlflow_run(ended)
-        log.info(f"{self._title(study, ended)}: {_result(ended)}; {time.perf_counter() - started:.1f} s")
+        log.info(f"{self._title(study, ended)}: {_result(ended)}")
         counted = self.stages.tuning.counted()
         if len(counted) >= HOPELESS and all(ERROR in one.user_attrs for one in counted):
             raise ConfigError(f"the first {len(counted)} trials failed, the last one with: {counted[-1].user_attrs[ERROR]}")
@@ -119,9 +118,11 @@ def _result(trial: "FrozenTrial") -> str:
 
     if trial.state != TrialState.COMPLETE:
         return " ".join([trial.state.name.lower(), str(trial.user_attrs.get(ERROR, f"after {len(trial.intermediate_values)} evaluations"))])
-    numbers = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float)}
-    shown = [f"{name} {value:.4f}" for name, value in numbers.items() if not name.endswith("_stderr")]
-    return ", ".join(shown) or ", ".join(f"{value:.4f}" for value in trial.values)
+    names = [name for name, value in trial.user_attrs.items() if isinstance(value, float) and not name.endswith("_stderr")]
+    values = [f"{value:.4f}" for value in trial.values if names == [SECONDS]]
+    return ", ".join(
+        [*values, *(f"{name} {trial.user_attrs[name]:.4f}" for name in names if name != SECONDS), f"{trial.user_attrs[SECONDS]:.1f} s"]
+    )
 
 
 @contextmanager

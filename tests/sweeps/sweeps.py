@@ -15,8 +15,8 @@ from fedrec.sweeps.shared_study import WORKER
 from tests.cli.program import COMMAND, ENVIRONMENT
 from tests.tracking.runs import wait_until
 
-DATA = ("dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600")
-SMALL = (*DATA, "system.epochs=6", "evaluation.every=2", "attack.N=10", "defense.N=range(1,20)", "sweep.seeds=2", "sweep.fresh_seeds=2")
+DATA = ("dataset=synthetic", "dataset.users=60", "dataset.items=80", "dataset.interactions=1200")
+SMALL = (*DATA, "system.epochs=15", "evaluation.every=5", "attack.N=10", "defense.N=range(1,20)", "sweep.seeds=2", "sweep.fresh_seeds=2")
 NAME = "hydra.sweeper.study_name=tuned"  # and so the folder multirun/tuned
 LONG = "system.epochs=60"  # a run then takes long enough to be interrupted
 
