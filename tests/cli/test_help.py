@@ -9,7 +9,7 @@ import pytest
 from fedrec.cards import GROUPS as GROUPS_WITH_CARDS
 from tests.cli.program import ROOT, fedrec
 
-GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking", "experiment")
+GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking", "experiment", "sweep")
 PUBLIC_OPTIONS = (
     *("seed", "device", "threads", "dataset.root", "dataset.validation", "model.dim"),
     *("system.learning_rate", "system.clients_per_round", "system.epochs", "system.sampling"),
