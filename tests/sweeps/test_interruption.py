@@ -12,7 +12,7 @@ SWEEP = (*SMALL, "sweep=defense", "tracking=none", "hydra/sweeper/pruner=none", 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_resume(tmp_path: Path, number: int, status: int) -> None:
     command = (*SWEEP, "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=4")
     process = start(tmp_path, *command)

@@ -145,8 +145,8 @@ def test_a_trial_sees_what_an_ordinary_run_would(tuned: tuple[Path, str], tmp_pa
         "attack.N=10",
         "defense=ours",
         *DATA,
-        "system.epochs=6",
-        "evaluation.every=2",
+        "system.epochs=15",
+        "evaluation.every=5",
         "dataset.validation=true",
     )
     assert fedrec(tmp_path, *ordinary, "tracking=none").returncode == 0
