@@ -1,63 +1,83 @@
 """What a sweep leaves behind: a table on the terminal, its study as files, and the sweep's own run in MLflow."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Column, Table
 
-from fedrec.sweeps.mlflow_runs import MlflowRuns, runs_of
+from fedrec.options import ConfigError
+from fedrec.sweeps.mlflow_runs import MlflowRuns
 from fedrec.sweeps.pictures import draw
 from fedrec.sweeps.plans import mean, standard_error
 from fedrec.sweeps.shared_study import ERROR
 from fedrec.sweeps.stages import LABEL, PARENT, Stages
 from fedrec.sweeps.study_storage import exclusive
 
+log = logging.getLogger(__name__)
 RESULTS = "optimization_results.yaml"  # the name that hydra-optuna-sweeper gives it
+_PAUSE = 1.0  # seconds between two looks at the study
 
 
 class Report:
-    """`folder` is the sweep's own; `tracking` says whether and where MLflow is told."""
+    """`folder` is the sweep's own."""
 
-    def __init__(self, stages: Stages, folder: Path, tracking: DictConfig) -> None:
-        self.stages, self.folder, self.tracking = stages, folder, tracking
-        self.mlflow: MlflowRuns | None = None
+    def __init__(self, stages: Stages, folder: Path, mlflow: MlflowRuns | None) -> None:
+        self.stages, self.files = stages, folder / "study"
+        self.files.mkdir(parents=True, exist_ok=True)
+        self.mlflow = mlflow
         self.run_id = ""
+        self._ended = Event()
+        self._artist = Thread(target=self._draw_when_tuned, name="fedrec-pictures", daemon=True)
 
     def begin(self) -> None:
-        """Make MLflow's tables if there are none, and start the sweep's run, or go on with it."""
-        study = self.stages.tuning
-        with exclusive(self.stages.sweep.address, "mlflow"):  # of several machines that start at once, the first one does it
-            self.mlflow = runs_of(self.tracking)
-            if self.mlflow is None:
-                return
-            if known := study.study.user_attrs.get(PARENT):
-                self.run_id = known
-                self.mlflow.client.update_run(known, "RUNNING")
-            else:
-                self.run_id = self.mlflow.start(self.stages.sweep.name, None, {"sweep": self.stages.sweep.name})
-                study.study.set_user_attr(PARENT, self.run_id)
+        """Make MLflow's tables if there are none, and start the sweep's run, or go on with it. Raises ConfigError if that fails."""
+        self._artist.start()
+        if self.mlflow is None:
+            return
+        sweep, study = self.stages.sweep, self.stages.tuning.study
+        try:
+            with exclusive(sweep.address, "mlflow"):  # of several machines that start at once, the first one does it
+                self.run_id = self.mlflow.begin(sweep.name, {"sweep": sweep.name}, study.user_attrs.get(PARENT))
+                study.set_user_attr(PARENT, self.run_id)
+        except RuntimeError as error:
+            raise ConfigError(f"MLflow does not take the sweep: {error}") from None
 
     def write(self) -> None:
-        """Files, pictures, MLflow, then the table."""
-        files = self.folder / "study"
-        files.mkdir(parents=True, exist_ok=True)
+        """The table on the terminal; the study as files, which go to MLflow as well."""
+        self._artist.join()
         results = self.results()
-        OmegaConf.save(OmegaConf.create(results), files / RESULTS)
-        self.stages.tuning.study.trials_dataframe().to_parquet(files / "trials.parquet")
-        draw(self.stages.tuning.study, list(self.stages.sweep.plan.objectives), files)
-        if self.mlflow is not None:
-            best = self.stages.best()
-            self.mlflow.log(self.run_id, best[0].params if len(best) == 1 else {}, _metrics(results["comparisons"]))
-            self.mlflow.client.log_artifacts(self.run_id, str(files))
-        self._show(results, files)
+        OmegaConf.save(OmegaConf.create(results), self.files / RESULTS)
+        self.stages.tuning.study.trials_dataframe().to_parquet(self.files / "trials.parquet")
+        self._show(results)
 
     def end(self, status: str) -> None:
         """FINISHED, FAILED or KILLED."""
-        if self.mlflow is not None:
-            self.mlflow.client.set_terminated(self.run_id, status)
+        self._ended.set()
+        self._artist.join()
+        if self.mlflow is None or not self.run_id:
+            return
+        tags: dict[str, str] = {}
+        metrics: dict[str, float] = {}
+        if status == "FINISHED":
+            results = self.results()
+            tags = {f"best/{name}": str(value) for name, value in results.get("best_params", {}).items()}  # parameters could not change
+            metrics = {f"{label}/{name}": row[name] for label, row in results["comparisons"].items() for name in ("ER", "HR")}
+        try:
+            self.mlflow.end(self.run_id, status, tags, metrics=metrics, folder=str(self.files) if status == "FINISHED" else None)
+        except RuntimeError as error:
+            log.warning(f"MLflow did not take the end of the sweep: {error}")
+
+    def _draw_when_tuned(self) -> None:
+        """While the comparisons run."""
+        while not self.stages.tuning.is_complete:
+            if self._ended.wait(_PAUSE):
+                return
+        draw(self.stages.tuning.study, list(self.stages.sweep.plan.objectives), self.files)
 
     def results(self) -> dict[str, Any]:
         """Keys as hydra-optuna-sweeper has them, and what the comparisons gave."""
@@ -84,7 +104,7 @@ class Report:
                 measured[trial.user_attrs[LABEL]].append(trial.values)
         return {label: _summary([one[0] for one in runs], [one[1] for one in runs]) for label, runs in measured.items() if runs}
 
-    def _show(self, results: Mapping[str, Any], files: Path) -> None:
+    def _show(self, results: Mapping[str, Any]) -> None:
         metric = self.stages.sweep.selection
         console = Console(soft_wrap=True)
         trials = ", ".join(f"{count} {state}" for state, count in results["trials"].items())
@@ -103,7 +123,7 @@ class Report:
             for label, row in results["comparisons"].items():
                 table.add_row(label, _percent(row, "ER"), _percent(row, "HR"), str(row["seeds"]))
             console.print(table)
-        console.print(f"results: {files}")
+        console.print(f"results: {self.files}")
 
 
 def _summary(exposure: list[float], hits: list[float]) -> dict[str, Any]:
@@ -116,7 +136,3 @@ def _summary(exposure: list[float], hits: list[float]) -> dict[str, Any]:
 def _percent(row: Mapping[str, Any], name: str) -> str:
     error = row[f"{name}_stderr"]
     return f"{100 * row[name]:.2f}{f' ± {100 * error:.2f}' if error is not None else ''} %"
-
-
-def _metrics(comparisons: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    return {f"{label}/{name}": float(row[name]) for label, row in comparisons.items() for name in ("ER", "HR")}

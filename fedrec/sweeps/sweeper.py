@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fedrec.options import ConfigError
 from fedrec.sweeps import naming
+from fedrec.sweeps.mlflow_runs import runs_of
 
 if TYPE_CHECKING:
     from fedrec.sweeps.stages import Stages, Sweep
@@ -55,6 +56,7 @@ class OptunaSweeper(Sweeper):
 
         Raises ConfigError, before anything runs, if an option is wrong.
         """
+        mlflow = runs_of(self.config.tracking)
         from fedrec.sweeps.planning import as_given, plan_sweep
         from fedrec.sweeps.report import Report
         from fedrec.sweeps.stages import Stages
@@ -62,7 +64,7 @@ class OptunaSweeper(Sweeper):
         sweep = plan_sweep(self.config, self.context, arguments)
         stages = Stages(sweep)
         stages.prepare(naming.relevant_options(self.config), as_given(sweep, self.config))
-        report = Report(stages, Path(self.config.hydra.sweep.dir), self.config.tracking)
+        report = Report(stages, Path(self.config.hydra.sweep.dir), mlflow)
         status = "FAILED"
         try:
             report.begin()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 _PAUSE = 0.5  # seconds between two looks at what others do
+_ENDINGS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}  # MLflow knows no other; the tag `state` has Optuna's word
 HOPELESS = 3  # failed trials, when no other has ended yet: then the sweep ends
 
 log = logging.getLogger(__name__)
@@ -37,28 +38,29 @@ class Worker:
 
     def __call__(self, config: DictConfig) -> None:
         """Raises ConfigError if no trial can succeed."""
+        self.mlflow = runs_of(config.tracking)
         use_own_device(config.get("device", "cpu"))
         self.stages = Stages(self.sweep)
         self.parent: str | None = self.stages.tuning.study.user_attrs.get(PARENT)
-        self.mlflow = runs_of(config.tracking) if self.parent else None
-        self._drain(self.stages.references)
+        self.references: Mapping[int, float] = {}
+        self._drain(self.stages.references, self.stages.comparisons)
         self.references = self.stages.reference_hit_ratios()
         self._drain(self.stages.tuning, self.stages.comparisons)
         self.stages.queue_comparisons(self.stages.best())
         self._drain(self.stages.comparisons)
 
-    def _drain(self, *studies: SharedStudy) -> None:
-        """Run what there is until every study is complete; the first study goes first."""
+    def _drain(self, study: SharedStudy, *meanwhile: SharedStudy) -> None:
+        """Run what there is until the study is complete; of `meanwhile` only while others run its last trials."""
         while True:
-            for study in studies:
-                suggest = self.sweep.space.suggest if study is self.stages.tuning else lambda trial: None
-                if (trial := study.claim(suggest)) is not None:
-                    self._run(study, trial)
+            for one in (study, *meanwhile):
+                suggest = self.sweep.space.suggest if one is self.stages.tuning else lambda trial: None
+                if (trial := one.claim(suggest)) is not None:
+                    self._run(one, trial)
                     break
-            else:
-                if all(study.is_complete for study in studies):
+                if study.is_complete:
                     return
-                time.sleep(_PAUSE)  # others run the rest, and may die
+            else:
+                time.sleep(_PAUSE)  # others may die
 
     def _run(self, study: SharedStudy, trial: "Trial") -> None:
         """A trial that fails is told so, and the sweep goes on."""
@@ -96,7 +98,8 @@ class Worker:
             return None
         run_id = None
         with _tolerated():
-            run_id = self.mlflow.start(f"trial {trial.number}", self.parent, {"trial": str(trial.number)})
+            family = {"mlflow.parentRunId": str(self.parent), "trial": str(trial.number)}
+            run_id = self.mlflow.begin(f"trial {trial.number}", family)
             trial.set_user_attr(PARENT, run_id)
         return run_id
 
@@ -105,7 +108,7 @@ class Worker:
             return
         metrics = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float)}
         with _tolerated():
-            self.mlflow.end_trial(trial.user_attrs[PARENT], trial.state.name, trial.params, metrics)
+            self.mlflow.end(trial.user_attrs[PARENT], _ENDINGS[trial.state.name], {"state": trial.state.name}, trial.params, metrics)
 
     def _title(self, study: SharedStudy, trial: "FrozenTrial") -> str:
         if study is not self.stages.tuning:

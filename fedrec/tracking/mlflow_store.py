@@ -42,11 +42,7 @@ class MlflowStore:
     def begin(self) -> str:
         """Make the store if it is new, the experiment and the run; log parameters and data set; return the run's id."""
         if self._client is None:
-            if self.start["database"]:
-                create_if_new(Path(self.start["database"]))
-            client = MlflowClient(self.start["uri"])
-            self._experiment = self._find_experiment(client)
-            self._client = client
+            self._client, self._experiment = open_experiment(self.start)
         if self.run_id is None:
             tags = {**git_tags(_CHECKOUT), **self.start["tags"]}
             self.run_id = self.client.create_run(self._experiment, tags=tags, run_name=self.start["run_name"]).info.run_id
@@ -97,31 +93,36 @@ class MlflowStore:
             with contextlib.suppress(Exception):
                 self.client.set_terminated(self.run_id, status)
 
-    def close(self) -> None:
-        """Let go of SQLite files, which MLflow keeps open: when the next run comes there may be another one in the same place."""
-        if self.start["database"]:
-            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-            from mlflow.tracking._tracking_service.utils import _tracking_store_registry
-
-            for engine in SqlAlchemyStore._engine_map.values():
-                engine.dispose()
-            SqlAlchemyStore._engine_map.clear()
-            _tracking_store_registry._get_store_with_resolved_uri.cache_clear()
-
-    def _find_experiment(self, client: MlflowClient) -> str:
-        name = self.start["experiment"]
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None:
-            return client.create_experiment(name, artifact_location=self.start["artifact_location"])
-        if experiment.lifecycle_stage != "active":
-            raise DeletedExperimentError(f"the experiment {name} was deleted; restore it or choose another tracking.experiment")
-        return str(experiment.experiment_id)
-
     def _log_parameters(self, run_id: str) -> None:
         parameters = [Param(key, value) for key, value in self.start["parameters"].items()]
         for first in range(0, len(parameters), _MOST_PARAMETERS):
             self.client.log_batch(run_id, params=parameters[first : first + _MOST_PARAMETERS])
         self.client.log_inputs(run_id, [DatasetInput(Dataset(**self.start["dataset"]), [InputTag("mlflow.data.context", "training")])])
+
+
+def open_experiment(start: Mapping[str, Any]) -> tuple[MlflowClient, str]:
+    """The store and the id of the experiment that `MlflowTracker` tells of; both are made if they are new."""
+    if start["database"]:
+        create_if_new(Path(start["database"]))
+    client, name = MlflowClient(start["uri"]), start["experiment"]
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return client, client.create_experiment(name, artifact_location=start["artifact_location"])
+    if experiment.lifecycle_stage != "active":
+        raise DeletedExperimentError(f"the experiment {name} was deleted; restore it or choose another tracking.experiment")
+    return client, str(experiment.experiment_id)
+
+
+def close_files(start: Mapping[str, Any]) -> None:
+    """Let go of SQLite files, which MLflow keeps open: when the next run comes there may be another one in the same place."""
+    if start["database"]:
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+        from mlflow.tracking._tracking_service.utils import _tracking_store_registry
+
+        for engine in SqlAlchemyStore._engine_map.values():
+            engine.dispose()
+        SqlAlchemyStore._engine_map.clear()
+        _tracking_store_registry._get_store_with_resolved_uri.cache_clear()
 
 
 def is_hopeless(error: Exception) -> bool:

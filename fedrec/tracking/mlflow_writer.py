@@ -2,7 +2,8 @@
 
 Standard input brings two lines of JSON for each run: what it is, then how it ended (no second line: it was killed). Metrics and snapshots
 come through files (`fedrec.tracking.spool`). Standard output tells the run how it goes, in lines of JSON as well (`Delivery.report`, at
-last `done` or `failed`). When standard input ends, so does the process.
+last `done` or `failed`). One line alone may ask for something at once (`fedrec.tracking.run_requests`). When standard input ends, so does
+the process.
 """
 
 import contextlib
@@ -40,32 +41,56 @@ def main() -> None:
 
 
 def _serve(report: Report) -> bool:
-    """One run; False if none comes.
+    """One run, or one request; False if none comes.
 
     What runs in its background is nice, and cannot be otherwise again, so it has a thread of its own: Linux has a niceness of each
-    thread. The run waits for what comes after.
+    thread. The run waits for what comes after, as does whoever asks.
     """
+    from fedrec.tracking.mlflow_store import close_files
+
     with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as background:
-        delivery = background.submit(_follow, report).result()
-    if delivery is None:
-        return False
+        start = background.submit(_next_message).result()
+        if start is None:
+            return False
+        if "wanted" in start:
+            _answer(start, report)
+            return True
+        delivery = background.submit(_follow, start, report).result()
     _complete(delivery)
-    delivery.store.close()
+    close_files(start)
     return True
 
 
-def _follow(report: Report) -> "Delivery | None":
-    """Serve the run until it ends; None if it never begins."""
-    from fedrec.tracking.delivery import Delivery, Ending
-    from fedrec.tracking.mlflow_store import MlflowStore  # imports MLflow: seconds, in which the run need not have begun
-    from fedrec.tracking.spool_reader import SpoolReader
+def _next_message() -> dict[str, Any] | None:
+    """None if there is none any more; the environment that came with it is that of this process from now on."""
+    import fedrec.tracking.mlflow_store  # noqa: F401 imports MLflow: seconds, in which the run need not have begun
 
     line = sys.stdin.readline()
     if not line.endswith("\n"):
         return None
-    start, ending = json.loads(line), Ending()
+    message: dict[str, Any] = json.loads(line)
     os.environ.clear()
-    os.environ.update(start.pop("environment"))
+    os.environ.update(message.pop("environment"))
+    return message
+
+
+def _answer(request: dict[str, Any], report: Report) -> None:
+    from fedrec.tracking.delivery import one_line
+    from fedrec.tracking.run_requests import answer
+
+    try:
+        report(answer=answer(request))
+    except Exception as error:
+        report(failed=one_line(error))
+
+
+def _follow(start: dict[str, Any], report: Report) -> "Delivery":
+    """Serve the run until it ends."""
+    from fedrec.tracking.delivery import Delivery, Ending
+    from fedrec.tracking.mlflow_store import MlflowStore
+    from fedrec.tracking.spool_reader import SpoolReader
+
+    ending = Ending()
     threading.Thread(target=_await_ending, args=(ending,), daemon=True).start()
     delivery = Delivery(MlflowStore(start), SpoolReader(Path(start["folder"])), ending, report)
     delivery.follow()
