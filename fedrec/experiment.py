@@ -128,8 +128,9 @@ class Experiment:
 
     @property
     def objective(self) -> float:
-        """ER@K of the best epoch, with the K of `evaluation.selection`; what a sweep minimises or maximises."""
-        best = select(self.evaluations, self.evaluator.selection)["best"]
+        """ER@K with the K of `evaluation.selection`, at the epoch that the validation item chooses, or, without one, the test item."""
+        selected = select(self.evaluations, self.evaluator.selection)
+        best = selected["validation"] or selected["best"]
         return float(best.get(f"ER@{self.evaluator.selection.split('@')[1]}", math.nan))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra.conf import HydraConf
 from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
@@ -12,6 +13,13 @@ from fedrec.options import ConfigError
 
 GROUP = "defense/"
 HALVES = {"client": "client-side defenses", "server": "server-side rules (aggregators)"}
+
+
+def check_choices(settings: HydraConf | DictConfig) -> None:
+    """The same for a composed configuration; `settings` is its node `hydra`."""
+    if "defense" not in settings.runtime.choices:  # Hydra tells of single choices only: there are several
+        folders = [Path(source.path) for source in settings.runtime.config_sources if source.schema == "file"]
+        check_halves([*settings.overrides.hydra, *settings.overrides.task], folders)
 
 
 def check_halves(overrides: Sequence[str], folders: Sequence[Path]) -> None:

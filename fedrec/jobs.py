@@ -14,8 +14,8 @@ from fedrec.composition import FOLDER, search_path
 def check_jobs(arguments: list[str]) -> None:
     """Raises what a job of the sweep would raise for its options alone; does nothing for a command line that is no such sweep."""
     known = get_args_parser().parse_args(arguments)
-    other_sweeper = any(override.startswith(("hydra/sweeper=", "sweep=")) for override in known.overrides)  # checks its jobs itself
-    if not known.multirun or other_sweeper:
+    tunes = any(text.startswith(("hydra/sweeper=", "sweep=")) and text != "sweep=null" for text in known.overrides)  # and checks itself
+    if not known.multirun or tunes:
         return
     from fedrec.config import check
     from fedrec.halves import check_halves

@@ -37,7 +37,7 @@ class Stop(BaseException):
 def job(config: DictConfig, watch: "Callback | None" = None) -> float:
     """One run of a sweep, or the only one. A tuning sweep watches its runs, and may prune them."""
     from fedrec.config import check
-    from fedrec.halves import check_halves
+    from fedrec.halves import check_choices
     from fedrec.options import ConfigError
     from fedrec.tracking.idle_writer import start_early
 
@@ -45,9 +45,7 @@ def job(config: DictConfig, watch: "Callback | None" = None) -> float:
         start_early()
     try:
         settings = HydraConfig.get()
-        if "defense" not in settings.runtime.choices:  # Hydra tells of single choices only: there are several
-            folders = [Path(source.path) for source in settings.runtime.config_sources if source.schema == "file"]
-            check_halves([*settings.overrides.hydra, *settings.overrides.task], folders)
+        check_choices(settings)
         check(config)
         if settings.mode == RunMode.RUN and (sweep := settings.runtime.choices["sweep"]) is not None:
             raise ConfigError(f"sweep={sweep} runs many jobs: add -m")

@@ -1,32 +1,39 @@
 """Which GPU a worker computes on, where a machine has several."""
 
+import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_held: list[FileLock] = []  # until the process ends
+_held: dict[str, FileLock] = {}  # until the process ends
 
 
-def take_device(n_devices: int, folder: Path | None = None) -> int | None:
-    """The number of a device that no other worker of this machine has taken; None if there are no two, or all are taken.
+def take_device(names: Sequence[str], folder: Path | None = None) -> int:
+    """The position of a device that no other worker of this machine has taken, or that this process has already.
 
-    The device belongs to this process until it ends, however it ends.
+    It belongs to this process until it ends, however it ends. When all are taken they are shared.
     """
-    for number in range(n_devices if n_devices > 1 else 0):
-        lock = FileLock((folder or Path(tempfile.gettempdir())) / f"fedrec-device-{number}.lock", mode=0o666)
+    for position, name in enumerate(names):
+        if name in _held:
+            return position
+    for position, name in enumerate(names):
+        lock = FileLock((folder or Path(tempfile.gettempdir())) / f"fedrec-device-{name}.lock", mode=0o666)
         try:
             lock.acquire(blocking=False)
         except (Timeout, PermissionError):
             continue
-        _held.append(lock)
-        return number
-    return None
+        _held[name] = lock
+        return position
+    return os.getpid() % len(names)
 
 
 def use_own_device(name: str) -> None:
-    """Make the next free GPU the one that `cuda` means in this process; `name` is the option `device`. With all taken, GPUs are shared."""
+    """Make the next free GPU the one that `cuda` means in this process; `name` is the option `device`."""
+    if name == "cpu":
+        return
     import torch
 
-    if name != "cpu" and torch.cuda.is_available() and (number := take_device(torch.cuda.device_count())) is not None:
-        torch.cuda.set_device(number)
+    if torch.cuda.is_available() and (n_devices := torch.cuda.device_count()) > 1:
+        torch.cuda.set_device(take_device([str(torch.cuda.get_device_properties(number).uuid) for number in range(n_devices)]))

@@ -1,17 +1,21 @@
 """Configuration and command line -> a checked `Sweep`: everything that can be wrong is found before the first trial."""
 
-from collections.abc import Sequence
+import os
+import platform
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import Field
 
 from fedrec.config import build, check
+from fedrec.halves import check_choices
 from fedrec.interfaces import Positive
-from fedrec.options import ConfigError, convert
+from fedrec.options import ConfigError, convert, shown
 from fedrec.sweeps.plans import Direction, Plan, ReturnedValue
 from fedrec.sweeps.samplers import is_grid, make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace, existing
@@ -23,9 +27,10 @@ SETTINGS: dict[str, Any] = {
     "study_name": Annotated[str, Field(min_length=1)],
     "storage": str | None,
     "n_trials": Positive,
-    "n_jobs": Positive,
     "params": dict[str, Any] | None,
 }
+
+_NOT_TUNED = ("seed", "dataset.validation", "evaluation", "sweep", "tracking")
 
 
 def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[str]) -> Sweep:
@@ -37,24 +42,19 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
     fixed = [text for text, override in parsed.items() if not override.is_sweep_override()]
     base = _checked(config, context, fixed)
     plan = _plan(base, settings["direction"])
-    params = settings["params"] or {}
-    named = {str(override.key_or_group) for override in parsed.values()}
-    space = SearchSpace.parse(
-        [
-            *existing({name: values for name, values in plan.space.items() if name not in {*params, *named}}, base),
-            *(f"{name}={values}" for name, values in params.items() if name not in named),
-            *(text for text in parsed if text not in fixed),
-        ],
-        parser,
-    )
-    if not space.distributions:
-        wanted = f"none of {', '.join(plan.space)} is an option of this configuration; " if plan.space else ""
-        raise ConfigError(f"nothing to tune: {wanted}name parameters, for instance 'defense.beta=interval(0,10)'")
-    for name, override in space.corners():
-        try:
-            _checked(config, context, [*fixed, override])
-        except ConfigError as error:
-            raise ConfigError(f"search space of {name}: {error}") from None
+    named = {str(override.key_or_group): text for text, override in parsed.items()}  # on the command line, which wins
+    swept = {name: text for name, text in named.items() if text not in fixed}
+    inner = [text for name, text in swept.items() if name in plan.inner_space]
+    inner_space = SearchSpace.parse([*existing(_without(plan.inner_space, named), base), *inner], parser)
+    params = _without(settings["params"] or {}, named)
+    strict = [f"{name}={values}" for name, values in params.items()]
+    wanted = existing(_without(plan.space, {**named, **params}), base)
+    space = SearchSpace.parse([*wanted, *strict, *(text for text in swept.values() if text not in inner)], parser)
+    for one, options in ((space, plan.space), (inner_space, plan.inner_space)):
+        if not one.distributions and (options or one is space):
+            known = f"none of {', '.join(options)} is an option of this configuration; " if options else ""
+            raise ConfigError(f"nothing to tune: {known}name parameters, for instance 'defense.beta=interval(0,10)'")
+        _check_corners(config, context, fixed, one)
     sampler, pruner = config.hydra.sweeper.sampler, config.hydra.sweeper.pruner
     make_sampler(sampler, space, 0)
     if make_pruner(pruner) is not None and len(plan.directions) > 1:
@@ -67,11 +67,14 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
         n_trials=min(settings["n_trials"], space.size()) if is_grid(sampler) else settings["n_trials"],
         plan=plan,
         space=space,
+        inner_space=inner_space,
         sampler=sampler,
         pruner=pruner,
         arguments=fixed,
         seed=base.seed,
         selection=base.evaluation.selection,
+        host=platform.node(),
+        process=os.getpid(),
     )
 
 
@@ -82,9 +85,29 @@ def as_given(sweep: Sweep, config: DictConfig) -> dict[str, Any] | None:
     return values if sweep.space.contains(values) and not is_grid(sweep.sampler) else None
 
 
+def _without(params: Mapping[str, str], names: Container[str]) -> dict[str, str]:
+    return {name: values for name, values in params.items() if name not in names}
+
+
+def _check_corners(config: DictConfig, context: HydraContext, fixed: Sequence[str], space: SearchSpace) -> None:
+    """Both ends of every range, and every choice; of a group, with the other parameters, which are perhaps not options of each choice."""
+    corners = list(space.corners())
+    first = dict(reversed(corners))
+    for name, override in corners:
+        if name.split(".")[0] in _NOT_TUNED or name in _NOT_TUNED:
+            raise ConfigError(f"search space of {name}: a sweep sets it itself, so it cannot be tuned")
+        try:
+            _checked(config, context, [*fixed, *({name: override} if "." in name else {**first, name: override}).values()])
+        except ConfigError as error:
+            raise ConfigError(f"search space of {name}: {error}") from None
+        except HydraException as error:
+            raise ConfigError(f"search space of {name}: {override}: {' '.join(str(error).split())}") from None
+
+
 def _checked(config: DictConfig, context: HydraContext, overrides: Sequence[str]) -> DictConfig:
     """The configuration of a run with these overrides; raises ConfigError if it could not be built."""
     composed = context.config_loader.load_sweep_config(config, list(overrides))
+    check_choices(composed.hydra)
     job = composed.copy()
     with open_dict(job):
         del job["hydra"]
@@ -101,4 +124,10 @@ def _plan(config: DictConfig, direction: Direction | list[Direction]) -> Plan:
         raise ConfigError(f"hydra.sweeper.direction={direction}: this sweep has {', '.join(plan.directions)}, and nothing else makes sense")
     if not config.dataset.get("validation"):
         raise ConfigError("dataset.validation must be true: sweeps are tuned on the validation item, never on the test item")
+    metric, _, k = config.evaluation.selection.partition("@")
+    if metric == "ER" or "ER" not in config.evaluation.metrics or int(k) not in config.evaluation.k:
+        raise ConfigError(
+            f"a sweep needs ER among evaluation.metrics={shown(list(config.evaluation.metrics))}, and HR@K, full_HR@K or full_NDCG@K "
+            f"as evaluation.selection={config.evaluation.selection}, with K among evaluation.k"
+        )
     return plan

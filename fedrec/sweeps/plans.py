@@ -37,6 +37,7 @@ class Outcome:
 class Plan(ABC):
     """What the worker does with a trial."""
 
+    defends: ClassVar[bool] = False  # whether the trials are of a defense
     needs_references: ClassVar[bool] = False  # whether HR@K without a defense must be known first
 
     seeds: Positive  # runs of a trial
@@ -48,6 +49,11 @@ class Plan(ABC):
     @abstractmethod
     def objectives(self) -> Mapping[str, Direction]:
         """Name -> direction of each value."""
+
+    @property
+    def inner_space(self) -> Mapping[str, str]:
+        """What is tuned inside a trial."""
+        return {}
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -87,12 +93,10 @@ class Plan(ABC):
             runs.trial.set_user_attr(f"{name}_stderr", standard_error(column))
         return tuple(mean(columns[name]) for name in self.objectives)
 
-    def comparisons(
-        self, best: "Sequence[FrozenTrial]", as_given: "FrozenTrial | None", space: "SearchSpace"
-    ) -> dict[str, list[str] | None]:
-        """Label -> overrides of what is run on fresh seeds; None = without a defense. What is not known yet is not there."""
-        baselines: dict[str, list[str] | None] = {NO_DEFENSE: None} if self.needs_references else {}
-        return baselines | {AS_GIVEN: []} | {f"trial {trial.number}": space.overrides(trial.params) for trial in best}
+    def comparisons(self, best: "Sequence[FrozenTrial]", as_given: "FrozenTrial | None", space: "SearchSpace") -> dict[str, list[str]]:
+        """Label -> overrides of what is run on fresh seeds. What is not known yet is not there."""
+        baselines: dict[str, list[str]] = {NO_DEFENSE: [], AS_GIVEN: []} if self.defends else {AS_GIVEN: []}
+        return baselines | {f"trial {trial.number}": space.overrides(trial.params) for trial in best}
 
 
 @dataclass(kw_only=True)
@@ -109,8 +113,9 @@ class TuneAttack(Plan):
 
 @dataclass(kw_only=True)
 class TuneDefense(Plan):
-    """One number: ER@K + hr_weight * max(0, HR@K lost against no defense)."""
+    """One number: ER@K + hr_weight * max(0, HR@K lost against no defense, under the attack as given)."""
 
+    defends = True
     needs_references = True
 
     hr_weight: Annotated[float, Field(ge=0)]
@@ -132,7 +137,7 @@ class TuneDefense(Plan):
 class DefenseFront(Plan):
     """Exposure low, hits high, and nothing said about which matters more."""
 
-    needs_references = True
+    defends = True
 
     @property
     def objectives(self) -> Mapping[str, Direction]:

@@ -14,12 +14,12 @@ from fedrec.options import ConfigError
 from fedrec.sweeps.mlflow_runs import MlflowRuns
 from fedrec.sweeps.pictures import draw
 from fedrec.sweeps.plans import mean, standard_error
-from fedrec.sweeps.shared_study import ERROR
 from fedrec.sweeps.stages import LABEL, PARENT, Stages
 from fedrec.sweeps.study_storage import exclusive
 
 log = logging.getLogger(__name__)
 RESULTS = "optimization_results.yaml"  # the name that hydra-optuna-sweeper gives it
+_COLUMNS = ("number", "value", "state", "datetime_start", "datetime_complete", "duration", "params", "user_attrs")
 _PAUSE = 1.0  # seconds between two looks at the study
 
 
@@ -52,7 +52,9 @@ class Report:
         self._artist.join()
         results = self.results()
         OmegaConf.save(OmegaConf.create(results), self.files / RESULTS)
-        self.stages.tuning.study.trials_dataframe().to_parquet(self.files / "trials.parquet")
+        table = self.stages.tuning.study.trials_dataframe(_COLUMNS)
+        mixed = table.select_dtypes("object").columns  # text and numbers, or texts of a few trials only
+        table.astype(dict.fromkeys(mixed, "string")).to_parquet(self.files / "trials.parquet")
         self._show(results)
 
     def end(self, status: str) -> None:
@@ -100,7 +102,7 @@ class Report:
         labels = self.stages.queue_comparisons(self.stages.best())
         measured: dict[str, list[list[float]]] = {label: [] for label in labels}
         for trial in self.stages.comparisons.counted():
-            if trial.user_attrs[LABEL] in measured and ERROR not in trial.user_attrs:
+            if trial.user_attrs[LABEL] in measured and trial.values:
                 measured[trial.user_attrs[LABEL]].append(trial.values)
         return {label: _summary([one[0] for one in runs], [one[1] for one in runs]) for label, runs in measured.items() if runs}
 

@@ -79,6 +79,8 @@ def _distribution(override: Override) -> "BaseDistribution":
 
     value = override.value()
     text = f"search space of {override.input_line}"
+    if not override.is_sweep_override():
+        raise ConfigError(f"{text}: one value is nothing to tune; allowed: {_ALLOWED}")
     tags: set[str] = getattr(value, "tags", set())
     if wrong := tags - ({"log"} if isinstance(value, IntervalSweep) else set()):
         raise ConfigError(f"{text}: tag {', '.join(sorted(wrong))} is not allowed; allowed: {_ALLOWED}")
@@ -93,7 +95,7 @@ def _distribution(override: Override) -> "BaseDistribution":
             if not numbers:
                 raise ValueError("it is empty")
             kind = IntDistribution if all(isinstance(number, int) for number in numbers) else FloatDistribution
-            return kind(numbers[0], numbers[-1], step=value.step)  # type: ignore[no-any-return]
+            return kind(numbers[0], numbers[-1], step=abs(value.step))  # type: ignore[no-any-return]
         texts = list(override.sweep_string_iterator())
         elements = value.list if isinstance(value, ChoiceSweep) else texts
         return CategoricalDistribution([one if isinstance(one, _PLAIN) else text for one, text in zip(elements, texts, strict=True)])

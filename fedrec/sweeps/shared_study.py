@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from fedrec.sweeps.plans import Direction
 
-MOST_REPEATS = 2  # of a trial that takes its worker down with it
-ERROR, WORKER = "error", "worker"  # user attributes of a trial
+MOST_REPEATS = 4  # of a trial that takes its worker down with it
+ERROR, WORKER, INTERRUPTED = "error", "worker", "interrupted"  # user attributes of a trial
 
 log = logging.getLogger(__name__)
 
@@ -70,25 +70,26 @@ class SharedStudy:
         return self.study._storage.get_trial(trial._trial_id)
 
     def counted(self) -> "list[FrozenTrial]":
-        """The trials that are over and were not repeated, in order."""
+        """The trials that are over and neither were nor will be repeated, in order."""
         trials = self.trials()
-        repeated = _repeated(trials)
-        return [trial for trial in trials if trial.state.is_finished() and trial.number not in repeated]
+        other = _repeated(trials) | _to_repeat(trials)
+        return [trial for trial in trials if trial.state.is_finished() and trial.number not in other]
 
     @property
     def is_complete(self) -> bool:
-        """Whether every trial has been run and none is under way."""
-        from optuna.trial import TrialState
+        """Whether every trial has been run and none is under way, or to be repeated."""
+        trials = self.trials()
+        is_open = any(not trial.state.is_finished() for trial in trials) or bool(_to_repeat(trials))
+        return not is_open and len(self.counted()) >= self.n_trials
 
-        open_states = (TrialState.WAITING, TrialState.RUNNING)
-        return len(self.counted()) >= self.n_trials and not any(trial.state in open_states for trial in self.trials())
-
-    def queue(self, wanted: Sequence[Mapping[str, Any]]) -> None:
-        """Add a trial with these user attributes for each that there is not yet, or that has failed."""
+    def queue(self, wanted: Sequence[Mapping[str, Any]], again: bool = False) -> None:
+        """Add a trial with these user attributes for each that there is not yet; `again`: nor has one that failed."""
         import optuna
 
         with self.locked():
-            known = [trial.user_attrs for trial in self.trials() if ERROR not in trial.user_attrs]
+            trials = self.trials()
+            failed = {trial.number for trial in self.counted() if trial.state == optuna.trial.TrialState.FAIL} if again else set()
+            known = [trial.user_attrs for trial in trials if trial.number not in failed]
             for attributes in wanted:
                 if not any(attributes.items() <= one.items() for one in known):
                     self.study.add_trial(optuna.create_trial(state=optuna.trial.TrialState.WAITING, user_attrs=dict(attributes)))
@@ -141,6 +142,8 @@ class SharedStudy:
             self.tell(trial, None, error=" ".join(str(error).split()) or type(error).__name__)
             raise
         except BaseException:
+            with suppress(Exception):
+                trial.set_user_attr(INTERRUPTED, True)
             self.tell(trial, None)
             raise
         finally:
@@ -161,13 +164,30 @@ class SharedStudy:
             if trial.state == TrialState.RUNNING and WORKER not in trial.user_attrs:
                 self.study.tell(trial.number, state=TrialState.FAIL)
         trials = self.study.get_trials()
-        repeated = _repeated(trials)
-        for trial in trials:
-            lost = trial.state == TrialState.FAIL and ERROR not in trial.user_attrs and trial.number not in repeated
-            if lost and len(trial.system_attrs.get("retry_history", [])) < MOST_REPEATS:
-                trial.user_attrs.pop(WORKER, None)
-                repeat(self.study, trial)
-                log.warning(f"trial {trial.number} was cut off and is repeated")
+        for number in sorted(_to_repeat(trials)):
+            for name in (WORKER, INTERRUPTED):
+                trials[number].user_attrs.pop(name, None)
+            repeat(self.study, trials[number])
+            log.warning(f"trial {number} was cut off and is repeated")
+
+
+def failure(trial: "FrozenTrial") -> str:
+    """Why a trial has no values."""
+    return str(trial.user_attrs.get(ERROR, "every worker that ran it died"))
+
+
+def _to_repeat(trials: "Sequence[FrozenTrial]") -> set[int]:
+    """Numbers of trials that were cut off, and neither repeated yet nor too often already; an interruption is no fault of a trial."""
+    from optuna.trial import TrialState
+
+    repeated = _repeated(trials)
+    found = set()
+    for trial in trials:
+        if trial.state == TrialState.FAIL and ERROR not in trial.user_attrs and trial.number not in repeated:
+            history = [*trial.system_attrs.get("retry_history", []), trial.number]
+            if sum(INTERRUPTED not in trials[number].user_attrs for number in history) <= MOST_REPEATS:
+                found.add(trial.number)
+    return found
 
 
 def _repeated(trials: "Sequence[FrozenTrial]") -> set[int]:

@@ -1,5 +1,6 @@
 """The studies of one sweep: references (no defense, the trials' seeds), the tuning itself, comparisons (fresh seeds, test item)."""
 
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,13 +12,13 @@ from fedrec.options import ConfigError
 from fedrec.sweeps.plans import AS_GIVEN, Direction, Plan
 from fedrec.sweeps.samplers import make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace
-from fedrec.sweeps.shared_study import ERROR, SharedStudy
+from fedrec.sweeps.shared_study import SharedStudy, failure
 from fedrec.sweeps.study_storage import open_storage
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-LABEL, SEED, OVERRIDES = "label", "seed", "overrides"  # user attributes of a single run; overrides None = without a defense
+LABEL, SEED, OVERRIDES = "label", "seed", "overrides"  # user attributes of a single run
 REFERENCE = "reference"  # label
 OPTIONS, PARENT = "options", "mlflow_run_id"  # user attributes of the study
 
@@ -31,11 +32,14 @@ class Sweep:
     n_trials: int
     plan: Plan
     space: SearchSpace
+    inner_space: SearchSpace  # of what is tuned inside a trial
     sampler: DictConfig
     pruner: DictConfig | None
     arguments: Sequence[str]  # the user's overrides, those of the search space left out
     seed: int  # of the first run of a trial; the others follow
     selection: str  # metric of the validation item that chooses the epoch
+    host: str  # where the sweep was started
+    process: int  # that started it
 
     @property
     def seeds(self) -> range:
@@ -48,9 +52,15 @@ class Sweep:
 
 
 class Stages:
-    """Opens the studies, and makes them if there are none."""
+    """Opens the studies, and makes them if there are none.
+
+    Raises ConfigError for an SQLite file on another machine: there it would be another study, or, on a network drive, soon broken.
+    """
 
     def __init__(self, sweep: Sweep) -> None:
+        if sweep.address.startswith("sqlite") and platform.node() != sweep.host:
+            allowed = "hydra.sweeper.storage=postgresql+psycopg://USER@HOST/DATABASE"
+            raise ConfigError(f"{platform.node()} cannot share an SQLite file with {sweep.host}: several machines need {allowed}")
         self.sweep = sweep
         self.storage = open_storage(sweep.address)
         self.tuning = self.study(sweep.name, sweep.n_trials, sweep.plan.directions, sweep.space)
@@ -84,15 +94,16 @@ class Stages:
             if as_given is not None and not study.get_trials(deepcopy=False):
                 study.enqueue_trial(dict(as_given), user_attrs={AS_GIVEN: True})
         if self.sweep.plan.needs_references:
-            self.references.queue([{LABEL: REFERENCE, SEED: seed, OVERRIDES: None} for seed in self.sweep.seeds])
-        self.queue_comparisons([])
+            self.references.queue([{LABEL: REFERENCE, SEED: seed, OVERRIDES: []} for seed in self.sweep.seeds], again=True)
+        self.queue_comparisons(self.best() if self.tuning.is_complete else [], again=True)
 
-    def queue_comparisons(self, best: "Sequence[FrozenTrial]") -> list[str]:
-        """The labels of what is compared; each is run with every fresh seed, once."""
+    def queue_comparisons(self, best: "Sequence[FrozenTrial]", again: bool = False) -> list[str]:
+        """The labels of what is compared; each is run with every fresh seed, once; `again`: what has failed, too."""
         given = next((trial for trial in self.tuning.counted() if AS_GIVEN in trial.user_attrs and trial.values), None)
         wanted = self.sweep.plan.comparisons(best, given, self.sweep.space)
         seeds = self.sweep.fresh_seeds
-        self.comparisons.queue([{LABEL: label, SEED: seed, OVERRIDES: overrides} for label, overrides in wanted.items() for seed in seeds])
+        runs = [{LABEL: label, SEED: seed, OVERRIDES: overrides} for label, overrides in wanted.items() for seed in seeds]
+        self.comparisons.queue(runs, again)
         return list(wanted)
 
     def are_complete(self) -> bool:
@@ -111,8 +122,8 @@ class Stages:
         from optuna.trial import TrialState
 
         if not any(trial.state == TrialState.COMPLETE for trial in self.tuning.trials()):
-            reasons = [trial.user_attrs[ERROR] for trial in self.tuning.trials() if ERROR in trial.user_attrs]
-            raise ConfigError(f"no trial of the study {self.sweep.name} was completed: {reasons[-1] if reasons else 'all were cut off'}")
+            reasons = [failure(trial) for trial in self.tuning.counted() if trial.state == TrialState.FAIL]
+            raise ConfigError(f"no trial of the study {self.sweep.name} was completed: {reasons[-1] if reasons else 'all were pruned'}")
         if len(self.sweep.plan.directions) == 1:
             return [self.tuning.study.best_trial]
         return sorted(self.tuning.study.best_trials, key=lambda trial: trial.number)
@@ -123,5 +134,5 @@ class Stages:
         known = {trial.user_attrs[SEED]: trial.values[1] for trial in trials if trial.values}
         for trial in trials:
             if trial.user_attrs[SEED] not in known:
-                raise ConfigError(f"the run without a defense (seed {trial.user_attrs[SEED]}) failed: {trial.user_attrs.get(ERROR)}")
+                raise ConfigError(f"the run without a defense (seed {trial.user_attrs[SEED]}) failed: {failure(trial)}")
         return known

@@ -7,15 +7,16 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
+from pydantic import Field
 
-from fedrec.options import ConfigError
+from fedrec.options import ConfigError, convert
 from fedrec.sweeps import naming
 from fedrec.sweeps.mlflow_runs import runs_of
 
@@ -48,8 +49,9 @@ class OptunaSweeper(Sweeper):
             for name, value in settled.items():  # of the sweep, not of every job's own options
                 OmegaConf.update(config, name, value)
                 config.hydra.overrides.hydra.append(f"{name}={_quoted(value)}")
-            if config.hydra.launcher["_target_"] == BASIC and config.hydra.sweeper.n_jobs > 1:
-                config.hydra.launcher = {"_target_": JOBLIB, "n_jobs": config.hydra.sweeper.n_jobs}
+            n_jobs = convert("hydra.sweeper.n_jobs", config.hydra.sweeper.n_jobs, Annotated[int, Field(ge=1)])
+            if config.hydra.launcher["_target_"] == BASIC and n_jobs > 1:
+                config.hydra.launcher = {"_target_": JOBLIB, "n_jobs": n_jobs}
 
     def sweep(self, arguments: list[str]) -> Any:
         """Bring the study to its `n_trials` trials, then compare and report; returns the values of the best trials.
@@ -88,18 +90,17 @@ class OptunaSweeper(Sweeper):
         while not stages.are_complete():
             before = stages.n_ended()
             try:
-                returned = self._launch(worker, sweep.arguments)
+                for job in self._launch(worker, sweep.arguments):
+                    if job.status == JobStatus.FAILED:
+                        raise job._return_value  # `return_value` would print around it
             except ConfigError:
                 raise
             except Exception as error:
                 fruitless = 0 if stages.n_ended() > before else fruitless + 1
                 if fruitless == _FRUITLESS:
                     raise
-                log.warning(f"a worker died ({type(error).__name__}), its trial is repeated")
-                continue
-            for job in returned:
-                if job.status == JobStatus.FAILED:
-                    raise job._return_value  # `return_value` would print around it
+                reason = " ".join(str(error).split())[:200]
+                log.warning(f"a worker ended early, what it was at is repeated ({type(error).__name__}: {reason})")
 
     def _launch(self, worker: Any, arguments: Any) -> Any:
         os.environ["PYTHONPATH"] = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)  # for workers that are not forked

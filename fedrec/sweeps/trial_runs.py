@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobStatus, run_job
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
 from fedrec.sweeps.plans import Outcome
-from fedrec.sweeps.search_space import SearchSpace, existing
+from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.shared_study import SharedStudy
 from fedrec.sweeps.stages import Stages
 from fedrec.tracking.pruning import Metrics, Pruning
@@ -25,7 +24,7 @@ SECONDS = "seconds"  # user attribute of a trial: what its runs took
 
 @dataclass
 class TrialRuns:
-    """What a `Plan` may use (`plans.Runs`)."""
+    """What a `Plan` may use while it measures a trial."""
 
     task: Callable[..., Any]
     context: HydraContext
@@ -35,38 +34,41 @@ class TrialRuns:
     folder: str  # below the sweep's
     references: Mapping[int, float]
     parent_run: str | None  # in MLflow
+    arguments: Sequence[str] | None = None  # in place of the sweep's
+    n_evaluations: int = field(default=0, init=False)
     _seconds: float = field(default=0.0, init=False)
     _composed: tuple[list[str], DictConfig] | None = field(default=None, init=False)
 
     def run(
-        self, overrides: Sequence[str] | None, seed: int, name: str, hopeless: Callable[[Outcome], bool] = lambda outcome: False
+        self, overrides: Sequence[str], seed: int, name: str, hopeless: Callable[[Outcome], bool] = lambda outcome: False
     ) -> Outcome | None:
-        """None if `hopeless`, asked after every evaluation, ended it. With `overrides` None it goes without a defense."""
+        """None if `hopeless`, asked after every evaluation, ended it."""
         selection = self.stages.sweep.selection
-        watch = Pruning(selection, lambda chosen: hopeless(_outcome(chosen, selection)))
-        self._job(self._arguments(overrides), seed, name, watch)
+
+        def is_hopeless(chosen: Metrics) -> bool:
+            self.n_evaluations += 1
+            return hopeless(_outcome(chosen, selection))
+
+        watch = Pruning(selection, is_hopeless)
+        self._job(overrides, seed, name, watch)
         return None if watch.pruned else _outcome(watch.chosen, selection)
 
     def value(self, overrides: Sequence[str]) -> Any:
         """What the job returns, of a run with the seed as it is."""
-        return self._job(self._arguments(overrides), self.stages.sweep.seed, "")
+        return self._job(overrides, self.stages.sweep.seed, "")
 
-    def study(self, name: str, n_trials: int, space: SearchSpace) -> SharedStudy:
+    @property
+    def inner_space(self) -> SearchSpace:
+        return self.stages.sweep.inner_space
+
+    def study(self, name: str, n_trials: int) -> SharedStudy:
         """A study inside the trial: maximises one value, with the sampler of the sweep. A repeated trial goes on with that of the first."""
         history: list[int] = self.stages.tuning.trial(self.trial).system_attrs.get("retry_history", [])
         first = min([*history, self.trial.number])
-        return self.stages.study(f"{self.stages.sweep.name} trial {first} {name}", n_trials, ["maximize"], space)
+        return self.stages.study(f"{self.stages.sweep.name} trial {first} {name}", n_trials, ["maximize"], self.inner_space)
 
-    def space(self, params: Mapping[str, str]) -> SearchSpace:
-        """Of these parameters those that are options of the sweep's configuration."""
-        return SearchSpace.parse(existing(params, self.config), OverridesParser.create(config_loader=self.context.config_loader))
-
-    def _arguments(self, overrides: Sequence[str] | None) -> list[str]:
-        arguments = self.stages.sweep.arguments
-        return [*undefended(arguments), "defense=none"] if overrides is None else [*arguments, *overrides]
-
-    def _job(self, arguments: list[str], seed: int, name: str, *watch: Pruning) -> Any:
-        config = self._compose(arguments)
+    def _job(self, overrides: Sequence[str], seed: int, name: str, *watch: Pruning) -> Any:
+        config = self._compose([*(self.arguments or self.stages.sweep.arguments), *overrides])
         with open_dict(config):
             config.seed = seed
             config.hydra.overrides.task.append(f"seed={seed}")
@@ -76,11 +78,15 @@ class TrialRuns:
                 config.tracking.run_name = f"{self.folder} {name}".replace("_", " ")
                 config.tracking.tags["mlflow.parentRunId"] = self.parent_run
                 config.tracking.every_round &= self.stages.sweep.plan.every_round
-        started = time.perf_counter()
-        ended = run_job(
-            lambda job: self.task(job, *watch), config, "hydra.sweep.dir", "hydra.sweep.subdir", self.context, configure_logging=False
-        )
-        self._seconds += time.perf_counter() - started
+
+        def task(job: DictConfig) -> Any:
+            started = time.perf_counter()
+            try:
+                return self.task(job, *watch)
+            finally:
+                self._seconds += time.perf_counter() - started
+
+        ended = run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", self.context, configure_logging=False)
         self.trial.set_user_attr(SECONDS, self._seconds)
         if ended.status == JobStatus.FAILED:
             raise ended._return_value  # `return_value` would print around it
@@ -95,13 +101,13 @@ class TrialRuns:
 
 def undefended(arguments: Sequence[str]) -> list[str]:
     """
-    Overrides without those of the defense.
+    Overrides with no defense instead of the one that they choose.
 
     >>> undefended(["attack=a_hum", "defense=ours", "++defense.N=5"])
-    ['attack=a_hum']
+    ['attack=a_hum', 'defense=none']
     """
     keys = [argument.partition("=")[0].lstrip("+~") for argument in arguments]
-    return [argument for key, argument in zip(keys, arguments, strict=True) if key.split(".")[0] != "defense"]
+    return [*(argument for key, argument in zip(keys, arguments, strict=True) if key.split(".")[0] != "defense"), "defense=none"]
 
 
 def _outcome(metrics: Metrics, selection: str) -> Outcome:

@@ -1,6 +1,7 @@
 """What a launcher runs, in as many processes as there are workers: each takes trials from the shared studies until none is left."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from omegaconf import DictConfig
 from fedrec.options import ConfigError
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.mlflow_runs import runs_of
-from fedrec.sweeps.shared_study import ERROR, SharedStudy
+from fedrec.sweeps.plans import NO_DEFENSE
+from fedrec.sweeps.shared_study import SharedStudy, failure
 from fedrec.sweeps.stages import LABEL, OVERRIDES, PARENT, REFERENCE, SEED, Stages, Sweep
-from fedrec.sweeps.trial_runs import SECONDS, TrialRuns
+from fedrec.sweeps.trial_runs import SECONDS, TrialRuns, undefended
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
@@ -41,7 +43,8 @@ class Worker:
         self.mlflow = runs_of(config.tracking)
         use_own_device(config.get("device", "cpu"))
         self.stages = Stages(self.sweep)
-        self.parent: str | None = self.stages.tuning.study.user_attrs.get(PARENT)
+        self.parent: str | None = self.stages.tuning.study.user_attrs[PARENT] if self.mlflow else None
+        self.is_child = os.getppid() == self.sweep.process
         self.references: Mapping[int, float] = {}
         self._drain(self.stages.references, self.stages.comparisons)
         self.references = self.stages.reference_hit_ratios()
@@ -51,7 +54,7 @@ class Worker:
 
     def _drain(self, study: SharedStudy, *meanwhile: SharedStudy) -> None:
         """Run what there is until the study is complete; of `meanwhile` only while others run its last trials."""
-        while True:
+        while not self.is_child or os.getppid() == self.sweep.process:  # who started it may be killed
             for one in (study, *meanwhile):
                 suggest = self.sweep.space.suggest if one is self.stages.tuning else lambda trial: None
                 if (trial := one.claim(suggest)) is not None:
@@ -70,12 +73,13 @@ class Worker:
                 study.tell(trial, values, pruned=values is None)
         except Exception as error:
             log.error(f"trial {trial.number} failed: {error}", exc_info=not isinstance(error, ConfigError))
-        ended = study.trial(trial)
-        self._end_mlflow_run(ended)
+        finally:
+            ended = study.trial(trial)
+            self._end_mlflow_run(ended)
         log.info(f"{self._title(study, ended)}: {_result(ended)}")
         counted = self.stages.tuning.counted()
-        if len(counted) >= HOPELESS and all(ERROR in one.user_attrs for one in counted):
-            raise ConfigError(f"the first {len(counted)} trials failed, the last one with: {counted[-1].user_attrs[ERROR]}")
+        if len(counted) >= HOPELESS and all(one.state.name == "FAIL" for one in counted):
+            raise ConfigError(f"the first {len(counted)} trials failed, the last one with: {failure(counted[-1])}")
 
     def _tune(self, study: SharedStudy, trial: "Trial") -> tuple[float, ...] | None:
         sweep = self.sweep
@@ -88,7 +92,8 @@ class Worker:
         """ER@K and HR@K: of the validation item for a reference, of the test item for a comparison."""
         label, seed, overrides = (trial.user_attrs[name] for name in (LABEL, SEED, OVERRIDES))
         folder = label.replace(" ", "_")
-        runs = TrialRuns(self.task, self.context, self.config, self.stages, trial, folder, {}, self.parent)
+        arguments = undefended(self.sweep.arguments) if label in (REFERENCE, NO_DEFENSE) else None
+        runs = TrialRuns(self.task, self.context, self.config, self.stages, trial, folder, {}, self.parent, arguments)
         outcome = runs.run(overrides, seed, f"seed_{seed}")
         assert outcome is not None  # nobody prunes it
         return outcome.exposure_ratio, outcome.hit_ratio if label == REFERENCE else outcome.test_hit_ratio
@@ -99,7 +104,7 @@ class Worker:
         run_id = None
         with _tolerated():
             family = {"mlflow.parentRunId": str(self.parent), "trial": str(trial.number)}
-            run_id = self.mlflow.begin(f"trial {trial.number}", family)
+            run_id = self.mlflow.begin(f"trial {trial.number}", family, trial.user_attrs.get(PARENT))  # a repetition goes on with the run
             trial.set_user_attr(PARENT, run_id)
         return run_id
 
@@ -120,7 +125,12 @@ def _result(trial: "FrozenTrial") -> str:
     from optuna.trial import TrialState
 
     if trial.state != TrialState.COMPLETE:
-        return " ".join([trial.state.name.lower(), str(trial.user_attrs.get(ERROR, f"after {len(trial.intermediate_values)} evaluations"))])
+        return " ".join(
+            [
+                trial.state.name.lower(),
+                (failure(trial) if trial.state == TrialState.FAIL else f"after {len(trial.intermediate_values)} reports"),
+            ]
+        )
     names = [name for name, value in trial.user_attrs.items() if isinstance(value, float) and not name.endswith("_stderr")]
     values = [f"{value:.4f}" for value in trial.values if names == [SECONDS]]
     return ", ".join(

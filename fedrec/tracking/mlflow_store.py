@@ -18,6 +18,7 @@ from fedrec.tracking.sqlite_creation import create_if_new
 
 MOST_METRICS = 1000  # limits of MLflow for one batch
 _MOST_PARAMETERS = 100
+_opened: list[tuple[Path, int]] = []  # the latest SQLite file and its inode
 _CHECKOUT = Path(__file__).parents[2]
 
 
@@ -104,25 +105,31 @@ def open_experiment(start: Mapping[str, Any]) -> tuple[MlflowClient, str]:
     """The store and the id of the experiment that `MlflowTracker` tells of; both are made if they are new."""
     if start["database"]:
         create_if_new(Path(start["database"]))
+        _forget_other_files(Path(start["database"]))
     client, name = MlflowClient(start["uri"]), start["experiment"]
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        return client, client.create_experiment(name, artifact_location=start["artifact_location"])
+        with contextlib.suppress(MlflowException):  # somebody else makes it at the same time
+            client.create_experiment(name, artifact_location=start["artifact_location"])
+        experiment = client.get_experiment_by_name(name)
+        assert experiment is not None
     if experiment.lifecycle_stage != "active":
         raise DeletedExperimentError(f"the experiment {name} was deleted; restore it or choose another tracking.experiment")
     return client, str(experiment.experiment_id)
 
 
-def close_files(start: Mapping[str, Any]) -> None:
-    """Let go of SQLite files, which MLflow keeps open: when the next run comes there may be another one in the same place."""
-    if start["database"]:
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-        from mlflow.tracking._tracking_service.utils import _tracking_store_registry
+def _forget_other_files(database: Path) -> None:
+    """MLflow keeps SQLite files open: let go of them if there is another one now, in the same place perhaps."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from mlflow.tracking._tracking_service.utils import _tracking_store_registry
 
+    file = (database, database.stat().st_ino)
+    if _opened and _opened[-1] != file:
         for engine in SqlAlchemyStore._engine_map.values():
             engine.dispose()
         SqlAlchemyStore._engine_map.clear()
         _tracking_store_registry._get_store_with_resolved_uri.cache_clear()
+    _opened[:] = [file]
 
 
 def is_hopeless(error: Exception) -> bool:

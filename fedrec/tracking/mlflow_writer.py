@@ -46,8 +46,6 @@ def _serve(report: Report) -> bool:
     What runs in its background is nice, and cannot be otherwise again, so it has a thread of its own: Linux has a niceness of each
     thread. The run waits for what comes after, as does whoever asks.
     """
-    from fedrec.tracking.mlflow_store import close_files
-
     with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as background:
         start = background.submit(_next_message).result()
         if start is None:
@@ -57,7 +55,6 @@ def _serve(report: Report) -> bool:
             return True
         delivery = background.submit(_follow, start, report).result()
     _complete(delivery)
-    close_files(start)
     return True
 
 

@@ -2,32 +2,32 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from fedrec.tracking.mlflow_store import close_files, open_experiment
+from fedrec.tracking.mlflow_store import open_experiment
 from fedrec.tracking.run_record import metric_name
 
 
 def answer(request: Mapping[str, Any]) -> str:
     """The id of the run that is begun or ended. `request` has the store's address as `MlflowTracker` tells it, and what is wanted."""
     client, experiment = open_experiment(request)
-    try:
-        if request["wanted"] == "begin":
-            return _begin(client, experiment, **request["arguments"])
-        return _end(client, **request["arguments"])
-    finally:
-        close_files(request)
+    if request["wanted"] == "begin":
+        return _begin(client, experiment, **request["arguments"])
+    return _end(client, **request["arguments"])
 
 
 def _begin(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], run_id: str | None) -> str:
-    """A new run, or one that goes on."""
-    if run_id is None:
-        return str(client.create_run(experiment, tags=dict(tags), run_name=name).info.run_id)
-    client.update_run(run_id, "RUNNING")
-    return run_id
+    """One that goes on, or a new run if this store does not know it."""
+    if run_id is not None:
+        with suppress(MlflowException):
+            client.update_run(run_id, "RUNNING", name)
+            return run_id
+    return str(client.create_run(experiment, tags=dict(tags), run_name=name).info.run_id)
 
 
 def _end(

@@ -4,40 +4,38 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fedrec.sweeps.devices import take_device
-
 HOLDER = """
 import sys
 from pathlib import Path
 from fedrec.sweeps.devices import take_device
-print(take_device(int(sys.argv[1]), Path(sys.argv[2])), flush=True)
+names = sys.argv[1].split()
+print(*(take_device(names, Path(sys.argv[2])) for _ in range(2)), flush=True)
 sys.stdin.read()
 """
 
 
-def holder(n_devices: int, folder: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", HOLDER, str(n_devices), str(folder)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def holder(names: str, folder: Path) -> "subprocess.Popen[str]":
+    """A worker that asks twice, and lives on."""
+    return subprocess.Popen([sys.executable, "-c", HOLDER, names, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def answer(process: "subprocess.Popen[str]") -> str:
+def answer(process: "subprocess.Popen[str]") -> list[int]:
     assert process.stdout is not None
-    return process.stdout.readline().strip()
+    return [int(position) for position in process.stdout.readline().split()]
 
 
 def test_each_worker_takes_the_next_free_device(tmp_path: Path) -> None:
-    workers = [holder(3, tmp_path) for _ in range(3)]
-    assert sorted(map(answer, workers)) == ["0", "1", "2"]
-    assert take_device(3, tmp_path) is None  # then they are shared
+    workers = [holder("a b c", tmp_path) for _ in range(3)]
+    taken = [answer(worker) for worker in workers]
+    assert sorted(taken) == [[0, 0], [1, 1], [2, 2]]  # the same one when asked again
+    sharing = holder("a b c", tmp_path)
+    assert answer(sharing)[0] in (0, 1, 2)
+    others = holder("d e", tmp_path)  # other devices, another CUDA_VISIBLE_DEVICES for instance
+    assert answer(others) == [0, 0]
     workers[1].kill()  # a device is free as soon as its worker is gone
     workers[1].wait()
-    freed = holder(3, tmp_path)
-    assert answer(freed) in {"0", "1", "2"}
-    for process in (*workers, freed):
+    successor = holder("a b c", tmp_path)
+    assert answer(successor) == taken[1]
+    for process in (*workers, sharing, others, successor):
         process.kill()
         process.wait()
-
-
-def test_one_device_or_none_is_not_divided(tmp_path: Path) -> None:
-    assert take_device(0, tmp_path) is None and take_device(1, tmp_path) is None
-    assert not list(tmp_path.iterdir())

@@ -145,9 +145,20 @@ def test_a_failure_of_its_own_counts_and_an_interruption_does_not(tmp_path: Path
         assert trial is not None
         with pytest.raises(type(error)), study.running(trial):
             raise error
-    assert [trial.user_attrs.get("error") for trial in study.counted()] == ["diverged for good"]
+    assert [trial.user_attrs.get("error") for trial in study.counted()] == ["diverged for good"] and not study.is_complete
     assert work(tmp_path, 2) == [2]
     assert study.is_complete
+
+
+def test_interruptions_are_never_too_many(tmp_path: Path) -> None:
+    study = open_study(tmp_path, 1)
+    for _ in range(MOST_REPEATS + 2):
+        trial = study.claim(SPACE.suggest)
+        assert trial is not None
+        with pytest.raises(KeyboardInterrupt), study.running(trial):
+            raise KeyboardInterrupt
+    assert len(work(tmp_path, 1)) == 1
+    assert [trial.state for trial in study.counted()] == [TrialState.COMPLETE]
 
 
 def test_a_pruned_trial_counts(tmp_path: Path) -> None:
@@ -171,6 +182,8 @@ def test_a_queue_holds_everything_once_and_what_failed_again(tmp_path: Path) -> 
         study.tell(trial, None if error else [1.0], error=error)
     assert study.claim(lambda trial: None) is None
     study.queue(wanted)
+    assert study.is_complete
+    study.queue(wanted, again=True)
     labels = Counter((trial.user_attrs["label"], trial.state) for trial in study.trials())
     assert labels == {("a", TrialState.COMPLETE): 1, ("b", TrialState.FAIL): 1, ("b", TrialState.WAITING): 1}
 

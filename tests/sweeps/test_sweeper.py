@@ -129,9 +129,10 @@ def test_mlflow_has_a_run_for_the_sweep_each_trial_and_each_seed(tuned: tuple[Pa
         if trial.state == TrialState.COMPLETE:
             assert child.data.metrics["objective"] == pytest.approx(trial.value)
     assert len(by_parent[parent.info.run_id]) == 8 + 2 + 3 * 2  # trials, references, comparisons
-    assert {name: parent.data.params[name] for name in results(folder)["best_params"]} == {
-        name: str(value) for name, value in results(folder)["best_params"].items()
-    }
+    for name, best in results(folder)["best_params"].items():
+        assert parent.data.tags[f"best/{name}"] == str(best)
+    for label, row in results(folder)["comparisons"].items():
+        assert parent.data.metrics[f"{label}/HR"] == pytest.approx(row["HR"])
     artifacts = {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert artifacts >= {*PICTURES, "trials.parquet", "optimization_results.yaml"}
     table = pd.read_parquet(client.download_artifacts(parent.info.run_id, "trials.parquet"))
@@ -229,8 +230,7 @@ def dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 def test_a_defense_against_the_best_response(tmp_path: Path) -> None:
     command = (
         *(*DATA, "system.epochs=6", "evaluation.every=2", "defense.N=range(1,20)", "sweep.seeds=1", "sweep.fresh_seeds=1", ONE),
-        *("sweep=minimax", "++sweep.response_space={attack.N: 'range(1,30)'}", "sweep.responses=3"),
-        *("hydra.sweeper.n_trials=3", "tracking=none", "hydra/sweeper/pruner=none"),
+        *("sweep=minimax", "attack.N=range(1,30)", "sweep.responses=3", "hydra.sweeper.n_trials=3", "hydra/sweeper/pruner=none"),
     )
     output = finish(start(tmp_path, *command), tmp_path)
     reference = summary(tmp_path, "reference/seed_0")["validation"]["validation_HR@10"]
@@ -244,8 +244,8 @@ def test_a_defense_against_the_best_response(tmp_path: Path) -> None:
         worst = max(runs, key=lambda run: run["validation"]["ER@10"])["validation"]
         assert trial.value == pytest.approx(worst["ER@10"] + max(0, reference - worst["validation_HR@10"]))
     best = min(found, key=lambda trial: float(trial.value or 0))
-    assert set(results(tmp_path)["comparisons"]) == {"no defense", "as given, worst case", f"trial {best.number}, worst case"}
-    again = summary(tmp_path, f"trial_{best.number},_worst_case/seed_1")["config"]
+    assert set(results(tmp_path)["comparisons"]) == {"no defense", "worst case of as given", f"worst case of trial {best.number}"}
+    again = summary(tmp_path, f"worst_case_of_trial_{best.number}/seed_1")["config"]
     assert [f"attack.N={again['attack']['N']}"] == best.user_attrs["response"]
     assert "worst case" in output
 
@@ -273,6 +273,15 @@ def test_a_defense_against_the_best_response(tmp_path: Path) -> None:
         (["sweep=defense", "sweep.seed=1"], "sweep.seed"),
         (["sweep=defence"], "sweep=defence does not exist: choose from attack, defense, defense_pareto, minimax"),
         (["sweep=defense", "system.epochs=none"], "system.epochs=none is not allowed"),
+        (["sweep=defense", "hydra.sweeper.n_jobs=two"], "hydra.sweeper.n_jobs=two is not allowed"),
+        (["sweep=defense", "+hydra.sweeper.params.z=5"], "search space of z=5: one value is nothing to tune"),
+        (["sweep=defense", "seed=0,1"], "search space of seed: a sweep sets it itself"),
+        (["sweep=defense", "evaluation.metrics=[HR]"], "a sweep needs ER among evaluation.metrics=[HR]"),
+        (["sweep=defense", "defense=[ours,krum,median]"], "krum and median are server-side rules"),
+        (["sweep=minimax", "attack=random"], "nothing to tune: none of attack.N, attack.lambda_"),
+        (["sweep=minimax", "++sweep.response_space={attack.N: 'interval(5'}"], "search space of attack.N=interval(5"),
+        (["sweep=minimax", "attack.N=interval(-5,5)"], "search space of attack.N"),
+        (["sweep=minimax", "+sweep.response_space.attack='choice(pieck_uea,a_hum)'"], "search space of attack: attack=a_hum"),
     ],
 )
 def test_bad_input_is_one_line_before_anything_runs(tmp_path: Path, arguments: list[str], expected: str) -> None:
