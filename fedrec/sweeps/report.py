@@ -32,11 +32,11 @@ class Report:
         self.mlflow = mlflow
         self.run_id = ""
         self._ended = Event()
-        self._artist = Thread(target=self._draw_when_tuned, name="fedrec-pictures", daemon=True)
+        self._scribe = Thread(target=self._record_when_tuned, name="fedrec-report", daemon=True)
 
     def begin(self) -> None:
         """Make MLflow's tables if there are none, and start the sweep's run, or go on with it. Raises ConfigError if that fails."""
-        self._artist.start()
+        self._scribe.start()
         if self.mlflow is None:
             return
         sweep, study = self.stages.sweep, self.stages.tuning.study
@@ -49,18 +49,15 @@ class Report:
 
     def write(self) -> None:
         """The table on the terminal; the study as files, which go to MLflow as well."""
-        self._artist.join()
+        self._scribe.join()
         results = self.results()
         OmegaConf.save(OmegaConf.create(results), self.files / RESULTS)
-        table = self.stages.tuning.study.trials_dataframe(_COLUMNS)
-        mixed = table.select_dtypes("object").columns  # text and numbers, or texts of a few trials only
-        table.astype(dict.fromkeys(mixed, "string")).to_parquet(self.files / "trials.parquet")
         self._show(results)
 
     def end(self, status: str) -> None:
         """FINISHED, FAILED or KILLED."""
         self._ended.set()
-        self._artist.join()
+        self._scribe.join()
         if self.mlflow is None or not self.run_id:
             return
         tags: dict[str, str] = {}
@@ -74,11 +71,14 @@ class Report:
         except RuntimeError as error:
             log.warning(f"MLflow did not take the end of the sweep: {error}")
 
-    def _draw_when_tuned(self) -> None:
-        """While the comparisons run."""
+    def _record_when_tuned(self) -> None:
+        """Table and pictures of the study, while the comparisons run."""
         while not self.stages.tuning.is_complete:
             if self._ended.wait(_PAUSE):
                 return
+        table = self.stages.tuning.study.trials_dataframe(_COLUMNS)
+        mixed = table.select_dtypes("object").columns  # text and numbers, or texts of a few trials only
+        table.astype(dict.fromkeys(mixed, "string")).to_parquet(self.files / "trials.parquet")
         draw(self.stages.tuning.study, list(self.stages.sweep.plan.objectives), self.files)
 
     def results(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hydra.core.plugins import Plugins
@@ -64,12 +65,15 @@ class OptunaSweeper(Sweeper):
         from fedrec.sweeps.stages import Stages
 
         sweep = plan_sweep(self.config, self.context, arguments)
+        warm_up = Thread(target=self._warm_up, name="fedrec-workers", daemon=True)
+        warm_up.start()
         stages = Stages(sweep)
         stages.prepare(naming.relevant_options(self.config), as_given(sweep, self.config))
         report = Report(stages, Path(self.config.hydra.sweep.dir), mlflow)
         status = "FAILED"
         try:
             report.begin()
+            warm_up.join()
             self._work(sweep, stages)
             report.write()
             status = "FINISHED"
@@ -80,6 +84,16 @@ class OptunaSweeper(Sweeper):
         finally:
             report.end(status)
         return [trial.values for trial in stages.best()]
+
+    def _warm_up(self) -> None:
+        """Joblib keeps its processes: meanwhile they may import what every trial needs."""
+        launcher, n_jobs = self.config.hydra.launcher, self.config.hydra.sweeper.n_jobs
+        if launcher["_target_"] == JOBLIB and launcher.n_jobs == n_jobs:
+            from joblib import Parallel, delayed
+
+            from fedrec.sweeps.worker import import_all
+
+            Parallel(n_jobs, backend="loky")(delayed(import_all)() for _ in range(n_jobs))
 
     def _work(self, sweep: "Sweep", stages: "Stages") -> None:
         """Launch workers until all is done: one that dies may take the others with it, but no trial is lost."""

@@ -1,15 +1,14 @@
 """The runs of one trial: each is an ordinary job of Hydra, with a folder of its own below the sweep's."""
 
-import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobStatus, run_job
-from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
+from fedrec.sweeps.composer import Composer
 from fedrec.sweeps.plans import Outcome
 from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.shared_study import SharedStudy
@@ -19,7 +18,7 @@ from fedrec.tracking.pruning import Metrics, Pruning
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-SECONDS = "seconds"  # user attribute of a trial: what its runs took
+SECONDS = "seconds"  # user attribute of a trial: what its runs took, without composing them and without reporting to the study
 
 
 @dataclass
@@ -27,8 +26,7 @@ class TrialRuns:
     """What a `Plan` may use while it measures a trial."""
 
     task: Callable[..., Any]
-    context: HydraContext
-    config: DictConfig  # of the sweep
+    composer: Composer
     stages: Stages
     trial: "Trial"
     folder: str  # below the sweep's
@@ -36,8 +34,9 @@ class TrialRuns:
     parent_run: str | None  # in MLflow
     arguments: Sequence[str] | None = None  # in place of the sweep's
     n_evaluations: int = field(default=0, init=False)
-    _seconds: float = field(default=0.0, init=False)
-    _composed: tuple[list[str], DictConfig] | None = field(default=None, init=False)
+    _seconds: float = field(default=0.0, init=False)  # of all runs
+    _asking: float = field(default=0.0, init=False)  # of these, of the latest run, the study's
+    _composed: tuple[Sequence[str], DictConfig] | None = field(default=None, init=False)
 
     def run(
         self, overrides: Sequence[str], seed: int, name: str, hopeless: Callable[[Outcome], bool] = lambda outcome: False
@@ -46,9 +45,13 @@ class TrialRuns:
         selection = self.stages.sweep.selection
 
         def is_hopeless(chosen: Metrics) -> bool:
+            started = time.perf_counter()
             self.n_evaluations += 1
-            return hopeless(_outcome(chosen, selection))
+            found = hopeless(_outcome(chosen, selection))
+            self._asking += time.perf_counter() - started
+            return found
 
+        self._asking = 0.0
         watch = Pruning(selection, is_hopeless)
         self._job(overrides, seed, name, watch)
         return None if watch.pruned else _outcome(watch.chosen, selection)
@@ -68,10 +71,9 @@ class TrialRuns:
         return self.stages.study(f"{self.stages.sweep.name} trial {first} {name}", n_trials, ["maximize"], self.inner_space)
 
     def _job(self, overrides: Sequence[str], seed: int, name: str, *watch: Pruning) -> Any:
-        config = self._compose([*(self.arguments or self.stages.sweep.arguments), *overrides])
+        config = self._compose(overrides)
         with open_dict(config):
             config.seed = seed
-            config.hydra.overrides.task.append(f"seed={seed}")
             config.hydra.sweep.subdir = f"{self.folder}/{name}"
             config.hydra.job.id, config.hydra.job.num = f"{self.folder}/{name}", self.trial.number
             if self.parent_run:
@@ -84,19 +86,19 @@ class TrialRuns:
             try:
                 return self.task(job, *watch)
             finally:
-                self._seconds += time.perf_counter() - started
+                self._seconds += time.perf_counter() - started - self._asking
 
-        ended = run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", self.context, configure_logging=False)
+        ended = run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", self.composer.context, configure_logging=False)
         self.trial.set_user_attr(SECONDS, self._seconds)
         if ended.status == JobStatus.FAILED:
             raise ended._return_value  # `return_value` would print around it
         return ended.return_value
 
-    def _compose(self, arguments: list[str]) -> DictConfig:
-        """Once for all seeds: it takes as long as dozens of rounds."""
-        if self._composed is None or self._composed[0] != arguments:
-            self._composed = arguments, self.context.config_loader.load_sweep_config(self.config, arguments)
-        return copy.deepcopy(self._composed[1])
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        """Once for all seeds."""
+        if self._composed is None or self._composed[0] != overrides:
+            self._composed = overrides, self.composer.compose(self.arguments or self.stages.sweep.arguments, overrides)
+        return self._composed[1]
 
 
 def undefended(arguments: Sequence[str]) -> list[str]:

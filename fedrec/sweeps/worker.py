@@ -12,6 +12,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from fedrec.options import ConfigError
+from fedrec.sweeps.composer import Composer
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.mlflow_runs import runs_of
 from fedrec.sweeps.plans import NO_DEFENSE
@@ -29,6 +30,13 @@ HOPELESS = 3  # failed trials, when no other has ended yet: then the sweep ends
 log = logging.getLogger(__name__)
 
 
+def import_all() -> None:
+    """What every trial needs; takes seconds."""
+    import optuna  # noqa: F401
+
+    import fedrec.experiment  # noqa: F401
+
+
 @dataclass
 class Worker:
     """Called by a launcher with the configuration of its job, in a process of its own or not."""
@@ -41,8 +49,10 @@ class Worker:
     def __call__(self, config: DictConfig) -> None:
         """Raises ConfigError if no trial can succeed."""
         self.mlflow = runs_of(config.tracking)
+        import_all()
         use_own_device(config.get("device", "cpu"))
         self.stages = Stages(self.sweep)
+        self.composer = Composer(self.context, self.config)
         self.parent: str | None = self.stages.tuning.study.user_attrs[PARENT] if self.mlflow else None
         self.is_child = os.getppid() == self.sweep.process
         self.references: Mapping[int, float] = {}
@@ -85,7 +95,7 @@ class Worker:
         sweep = self.sweep
         overrides = sweep.space.overrides(trial.params)
         run_id = self._start_mlflow_run(trial)
-        runs = TrialRuns(self.task, self.context, self.config, self.stages, trial, f"trial_{trial.number:04d}", self.references, run_id)
+        runs = TrialRuns(self.task, self.composer, self.stages, trial, f"trial_{trial.number:04d}", self.references, run_id)
         return sweep.plan.measure(runs, overrides, sweep.seeds)
 
     def _single(self, trial: "Trial") -> tuple[float, float]:
@@ -93,7 +103,7 @@ class Worker:
         label, seed, overrides = (trial.user_attrs[name] for name in (LABEL, SEED, OVERRIDES))
         folder = label.replace(" ", "_")
         arguments = undefended(self.sweep.arguments) if label in (REFERENCE, NO_DEFENSE) else None
-        runs = TrialRuns(self.task, self.context, self.config, self.stages, trial, folder, {}, self.parent, arguments)
+        runs = TrialRuns(self.task, self.composer, self.stages, trial, folder, {}, self.parent, arguments)
         outcome = runs.run(overrides, seed, f"seed_{seed}")
         assert outcome is not None  # nobody prunes it
         return outcome.exposure_ratio, outcome.hit_ratio if label == REFERENCE else outcome.test_hit_ratio
