@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobStatus, run_job
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fedrec.sweeps.composer import Composer
 from fedrec.sweeps.plans import Outcome
@@ -72,6 +72,7 @@ class TrialRuns:
 
     def _job(self, overrides: Sequence[str], seed: int, name: str, *watch: Pruning) -> Any:
         config = self._compose(overrides)
+        OmegaConf.set_readonly(config.hydra, False)  # the run before this one, of another seed, has made it so
         with open_dict(config):
             config.seed = seed
             config.hydra.sweep.subdir = f"{self.folder}/{name}"
