@@ -51,7 +51,7 @@ def test_summary(tmp_path, capsys):
     assert summary["rounds"] == 4
     assert summary["final"]["epoch"] == 4
     assert summary["best"]["HR@10"] >= summary["validation"]["HR@10"]
-    assert objective == summary["best"]["ER@10"]
+    assert objective == summary["validation"]["ER@10"]
     assert {"total", "train", "evaluate", "track"} == set(summary["seconds"])
     assert 50 < summary["peak_memory_mb"] < 10_000
     assert summary["config"]["attack"]["N"] == 4

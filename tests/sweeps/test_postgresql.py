@@ -53,7 +53,7 @@ def test_claims_are_exclusive(postgresql: str) -> None:
 
 @pytest.mark.slow
 def test_two_machines_and_one_is_lost(tmp_path: Path, postgresql: str) -> None:
-    sweep = (*SMALL, LONG, "sweep=defense", "hydra/sweeper/pruner=none", "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=5")
+    sweep = (*SMALL, LONG, "sweep=defense", "hydra/sweeper/pruner=none", "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=12")
     stores = (f"hydra.sweeper.storage={postgresql}/studies", f"tracking.uri={postgresql}/runs")
     storage = f"{postgresql}/studies"
     machines = [tmp_path / name for name in ("one", "two")]
@@ -66,9 +66,9 @@ def test_two_machines_and_one_is_lost(tmp_path: Path, postgresql: str) -> None:
     assert processes[lost].wait(60) == -signal.SIGKILL
     finish(processes[1 - lost], machines[1 - lost])
     found = trials(tmp_path, storage)
-    assert_complete(found, 5)
+    assert_complete(found, 12)
     assert len({pid_of(trial) for trial in found}) == 2
-    assert results(machines[1 - lost])["trials"] == {"complete": 5}
+    assert results(machines[1 - lost])["trials"] == {"complete": 12}
 
     client = MlflowClient(f"{postgresql}/runs")
     (experiment,) = client.search_experiments(filter_string="name = 'fedrec'")
@@ -77,4 +77,5 @@ def test_two_machines_and_one_is_lost(tmp_path: Path, postgresql: str) -> None:
     assert len(parents) == 1 and parents[0].info.status == "FINISHED"
     children = Counter(run.data.tags["mlflow.parentRunId"] for run in runs if run not in parents)
     for trial in counted(found):
-        assert children[trial.user_attrs["mlflow_run_id"]] == 2  # one for each seed
+        n_seeds = children[trial.user_attrs["mlflow_run_id"]]
+        assert n_seeds >= 2 if trial.system_attrs.get("retry_history") else n_seeds == 2  # of the first try, too
