@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "federation": {"interfaces", "uploads", "segments", "randomness", "data", "models", "robust"},
     "evaluation": {"interfaces", "segments", "randomness", "data", "federation"},
     "tracking": {"interfaces", "options"},
+    "sweeps": {"interfaces", "options", "config", "halves", "tracking"},
 }
 HOT = [
     *("segments", "uploads", "mining", "models/mf", "models/ncf", "models/perceptron", "models/losses"),
