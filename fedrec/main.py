@@ -21,12 +21,11 @@ from fedrec import completion
 from fedrec.arguments import arrange
 from fedrec.composition import FOLDER
 from fedrec.jobs import check_jobs
+from fedrec.sweeps.mlflow_runs import TRACKER
 from fedrec.usage import usage
 
 if TYPE_CHECKING:
     from fedrec.interfaces import Callback
-
-TRACKER = "fedrec.tracking.mlflow_tracker.MLflowTracker"  # its process takes seconds to import MLflow: it starts first
 
 
 class Stop(BaseException):
@@ -42,7 +41,7 @@ def job(config: DictConfig, watch: "Callback | None" = None) -> float:
     from fedrec.tracking.idle_writer import start_early
 
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
-        start_early()
+        start_early()  # it takes seconds to import MLflow
     try:
         settings = HydraConfig.get()
         check_choices(settings)

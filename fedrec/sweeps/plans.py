@@ -60,20 +60,17 @@ class Plan(ABC):
         return tuple(self.objectives.values())
 
     def values(self, outcome: Outcome, reference: float) -> Values:
-        """Of one run; `reference` is HR@K on the validation item without a defense, of the same seed."""
-        raise NotImplementedError
+        """Of one run: its ER@K, unless a plan says otherwise; `reference` is HR@K on the validation item without a defense, same seed."""
+        return (outcome.exposure_ratio,)
 
     def measure(self, runs: "TrialRuns", overrides: Sequence[str], seeds: Sequence[int]) -> Values | None:
         """The mean values over the seeds; None if the trial was pruned. Every evaluation is reported to the pruner."""
         outcomes: list[Outcome] = []
-        step = 0
 
         def hopeless(outcome: Outcome) -> bool:
-            nonlocal step
-            step += 1
             if len(self.directions) > 1:  # Optuna cannot prune a study with several objectives
                 return False
-            runs.trial.report(self.values(outcome, runs.references.get(seed, 0.0))[0], step)
+            runs.trial.report(self.values(outcome, runs.references.get(seed, 0.0))[0], runs.n_evaluations)
             return runs.trial.should_prune()
 
         for seed in seeds:
@@ -106,9 +103,6 @@ class TuneAttack(Plan):
     @property
     def objectives(self) -> Mapping[str, Direction]:
         return {"ER": "maximize"}
-
-    def values(self, outcome: Outcome, reference: float) -> Values:
-        return (outcome.exposure_ratio,)
 
 
 @dataclass(kw_only=True)

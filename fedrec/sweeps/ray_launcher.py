@@ -51,8 +51,10 @@ class RayTasks(Launcher):
 
 
 def run_pickled(shared: bytes, overrides: list[str], number: int, folder: str, environment: Mapping[str, str]) -> bytes:
-    """One job, in a process of Ray; importing this module has made fedrec's plugins known there."""
+    """One job, in a process of Ray."""
     from ray import cloudpickle
+
+    import fedrec.composition  # noqa: F401 makes fedrec's plugins known there
 
     os.environ.update(environment)
     if Path(folder).is_dir():

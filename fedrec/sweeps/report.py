@@ -31,6 +31,7 @@ class Report:
         self.files.mkdir(parents=True, exist_ok=True)
         self.mlflow = mlflow
         self.run_id = ""
+        self.found: dict[str, Any] = {}  # what is written
         self._ended = Event()
         self._scribe = Thread(target=self._record_when_tuned, name="fedrec-report", daemon=True)
 
@@ -50,9 +51,9 @@ class Report:
     def write(self) -> None:
         """The table on the terminal; the study as files, which go to MLflow as well."""
         self._scribe.join()
-        results = self.results()
-        OmegaConf.save(OmegaConf.create(results), self.files / RESULTS)
-        self._show(results)
+        self.found = self.results()
+        OmegaConf.save(OmegaConf.create(self.found), self.files / RESULTS)
+        self._show(self.found)
 
     def end(self, status: str) -> None:
         """FINISHED, FAILED or KILLED."""
@@ -60,14 +61,11 @@ class Report:
         self._scribe.join()
         if self.mlflow is None or not self.run_id:
             return
-        tags: dict[str, str] = {}
-        metrics: dict[str, float] = {}
-        if status == "FINISHED":
-            results = self.results()
-            tags = {f"best/{name}": str(value) for name, value in results.get("best_params", {}).items()}  # parameters could not change
-            metrics = {f"{label}/{name}": row[name] for label, row in results["comparisons"].items() for name in ("ER", "HR")}
+        tags = {f"best/{name}": str(value) for name, value in self.found.get("best_params", {}).items()}  # parameters could not change
+        rows = self.found.get("comparisons", {})
+        metrics = {f"{label}/{name}": row[name] for label, row in rows.items() for name in ("ER", "HR")}
         try:
-            self.mlflow.end(self.run_id, status, tags, metrics=metrics, folder=str(self.files) if status == "FINISHED" else None)
+            self.mlflow.end(self.run_id, status, tags, metrics=metrics, folder=str(self.files) if self.found else None)
         except RuntimeError as error:
             log.warning(f"MLflow did not take the end of the sweep: {error}")
 

@@ -37,7 +37,7 @@ class OptunaSweeper(Sweeper):
     config: DictConfig
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = settings  # checked by `plan_sweep`
+        """`plan_sweep` reads and checks the settings where they stand, in the configuration."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """What Hydra tells of the application."""

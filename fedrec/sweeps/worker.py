@@ -135,12 +135,7 @@ def _result(trial: "FrozenTrial") -> str:
     from optuna.trial import TrialState
 
     if trial.state != TrialState.COMPLETE:
-        return " ".join(
-            [
-                trial.state.name.lower(),
-                (failure(trial) if trial.state == TrialState.FAIL else f"after {len(trial.intermediate_values)} reports"),
-            ]
-        )
+        return f"fail {failure(trial)}" if trial.state == TrialState.FAIL else f"pruned after {len(trial.intermediate_values)} reports"
     names = [name for name, value in trial.user_attrs.items() if isinstance(value, float) and not name.endswith("_stderr")]
     values = [f"{value:.4f}" for value in trial.values if names == [SECONDS]]
     return ", ".join(
