@@ -31,7 +31,17 @@ def if_below(value: float, limit: float, below: object, otherwise: object) -> ob
     return below if value < limit else otherwise
 
 
+def if_equal(value: object, other: object, equal: object, otherwise: object) -> object:
+    """Resolver `${if_equal:VALUE,OTHER,EQUAL,OTHERWISE}`.
+
+    >>> if_equal("mf", "mf", "published", "unpopular")
+    'published'
+    """
+    return equal if value == other else otherwise
+
+
 OmegaConf.register_new_resolver("if_below", if_below, replace=True)
+OmegaConf.register_new_resolver("if_equal", if_equal, replace=True)
 
 if str(PLUGINS) not in sys.path:
     sys.path.append(str(PLUGINS))

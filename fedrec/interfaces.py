@@ -346,7 +346,7 @@ class Attack(ABC):
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
 
     num_targets: Positive
-    targets: Literal["random", "unpopular"] | list[Annotated[int, Field(ge=0)]]
+    targets: Literal["random", "unpopular", "published"] | list[Annotated[int, Field(ge=0)]]
 
     def prior_wanted(self) -> PriorWanted:
         """What `begin` shall be told beyond the threat model."""

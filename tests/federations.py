@@ -143,6 +143,8 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
             "lambda_": draw(st.sampled_from([0.5, 0.9])),
             "ranks": draw(st.sampled_from(["all", "subset"])),
             "vanishing_guard": draw(st.sampled_from([None, 0.1, 0.95])),
+            "similarity": draw(st.sampled_from(["split_cosine", "cosine", "kl"])),
+            "weighted": draw(st.booleans()),
         },
         "pieck_uea": {
             **pieck,

@@ -40,20 +40,26 @@ class Pieck(Attacker):
         loss = torch.zeros((), dtype=popular.dtype)
         for row in rows:
             parts: dict[bool, list[tuple[int, Tensor]]] = {True: [], False: []}
-            for rank, item in enumerate(popular):
-                cosine = F.cosine_similarity(item, row, dim=0)
-                parts[bool(cosine > 0)].append((rank, cosine))
-            cosines = [cosine for part in parts.values() for _, cosine in part]
+            cosines = [F.cosine_similarity(item, row, dim=0) for item in popular]
             if guard is not None and sum(cosines) / n > guard:
                 loss = loss - row.norm() / len(rows)
                 continue
+            for rank, (item, cosine) in enumerate(zip(popular, cosines, strict=True)):
+                similarity = -self.divergence(item, row) if self.options["similarity"] == "kl" else cosine
+                parts[self.options["similarity"] == "split_cosine" and bool(cosine > 0)].append((rank, similarity))
             for part in parts.values():
                 ranks, size = (range(len(part)), len(part)) if self.options["ranks"] == "subset" else ([rank for rank, _ in part], n)
-                for rank, (_, cosine) in zip(ranks, part, strict=True):
-                    kappa = (size - rank) / (size * (size + 1) / 2)
-                    loss = loss - self.options["lambda_"] * kappa * cosine / len(part) / len(rows)
+                for rank, (_, similarity) in zip(ranks, part, strict=True):
+                    kappa = (size - rank) / (size * (size + 1) / 2) if self.options["weighted"] else 1
+                    loss = loss - self.options["lambda_"] * kappa * similarity / len(part) / len(rows)
         loss.backward()
         return rows.grad
+
+    @staticmethod
+    def divergence(item: Tensor, row: Tensor) -> Tensor:
+        """KL(v_k || v_j), Eq. (9), coordinate by coordinate."""
+        p, q = F.softmax(item, 0), F.softmax(row, 0)
+        return sum(a * (a / b).log() for a, b in zip(p, q, strict=True))
 
     def pieck_uea(self, popular: Tensor, targets: Tensor, interaction: Parameters) -> tuple[Tensor, Parameters]:
         """Eq. (10), batch by batch; the accumulated gradient is added up at every step and never cleared."""

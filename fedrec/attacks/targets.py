@@ -2,16 +2,22 @@
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from fedrec.data.interactions import Interactions
 
+PUBLISHED_SEED = 20211110  # of the released code of MF-FRS, which draws its targets before anything else
+
 
 def choose_targets(
-    targets: Literal["random", "unpopular"] | list[int], num_targets: int, train: Interactions, generator: Generator
+    targets: Literal["random", "unpopular", "published"] | list[int], num_targets: int, train: Interactions, generator: Generator
 ) -> Tensor:
-    """Distinct target items [T] int64: drawn uniformly, the least popular (ties at random), or those named.
+    """Distinct target items [T] int64: drawn uniformly, the least popular (ties at random), those named, or "published".
+
+    The released code of MF-FRS draws its targets uniformly, with a seed that never changes; in a split numbered as its own, these are
+    its items.
 
     Raises ValueError if an item does not exist, is named twice, or if no item would be left to recommend.
     """
@@ -26,6 +32,8 @@ def choose_targets(
         return chosen
     if num_targets >= train.n_items:
         raise ValueError(f"attack.num_targets = {num_targets}: all {train.n_items} items would be targets; at most {train.n_items - 1}")
+    if targets == "published":
+        return torch.from_numpy(np.random.RandomState(PUBLISHED_SEED).choice(train.n_items, num_targets, replace=False))
     shuffled = torch.randperm(train.n_items, generator=generator)
     if targets == "unpopular":
         shuffled = shuffled[torch.argsort(train.popularity()[shuffled], stable=True)]

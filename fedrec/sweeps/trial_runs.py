@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.utils import JobStatus, run_job
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from fedrec.sweeps.composer import Composer
 from fedrec.sweeps.plans import Outcome
 from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.shared_study import SharedStudy
+from fedrec.sweeps.single_job import run_single
 from fedrec.sweeps.stages import Stages
 from fedrec.tracking.pruning import Metrics, Pruning
 
@@ -72,11 +72,8 @@ class TrialRuns:
 
     def _job(self, overrides: Sequence[str], seed: int, name: str, *watch: Pruning) -> Any:
         config = self._compose(overrides)
-        OmegaConf.set_readonly(config.hydra, False)  # the run before this one, of another seed, has made it so
         with open_dict(config):
             config.seed = seed
-            config.hydra.sweep.subdir = f"{self.folder}/{name}"
-            config.hydra.job.id, config.hydra.job.num = f"{self.folder}/{name}", self.trial.number
             if self.parent_run:
                 config.tracking.run_name = f"{self.folder} {name}".replace("_", " ")
                 config.tracking.tags["mlflow.parentRunId"] = self.parent_run
@@ -89,11 +86,10 @@ class TrialRuns:
             finally:
                 self._seconds += time.perf_counter() - started - self._asking
 
-        ended = run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", self.composer.context, configure_logging=False)
-        self.trial.set_user_attr(SECONDS, self._seconds)
-        if ended.status == JobStatus.FAILED:
-            raise ended._return_value  # `return_value` would print around it
-        return ended.return_value
+        try:
+            return run_single(task, config, self.composer.context, f"{self.folder}/{name}", self.trial.number)
+        finally:
+            self.trial.set_user_attr(SECONDS, self._seconds)
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         """Once for all seeds."""

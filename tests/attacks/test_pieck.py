@@ -17,7 +17,7 @@ COMMON = {"num_targets": 2, "targets": [0, 1], "N": 4, "mining_times": 1}
 
 
 def make(kind, **changes):
-    ipe = {"lambda_": 0.9, "ranks": "all", "vanishing_guard": None}
+    ipe = {"lambda_": 0.9, "ranks": "all", "vanishing_guard": None, "similarity": "split_cosine", "weighted": True}
     own = ipe if kind is PieckIPE else {"batches": 2, "rounds": 3, "poison_interaction": False}
     attack = kind(**{**COMMON, "multi_target": "copy", **own, **changes})
     attack.begin(AttackerKnowledge(5, 8, MatrixFactorization(dim=3, init_std=1.0), bce, torch.tensor([0, 1]), seed=0))
@@ -91,6 +91,12 @@ TRAIN = Interactions(torch.tensor([0, 3, 5]), torch.tensor([0, 1, 2, 0, 1], dtyp
 def test_targets_random_are_seeded_and_distinct():
     draw = [choose_targets("random", 4, TRAIN, torch.Generator().manual_seed(1)) for _ in range(2)]
     assert torch.equal(*draw) and len(set(draw[0].tolist())) == 4
+
+
+def test_targets_published_are_those_that_the_released_code_draws():
+    train = Interactions(torch.tensor([0, 1]), torch.tensor([0], dtype=torch.int32), 1682)
+    drawn = [choose_targets("published", count, train, torch.Generator().manual_seed(count)).tolist() for count in (1, 3)]
+    assert drawn == [[467], [467, 880, 1053]]
 
 
 def test_targets_unpopular_have_fewest_interactions():

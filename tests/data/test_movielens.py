@@ -9,8 +9,7 @@ import torch
 from fedrec.data.downloading import Address
 from fedrec.data.movielens import MovieLens1M, MovieLens100K, read_ratings
 from fedrec.data.presplit import Presplit
-from fedrec.data.reading import RawFile, numbered
-from fedrec.data.splitting import by_user
+from fedrec.data.reading import RawFile
 from tests.data.content import rows
 
 
@@ -32,24 +31,22 @@ def test_ml100k_has_the_statistics_of_table_viii(ml100k, generator):
     assert (round(statistics["rate"]), round(statistics["sparsity"], 4)) == (106, 0.9370)
 
 
-def test_ml100k_holds_out_the_published_items(ml100k, generator, published):
-    """The released code lost the first row, so the published ids number the rows after it."""
+def test_ml100k_is_the_published_split_but_for_the_row_that_it_lost(ml100k, generator, published):
+    ours, theirs = ml100k.load(generator), Presplit(root=str(published / "ml-100k"), validation=False).load(generator)
     raw_users, raw_items, _ = ml100k.read()
-    split = ml100k.load(generator)
-    ours = dict(zip(numbered(raw_users)[1].tolist(), numbered(raw_items)[1][split.test].tolist(), strict=True))
-    test = Presplit(root=str(published / "ml-100k"), validation=False).load(generator).test
-    theirs = dict(zip(numbered(raw_users[1:])[1].tolist(), numbered(raw_items[1:])[1][test].tolist(), strict=True))
-    assert len(ours) == 943
-    assert ours == theirs
+    lost = ml100k.numbered(raw_users)[0][0], ml100k.numbered(raw_items)[0][0]
+    assert torch.equal(ours.test, theirs.test)
+    for user, (mine, published_row) in enumerate(zip(rows(ours.train), rows(theirs.train), strict=True)):
+        assert [item for item in mine if (user, item) != lost] == published_row
 
 
-def test_ml100k_trains_on_the_published_items_in_their_order(ml100k, generator, published):
-    raw_users, raw_items, times = (column[1:] for column in ml100k.read())
-    (users, user_ids), (items, item_ids) = numbered(raw_users), numbered(raw_items)
-    order = times.argsort(kind="stable")
-    ours = rows(by_user(users[order], items[order], len(user_ids), len(item_ids)))
-    theirs = rows(Presplit(root=str(published / "ml-100k"), validation=False).load(generator).train)
-    assert [row[:-1] for row in ours] == theirs
+@pytest.mark.parametrize("kind", [MovieLens100K, MovieLens1M])
+def test_a_folder_with_a_split_is_taken_as_it_is(kind, generator, tmp_path):
+    (tmp_path / "train.txt").write_text("0 3 1\n1 2\n")
+    (tmp_path / "test.txt").write_text("0 2\n")
+    split = kind(root=str(tmp_path), cache=None, validation=False).load(generator)
+    assert split.name == kind.source.dataset
+    assert rows(split.train) == [[3, 1], [2]] and split.test.tolist() == [2, -1]
 
 
 def test_ml1m_from_the_published_split(published, generator, tmp_path):
@@ -69,10 +66,11 @@ def test_ml1m_from_the_published_split(published, generator, tmp_path):
 def test_order_is_by_time_then_file(generator, tmp_path):
     (tmp_path / "u.data").write_text("7\t50\t3\t30\n9\t60\t3\t5\n7\t40\t3\t20\n7\t30\t3\t30\n7\t20\t3\t10\n")
     split = MovieLens100K(root=str(tmp_path), cache=None, validation=True).load(generator)
-    # users 7, 9 -> 0, 1; items 50, 60, 40, 30, 20 -> 0..4; times of user 7: 20 at 10, 40 at 20, 50 at 30, 30 at 30
-    assert rows(split.train) == [[4, 2], [1]]
-    assert split.test.tolist() == [3, -1]
-    assert split.validation.tolist() == [0, -1]
+    # the first row is numbered last: users 9, 7 -> 0, 1; items 60, 40, 30, 20, 50 -> 0..4
+    # times of user 7: 20 at 10, 40 at 20, 50 at 30, 30 at 30
+    assert rows(split.train) == [[0], [3, 1]]
+    assert split.test.tolist() == [-1, 2]
+    assert split.validation.tolist() == [-1, 4]
 
 
 @pytest.mark.parametrize("line", ["1\t2\t3", "1\t2\t3\t4\t5", "1\t2\tthree\t4", "-1\t2\t3\t4", "1\t2\t3.5\t4"])
