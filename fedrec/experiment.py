@@ -155,6 +155,7 @@ def prepare(config: DictConfig, folder: Path, watch: Callback | None = None) -> 
         folder=folder,
         n_rounds=system.n_rounds,
         target_items=targets.tolist(),
+        popularity=split.train.popularity(),
         popularity_ranks=split.train.popularity_ranks(),
         statistics=split.statistics(),
         data_checksum=split.checksum(),

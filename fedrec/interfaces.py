@@ -378,6 +378,7 @@ class RunInfo:
     folder: Path  # the run's own folder, exists
     n_rounds: int
     target_items: Sequence[int]
+    popularity: Tensor  # [M] int64, interactions of each item in training
     popularity_ranks: Tensor  # [M] int64, 1 = most interactions in training
     statistics: Mapping[str, float]  # of the data set: users, items, interactions, rate, sparsity
     data_checksum: str  # of the split

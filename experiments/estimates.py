@@ -1,0 +1,52 @@
+"""How long cells take, from how long the same ones took before."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from experiments.cells import Cell
+from experiments.store import SETTING, Store
+
+MEASURED = Path(__file__).parent / "report" / "runs.parquet"  # of the report that comes with the code
+_UNKNOWN = 10.0  # seconds, where nothing alike has been measured
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Seconds by setting (a cell without its seed and the version of the code), and by experiment."""
+
+    by_setting: Mapping[str, float]
+    by_experiment: Mapping[str, float]
+
+    @classmethod
+    def of(cls, store: Store) -> "Estimates":
+        """From a store, and where it knows nothing from the report's runs."""
+        import pandas as pd
+
+        tables = [store.table()]
+        if MEASURED.is_file():
+            tables.insert(0, pd.read_parquet(MEASURED))
+        settings: dict[str, float] = {}
+        experiments: dict[str, list[float]] = {}
+        for table in tables:
+            for row in table.to_dict("records"):
+                seconds = _seconds(row["result"])
+                settings[row[SETTING]] = seconds
+                experiments.setdefault(row["experiment"], []).append(seconds)
+        return cls(settings, {name: mean(seconds) for name, seconds in experiments.items()})
+
+    def seconds(self, cell: Cell) -> float:
+        """Of one run on one core."""
+        return self.by_setting.get(cell.setting, self.by_experiment.get(cell.experiment, _UNKNOWN))
+
+    def total(self, cells: Iterable[Cell], workers: int) -> float:
+        """Of all of them, side by side."""
+        seconds = [self.seconds(cell) for cell in cells]
+        return max([sum(seconds) / workers, *seconds]) if seconds else 0.0
+
+
+def _seconds(result: str) -> float:
+    import json
+
+    return float(json.loads(result)["seconds"]["total"])
