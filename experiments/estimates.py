@@ -1,12 +1,13 @@
 """How long cells take, from how long the same ones took before."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
 from experiments.cells import Cell
-from experiments.store import SETTING, Store
+from experiments.store import SETTING, Store, read_table
 
 MEASURED = Path(__file__).parent / "report" / "runs.parquet"  # of the report that comes with the code
 _UNKNOWN = 10.0  # seconds, where nothing alike has been measured
@@ -22,16 +23,12 @@ class Estimates:
     @classmethod
     def of(cls, store: Store) -> "Estimates":
         """From a store, and where it knows nothing from the report's runs."""
-        import pandas as pd
-
-        tables = [store.table()]
-        if MEASURED.is_file():
-            tables.insert(0, pd.read_parquet(MEASURED))
+        tables = [*([read_table(MEASURED)] if MEASURED.is_file() else []), store.table()]
         settings: dict[str, float] = {}
         experiments: dict[str, list[float]] = {}
         for table in tables:
             for row in table.to_dict("records"):
-                seconds = _seconds(row["result"])
+                seconds = float(json.loads(row["result"])["seconds"]["total"])
                 settings[row[SETTING]] = seconds
                 experiments.setdefault(row["experiment"], []).append(seconds)
         return cls(settings, {name: mean(seconds) for name, seconds in experiments.items()})
@@ -44,9 +41,3 @@ class Estimates:
         """Of all of them, side by side."""
         seconds = [self.seconds(cell) for cell in cells]
         return max([sum(seconds) / workers, *seconds]) if seconds else 0.0
-
-
-def _seconds(result: str) -> float:
-    import json
-
-    return float(json.loads(result)["seconds"]["total"])

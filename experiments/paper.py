@@ -43,7 +43,7 @@ from experiments.cells import Cell, Planner, experiments
 from experiments.estimates import Estimates
 from experiments.measuring import Measurer
 from experiments.progress import shown
-from experiments.store import KEY, Address, Store, attributes
+from experiments.store import KEY, Address, Store, attributes, read_table
 from fedrec.composition import FOLDER
 from fedrec.options import ConfigError, convert, unknown
 from fedrec.sweeps.launching import settle_launcher, work
@@ -152,9 +152,9 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
         cells = plan(options, Planner(context, config))
     address = Address.of(options.storage, folder)
     store = address.open()
-    runs = list({cell.key: cell for cell in cells}.values())
+    runs = list({cell.key: cell for cell in reversed(cells)}.values())[::-1]  # a run of several experiments belongs to the first
     if options.known:
-        store.take(Path(options.known), runs)
+        store.take(read_table(Path(options.known)), runs)
     estimates = Estimates.of(store)
     results = store.results()
     missing = sorted((cell for cell in runs if cell.key not in results), key=lambda cell: (_stage(cell), -estimates.seconds(cell)))

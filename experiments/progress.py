@@ -34,7 +34,7 @@ def shown(store: Store, cells: Sequence[Cell], estimates: Estimates, workers: in
         def look() -> None:
             for key, result in store.results().items():
                 if cell := open_cells.pop(key, None):
-                    bar.console.print(_line(cell, result), highlight=False)
+                    bar.console.print(_line(cell, result), highlight=False, soft_wrap=True)
             left = estimates.total(open_cells.values(), workers)
             done = sum(map(estimates.seconds, cells)) - sum(map(estimates.seconds, open_cells.values()))
             pace = (time.monotonic() - started) * workers / done if done else 1.0  # of this machine, against the estimates

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cells import Cell
+from experiments.cells import Cell, experiments
 from fedrec.options import ConfigError
 from fedrec.sweeps.shared_study import SharedStudy, failure
 from fedrec.sweeps.study_storage import locate, open_storage
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY, SETTING, TITLE, OVERRIDES, EXPERIMENT, RESULT = "key", "setting", "title", "overrides", "experiment", "result"  # user attributes
-COLUMNS = (KEY, SETTING, TITLE, OVERRIDES, EXPERIMENT, RESULT)
+COLUMNS = ("experiment", "choices", "dataset", "seed", "key", "setting", "version", "title", "overrides", "result")  # of `Store.table`
 
 Result = Mapping[str, Any]  # what `Record` keeps of a run
 
@@ -68,28 +68,39 @@ class Store:
         found: list[Mapping[str, Any]] = self.study.study.user_attrs.get(experiment, [])
         return found
 
-    def take(self, file: Path, cells: Iterable[Cell]) -> None:
-        """Results with the keys of these cells, of a table that `table` made. Raises ConfigError if it is none."""
-        import optuna
-        import pandas as pd
-
-        try:
-            table = pd.read_parquet(file)[list(COLUMNS)]
-        except (OSError, ValueError, KeyError) as error:
-            raise ConfigError(f"known={file}: no table of runs ({' '.join(str(error).split())})") from None
-        wanted = {cell.key for cell in cells} - self.results().keys()
-        for row in table[table[KEY].isin(wanted)].to_dict("records"):
-            told = {**row, OVERRIDES: list(row[OVERRIDES]), RESULT: json.loads(row[RESULT])}
-            state = optuna.trial.TrialState.COMPLETE
-            self.study.study.add_trial(optuna.create_trial(state=state, values=[told[RESULT]["best"]["ER@10"]], user_attrs=told))
-
     def table(self) -> "pd.DataFrame":
-        """Every result, one row each; `result` as JSON."""
+        """Every cell that has been asked for and measured, one row for each seed; choices, overrides and result as JSON."""
         import pandas as pd
 
-        found = {trial.user_attrs[KEY]: trial.user_attrs for trial in self.study.trials() if trial.values}
-        rows = [{**{name: told[name] for name in COLUMNS}, RESULT: json.dumps(told[RESULT])} for told in found.values()]
+        told = {trial.user_attrs[KEY]: trial.user_attrs for trial in self.study.trials() if trial.values}
+        rows = []
+        for experiment in experiments():
+            for entry in self.entries(experiment):
+                if run := told.get(entry["key"]):
+                    texts = {name: json.dumps(value) for name, value in (("choices", entry["choices"]), ("result", run[RESULT]))}
+                    rows.append({**entry, "experiment": experiment, TITLE: run[TITLE], OVERRIDES: json.dumps(run[OVERRIDES]), **texts})
         return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def take(self, table: "pd.DataFrame", cells: Iterable[Cell]) -> None:
+        """Results with the keys of these cells, of a table of another store."""
+        import optuna
+
+        missing = {cell.key: cell for cell in cells if cell.key not in self.results()}
+        for key, result in table.drop_duplicates(KEY).set_index(KEY)[RESULT].items():
+            if cell := missing.get(str(key)):
+                told = {**attributes(cell), RESULT: json.loads(result)}
+                state, values = optuna.trial.TrialState.COMPLETE, [told[RESULT]["best"]["ER@10"]]
+                self.study.study.add_trial(optuna.create_trial(state=state, values=values, user_attrs=told))
+
+
+def read_table(file: Path) -> "pd.DataFrame":
+    """What `Store.table` made, of a parquet file. Raises ConfigError if it is none."""
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(file)[list(COLUMNS)]
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"{file}: no table of runs ({' '.join(str(error).split())})") from None
 
 
 def attributes(cell: Cell) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""What has been measured, cell by cell: means and standard errors over seeds."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class MeasuredCell:
+    """All seeds of one cell, never those of another."""
+
+    experiment: str
+    choices: Mapping[str, str]  # lower case
+    dataset: str
+    overrides: Sequence[str]  # of the first seed
+    runs: Mapping[int, Result]  # by seed
+
+    def values(self, metric: str, rule: str = "best") -> list[float]:
+        """Of each seed; `rule`: the epoch with the best HR@10, or `final`; or, for what a whole run has, `seconds`, `dataset`."""
+        return [float(run[rule][metric]) for run in self.runs.values()]
+
+    def mean(self, metric: str, rule: str = "best") -> float:
+        return mean(self.values(metric, rule))
+
+    def error(self, metric: str, rule: str = "best") -> float | None:
+        """Standard error of the mean; None of a single seed."""
+        values = self.values(metric, rule)
+        return stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Cells by experiment."""
+
+    cells: Mapping[str, Sequence[MeasuredCell]]
+    versions: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def of(cls, table: "pd.DataFrame") -> "Measured":
+        """From a table that `Store.table` made."""
+        runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for row in table.to_dict("records"):
+            runs.setdefault((row["experiment"], row["choices"]), []).append({str(name): value for name, value in row.items()})
+        cells: dict[str, list[MeasuredCell]] = {}
+        for (experiment, choices), rows in runs.items():
+            by_seed = {int(row["seed"]): json.loads(row["result"]) for row in sorted(rows, key=lambda row: row["seed"])}
+            told = {name: str(value).lower() for name, value in json.loads(choices).items()}
+            cell = MeasuredCell(experiment, told, rows[0]["dataset"], json.loads(rows[0]["overrides"]), by_seed)
+            cells.setdefault(experiment, []).append(cell)
+        return cls(cells, frozenset(table["version"]))
+
+    def of_experiment(self, name: str) -> Sequence[MeasuredCell]:
+        """`name` without its folder, as every experiment has a name of its own."""
+        return next((cells for experiment, cells in self.cells.items() if experiment.partition("/")[2] == name), ())
+
+    def where(self, experiment: str, choices: Mapping[str, object]) -> Iterator[MeasuredCell]:
+        """The cells of an experiment that have these choices."""
+        wanted = {name: str(value).lower() for name, value in choices.items()}
+        return (cell for cell in self.of_experiment(experiment) if wanted.items() <= cell.choices.items())
+
+    def find(self, experiment: str, **choices: object) -> MeasuredCell | None:
+        """The first of these; a dot in a name is written as two underscores."""
+        return next(self.where(experiment, {name.replace("__", "."): value for name, value in choices.items()}), None)
