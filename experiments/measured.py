@@ -27,12 +27,17 @@ class MeasuredCell:
         return [float(run[rule][metric]) for run in self.runs.values()]
 
     def mean(self, metric: str, rule: str = "best") -> float:
-        return mean(self.values(metric, rule))
+        return float(mean(self.values(metric, rule)))
 
     def error(self, metric: str, rule: str = "best") -> float | None:
         """Standard error of the mean; None of a single seed."""
         values = self.values(metric, rule)
-        return stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
+        return float(stdev(values) / len(values) ** 0.5) if len(values) > 1 else None
+
+    @property
+    def seconds_per_round(self) -> float:
+        """Of training, attack and aggregation, mean over seeds."""
+        return mean(float(run["seconds"]["train"]) / run["rounds"] for run in self.runs.values())
 
 
 @dataclass(frozen=True)

@@ -79,5 +79,5 @@ def _job() -> Callable[..., Any]:
     """One run of `python -m fedrec.main`, without Hydra around it."""
     from fedrec.main import job
 
-    task: Callable[..., Any] = job.__wrapped__  # type: ignore[attr-defined]
+    task: Callable[..., Any] = job.__wrapped__
     return task

@@ -1,6 +1,9 @@
 """What is kept of a run: all that a table or a figure of the paper may need, as plain numbers."""
 
+import os
+import platform
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -42,5 +45,17 @@ class Record(Callback):
     def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = ("dataset", "malicious_clients", "rounds", "seconds")
         selected = {rule: {name: round(value, _DIGITS) for name, value in summary[rule].items()} for rule in ("best", "final")}
-        self.result |= {**{name: summary[name] for name in kept}, **selected, "torch": torch.__version__}
+        self.result |= {**{name: summary[name] for name in kept}, **selected, "torch": torch.__version__, "machine": machine()}
         return {}
+
+
+def machine() -> str:
+    """Processor and number of cores, and the GPU if there is one."""
+    try:
+        model = next(
+            line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
+        )
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{os.cpu_count()} cores of {model}{gpu}"

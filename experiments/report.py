@@ -1,0 +1,108 @@
+"""Rebuilds the report from what has been measured: `python -m experiments.report [folder=multirun/paper] [to=experiments/report]`.
+
+folder=multirun/paper    where `python -m experiments.paper` has put its results
+storage=postgresql+psycopg://USER@HOST/DATABASE   or the database it was told
+runs=FILE                or a report's runs.parquet, which holds every run
+to=experiments/report    folder of the report: README.md, report.html (interactive, one file, offline), a PNG of every figure, data/
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.drawing import draw
+from experiments.figures import Figure, figures
+from experiments.measured import Measured
+from experiments.page import page
+from experiments.store import Address, read_table
+from experiments.tables import TABLES, comparisons
+from experiments.writing import markdown
+from fedrec.options import ConfigError, unknown
+
+DEFAULTS = {"folder": "multirun/paper", "storage": "", "runs": "", "to": "experiments/report"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status."""
+    if {"--help", "-h"} & set(arguments):
+        print(__doc__)
+        return 0
+    try:
+        print(_write(_parse(arguments)))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parse(arguments: Sequence[str]) -> dict[str, str]:
+    options = dict(DEFAULTS)
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        if not equals or name not in options:
+            raise unknown(name, options) if equals else ConfigError(f"{argument}: expected KEY=VALUE or --help")
+        options[name] = text
+    return options
+
+
+def _write(options: dict[str, str]) -> str:
+    """What was written, in a line."""
+    if options["runs"]:
+        table = read_table(Path(options["runs"]))
+    elif not options["storage"] and not (Path(options["folder"]) / "study.db").is_file():
+        raise ConfigError(f"folder={options['folder']}: nothing has been measured there; run python -m experiments.paper first")
+    else:
+        table = Address.of(options["storage"] or None, Path(options["folder"]).absolute()).open().table()
+    if table.empty:
+        raise ConfigError(f"folder={options['folder']}: nothing has been measured there yet; run python -m experiments.paper")
+    to = Path(options["to"])
+    (to / "data").mkdir(parents=True, exist_ok=True)
+    measured = Measured.of(table)
+    drawn = figures(measured)
+    text = markdown(measured, drawn)
+    (to / "README.md").write_text(text)
+    (to / "report.html").write_text(page(text, drawn))
+    for figure in drawn:
+        draw(figure, to / f"{figure.name}.png")
+        _write_points(figure, to / "data" / f"{figure.name}.csv")
+    for name in TABLES:
+        _write_comparisons(measured, name, to / "data" / f"{name}.csv")
+    table.to_parquet(to / "runs.parquet", index=False, compression="zstd")
+    return f"{to}/README.md, report.html, {len(drawn)} figures, data: {len(table)} runs"
+
+
+def _write_points(figure: Figure, path: Path) -> None:
+    """Every point of a figure: panel, series, x, y, standard error."""
+    import pandas as pd
+
+    rows = [
+        {"panel": panel.title, "series": series.name, "x": x, "y": y, "error": error}
+        for panel in figure.panels
+        for series in panel.series
+        for x, y, error in zip(series.x, series.y, series.errors or [None] * len(series.x), strict=True)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False, float_format="%.6g")
+
+
+def _write_comparisons(measured: Measured, name: str, path: Path) -> None:
+    """Every number of a table: choices, metric, printed, measured, standard error, seeds, at the last epoch, whether it agrees."""
+    import pandas as pd
+
+    rows = [
+        {
+            **one.choices,
+            "metric": one.metric,
+            "printed": one.printed,
+            "measured": one.measured,
+            "error": one.error,
+            "seeds": len(one.cell.runs) if one.cell else 0,
+            "final": one.unit * one.cell.mean(one.metric, "final") if one.cell and "@" in one.metric else None,
+            "agrees": one.agrees,
+        }
+        for one in comparisons(measured, name)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
