@@ -77,10 +77,12 @@ def _plot(figure: Figure) -> str:
     columns = min(2, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
     canvas = make_subplots(rows, columns, subplot_titles=[panel.title for panel in figure.panels])
+    in_legend: set[str] = set()
     for place, panel in enumerate(figure.panels):
         at = {"row": place // columns + 1, "col": place % columns + 1}
         for position, series in enumerate(panel.series):
-            canvas.add_trace(_trace(series, *style(panel, position), in_legend=place == 0 or panel.series != figure.panels[0].series), **at)
+            canvas.add_trace(_trace(series, *style(panel, position), series.name not in in_legend), **at)
+            in_legend.add(series.name)
         for border in panel.borders:
             canvas.add_vline(border, line={"color": "#666", "dash": "dot", "width": 1}, **at)
         canvas.update_xaxes(title_text=panel.x_label, type="log" if "x" in panel.logarithmic else None, **at)

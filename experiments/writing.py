@@ -10,14 +10,14 @@ from experiments.measured import Measured, MeasuredCell
 from experiments.names import named
 from experiments.tables import ER_POINTS, HIGH, HR_POINTS, LOW, TABLES, Comparison, Layout, agreement, comparisons
 
-_INTRODUCTION = """Zhang et al., *Preventing the Popular Item Embedding Based Attack in Federated Recommendations*, ICDE 2024: every table and figure,
-measured by `python -m experiments.paper` and written by `python -m experiments.report`. ER@K and HR@K in percent, at the epoch with the best HR@10, the
-paper's rule. Seeds: {counts}.{where} [report.html](report.html) is the same with interactive figures; `runs.parquet` holds every run with its command.
-Targets are those of the released code (`experiment=published_targets`)."""
+_INTRODUCTION = """Zhang et al., *Preventing the Popular Item Embedding Based Attack in Federated Recommendations*, ICDE 2024:
+every table and figure, measured by `python -m experiments.paper` and written by `python -m experiments.report`. ER@K and HR@K in percent,
+at the epoch with the best HR@10, the paper's rule. Seeds: {counts}.{where} [report.html](report.html) is the same with interactive figures;
+`runs.parquet` holds every run with its command. Targets are those of the released code (`experiment=published_targets`)."""
 
-_LEGEND = f"""Each cell: measured mean ± standard error over seeds, then the paper's value and the difference. **Bold**: not within {ER_POINTS:g} points of
-ER@K (nor on the same side above {HIGH:g} or below {LOW:g} %), or {HR_POINTS:g} of HR@K; the letter leads to the explanation below. The numbers behind them, at
-the last epoch too: `data/*.csv`."""
+_LEGEND = f"""Each cell: measured mean ± standard error over seeds, then the paper's value and the difference. **Bold**: not within
+{ER_POINTS:g} points of ER@K (nor on the same side above {HIGH:g} or below {LOW:g} %), or {HR_POINTS:g} of HR@K; the letter leads to the
+explanation below. The numbers behind them, at the last epoch too: `data/*.csv`."""
 
 
 def markdown(measured: Measured, drawn: Sequence[Figure]) -> str:
@@ -111,7 +111,8 @@ def _cell(one: Comparison | None) -> str:
     if one.agrees is False:
         position = explanation(one)
         value = f"**{value}** {_letter(position) if position is not None else '(unexplained)'}"
-    return f"{value}<br>{paper} ({one.measured - one.printed:+,.{digits}f})"
+    difference = round(one.measured - one.printed, digits) + 0.0  # never -0.0
+    return f"{value}<br>{paper} ({difference:+,.{digits}f})"
 
 
 def _picture(figure: Figure) -> list[str]:
@@ -146,7 +147,7 @@ def _matrix(measured: Measured) -> Iterator[str]:
         rows.sort(key=lambda row: float(row[-2].split("**")[1]))
         yield f"### Every attack against every defense: {named('model', model)}, ML-100K"
         seeds = len(next(iter(cells.values())).runs)
-        yield f"ER@10 in percent at the epoch with the best HR@10, mean of {seeds} seeds; best worst case first. Last column: the least HR@10 of a row."
+        yield f"ER@10 at the epoch with the best HR@10, seeds: {seeds}; best worst case first. Last column: the least HR@10 of a row."
         yield _grid(["defense", *(named("attack", attack) for attack in attacks), "worst case", "HR@10"], rows)
 
 
