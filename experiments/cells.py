@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,16 +76,20 @@ class Planner:
     def __post_init__(self) -> None:
         self._composer = Composer(self.context, self.config)
 
+    def grid(self, experiment: str) -> list[list[str]]:
+        """The overrides of every point of an experiment's grid, as `python -m fedrec.main -m` would run them."""
+        base = self._composer.compose([f"experiment={experiment}"], [])
+        parser = OverridesParser.create(config_loader=self.context.config_loader)
+        overrides = parser.parse_overrides([f"{name}={values}" for name, values in base.hydra.sweeper.params.items()])
+        (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+        return [list(point) for point in grid]
+
     def cells(self, experiment: str, seeds: Mapping[str, range], datasets: Sequence[str]) -> list[Cell]:
         """Of these data sets, each with its seeds. Raises ConfigError if an option is wrong, or data cannot be had."""
-        base = self._composer.compose([f"experiment={experiment}"], [])
-        params = {name: str(values) for name, values in base.hydra.sweeper.params.items()}
-        parser = OverridesParser.create(config_loader=self.context.config_loader)
-        overrides = parser.parse_overrides([f"{name}={values}" for name, values in params.items()])
-        (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-        return [cell for point in grid for cell in self._at(experiment, point, seeds, datasets)]
+        return [cell for point in self.grid(experiment) for cell in self.at(experiment, point, seeds, datasets)]
 
-    def _at(self, experiment: str, point: Sequence[str], seeds: Mapping[str, range], datasets: Sequence[str]) -> list[Cell]:
+    def at(self, experiment: str, point: Sequence[str], seeds: Mapping[str, range], datasets: Sequence[str]) -> list[Cell]:
+        """The cells of one point, one for each seed of its data set; none if the data set is not among these."""
         config = self._composer.compose([f"experiment={experiment}"], point)
         dataset = str(config.hydra.runtime.choices.dataset)
         if dataset not in datasets:
@@ -141,8 +146,7 @@ def _starts(name: str, wanted: str) -> bool:
     return name.partition("/")[2].startswith(wanted) and not rest[:1].isdigit()
 
 
-def _natural(path: Path) -> tuple[str, int, str]:
+def _natural(path: Path) -> tuple[bool, int, str]:
     """Tables before figures, table9 before table10."""
-    kind = path.stem.rstrip("0123456789")
-    number = "".join(filter(str.isdigit, path.stem.partition("_")[0]))
-    return ("" if path.stem.startswith("table") else kind, int(number or 0), path.stem)
+    number = re.search(r"\d+", path.stem)
+    return not path.stem.startswith("table"), int(number[0]) if number else 0, path.stem

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from threading import Event, Thread
 
@@ -13,7 +13,7 @@ from experiments.cells import Cell
 from experiments.estimates import Estimates
 from experiments.store import Result, Store
 
-_PAUSE = 1.0  # seconds between two looks into the store
+_PAUSE = 2.0  # seconds between two looks into the store
 
 
 @contextmanager
@@ -48,7 +48,8 @@ def shown(store: Store, cells: Sequence[Cell], estimates: Estimates, workers: in
 
         def follow() -> None:
             while not ended.wait(_PAUSE):
-                look()
+                with suppress(Exception):  # a busy database may be asked again
+                    look()
 
         thread = Thread(target=follow, name="fedrec-progress", daemon=True)
         thread.start()

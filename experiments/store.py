@@ -13,6 +13,7 @@ from fedrec.sweeps.study_storage import locate, open_storage
 
 if TYPE_CHECKING:
     import pandas as pd
+    from optuna.trial import FrozenTrial
 
 KEY, SETTING, TITLE, OVERRIDES, EXPERIMENT, RESULT = "key", "setting", "title", "overrides", "experiment", "result"  # user attributes
 COLUMNS = ("experiment", "choices", "dataset", "seed", "key", "setting", "version", "title", "overrides", "result")  # of `Store.table`
@@ -41,8 +42,12 @@ class Store:
     def __init__(self, study: SharedStudy) -> None:
         self.study = study
 
+    def _measured(self) -> "list[FrozenTrial]":
+        """Runs with a result; one that ends while it is read may be seen without."""
+        return [trial for trial in self.study.trials() if trial.values and RESULT in trial.user_attrs]
+
     def results(self) -> dict[str, Result]:
-        return {trial.user_attrs[KEY]: trial.user_attrs[RESULT] for trial in self.study.trials() if trial.values}
+        return {trial.user_attrs[KEY]: trial.user_attrs[RESULT] for trial in self._measured()}
 
     def failures(self, cells: Iterable[Cell]) -> list[tuple[Cell, str]]:
         """Cells whose latest run has failed, and why."""
@@ -72,7 +77,7 @@ class Store:
         """Every cell that has been asked for and measured, one row for each seed; choices, overrides and result as JSON."""
         import pandas as pd
 
-        told = {trial.user_attrs[KEY]: trial.user_attrs for trial in self.study.trials() if trial.values}
+        told = {trial.user_attrs[KEY]: trial.user_attrs for trial in self._measured()}
         rows = []
         for experiment in experiments():
             for entry in self.entries(experiment):

@@ -1,0 +1,23 @@
+"""A planner as `python -m experiments.paper` has one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import hydra
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import HydraContext, RunMode
+
+from experiments.cells import Planner
+from fedrec.composition import FOLDER
+
+DATASETS = ("ml100k", "ml1m", "amazon_music")
+SEEDS = {dataset: range(2) for dataset in DATASETS}
+
+
+@contextmanager
+def planner() -> Iterator[Planner]:
+    with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", ["hydra/sweeper=fedrec_optuna", "hydra.sweep.dir=nowhere"], RunMode.MULTIRUN)
+        yield Planner(HydraContext(config_loader=loader, callbacks=Callbacks()), config)
