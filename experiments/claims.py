@@ -7,7 +7,7 @@ from itertools import pairwise
 from experiments.measured import Measured, MeasuredCell
 
 EFFECTIVE, INEFFECTIVE = 90.0, 2.0  # percent of exposure
-KEPT = 1.0  # points of HR@10 that nobody minds
+KEPT = 1.5  # points of HR@10: what the paper itself passes over (PIPA on ML-1M, DL-FRS: 47.70 to 46.46)
 ATTACKS = ("fedreca", "pipa", "a_ra", "a_hum", "pieck_ipe", "pieck_uea")
 PIECK = ("pieck_ipe", "pieck_uea")
 STRONG = ("a_hum", *PIECK)
@@ -310,7 +310,7 @@ CLAIMS: Sequence[Claim] = (
     Claim("Both PIECK attacks beat all others on MF-FRS", "Sec. VI-B", _pieck_beats_others),
     Claim("FedRecA without knowledge and A-ra do nothing to MF-FRS (ER@10 below 1 %)", "Sec. VI-B", _masked_is_harmless),
     Claim("Every attack but FedRecA takes DL-FRS over (ER@10 above 90 %)", "Sec. VI-B", _dl_is_susceptible),
-    Claim("No attack hurts HR@10 by more than a point", "Sec. VI-B", _attacks_keep_hits),
+    Claim("No attack hurts HR@10 by more than 1.5 points", "Sec. VI-B", _attacks_keep_hits),
     Claim("`ours` brings every attack under 2 % ER@10", "Sec. VI-C", _ours_defends),
     Claim("`ours` costs less than two points of HR@10", "Sec. VI-C", _ours_keeps_hits),
     Claim("No server-side defense protects DL-FRS (ER@10 above 90 %)", "Sec. VI-C", _dl_is_not_protected),
