@@ -32,7 +32,8 @@ class Measurer:
     """Called by a launcher with the configuration of its job."""
 
     context: HydraContext
-    config: DictConfig  # that all runs have in common
+    config: DictConfig  # as the launcher got it
+    arguments: Sequence[str]  # overrides that all runs have in common
     address: Address
     cells: Sequence[Cell]  # in the order in which they shall be measured
     process: int  # that started it
@@ -63,7 +64,7 @@ class Measurer:
         try:
             with store.study.running(trial):
                 experiment, *values = told[OVERRIDES]
-                config = composer.compose([experiment], values)
+                config = composer.compose([experiment, *self.arguments], values)
                 if config.tracking.get("_target_") == TRACKER:
                     OmegaConf.update(config, "tracking", {"experiment": told[EXPERIMENT], "run_name": told[TITLE], "every_round": False})
                 run_single(partial(_job(), watch=record), config, composer.context, f"runs/{told[KEY]}", trial.number)

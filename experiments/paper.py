@@ -146,7 +146,8 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
         f"hydra.sweep.dir={folder}",
         f"hydra.sweeper.n_jobs={options.workers}",
     ]
-    config = loader.load_configuration("config", [*settings, *launcher, f"tracking={options.tracking}", *passed], RunMode.MULTIRUN)
+    arguments = [f"tracking={options.tracking}", *(text for text in passed if not text.startswith("hydra"))]
+    config = loader.load_configuration("config", [*settings, *launcher, *passed, *arguments], RunMode.MULTIRUN)
     context = HydraContext(config_loader=loader, callbacks=Callbacks())
     with Console(stderr=True).status("composing every cell"):
         cells = plan(options, Planner(context, config))
@@ -165,7 +166,7 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
     store.study.queue([attributes(cell) for cell, _ in store.failures(missing)], again=True)
     if missing:
         settle_launcher(config)
-        measurer = Measurer(context, config, address, missing, os.getpid())
+        measurer = Measurer(context, config, arguments, address, missing, os.getpid())
         with shown(store, missing, estimates, options.workers):
             work(measurer, context, config, [], lambda: _is_complete(store, missing), lambda: len(store.study.counted()))
     failures = store.failures(runs)

@@ -1,20 +1,24 @@
 """`python -m experiments.paper` and `experiments.report`, the real ones, on data sets so small that every cell takes a moment."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from experiments.paper import main
 from tests.cli.program import ENVIRONMENT
 from tests.sweeps.sweeps import trials
 
 USERS, ITEMS = 40, 200
-QUICK = ("datasets=ml100k", "tracking=none")
+QUICK = ("datasets=ml100k", "tracking=none", "workers=1")
 
 
 def write_data(folder: Path) -> None:
@@ -56,10 +60,13 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def plan(folder: Path, *arguments: str) -> list[dict[str, Any]]:
-    """What --dry-run --json says."""
-    result = paper(folder, *arguments, "--dry-run", "--json")
-    assert result.returncode == 0, result.stderr
-    cells: list[dict[str, Any]] = json.loads(result.stdout)
+    """What --dry-run --json says, in this process."""
+    written = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(written):
+        patch.chdir(folder)
+        patch.setenv("FEDREC_DATA", str(folder / "data"))
+        assert main([*arguments, "--dry-run", "--json"]) == 0
+    cells: list[dict[str, Any]] = json.loads(written.getvalue())
     return cells
 
 

@@ -45,7 +45,7 @@ def test_measures_every_cell_once_and_then_nothing(folder):
 def test_killed_at_any_point_it_goes_on_and_measures_nothing_twice(folder):
     keys = {cell["key"] for cell in plan(folder, *TABLE5)}
     for least in (1, 4):
-        process = start(folder, *TABLE5)
+        process = start(folder, *TABLE5, "workers=2")
         wait_until(partial(_has_measured, folder, least), 120)
         os.killpg(process.pid, signal.SIGKILL if least == 1 else signal.SIGTERM)
         assert process.wait(60) in (-signal.SIGKILL, 130)
@@ -86,7 +86,7 @@ def test_ray_and_postgresql_and_what_a_report_knows_already(folder):
         with create_engine(f"{address}/postgres", isolation_level="AUTOCOMMIT").connect() as connection:
             connection.execute(text("CREATE DATABASE paper"))
         storage = f"{address}/paper"
-        result = paper(folder, *FIG4, "launcher=ray", f"storage={storage}")
+        result = paper(folder, *FIG4, "launcher=ray", "workers=2", f"storage={storage}")
         assert result.returncode == 0, result.stderr
         assert sorted(measured(folder, storage).values()) == [1, 1, 1, 1]
         written = run(folder, "report", f"storage={storage}", "to=report")
