@@ -34,7 +34,7 @@ def if_below(value: float, limit: float, below: object, otherwise: object) -> ob
 def if_equal(value: object, other: object, equal: object, otherwise: object) -> object:
     """Resolver `${if_equal:VALUE,OTHER,EQUAL,OTHERWISE}`.
 
-    >>> if_equal("mf", "mf", "published", "unpopular")
+    >>> if_equal("mf", "mf", "published", "random")
     'published'
     """
     return equal if value == other else otherwise
