@@ -141,9 +141,9 @@ def _digest(value: Any) -> str:
 
 
 def _starts(name: str, wanted: str) -> bool:
-    """Whether table1 means table11: it does not."""
-    rest = name.partition("/")[2].removeprefix(wanted)
-    return name.partition("/")[2].startswith(wanted) and not rest[:1].isdigit()
+    """Whether `wanted` is the start of a name, and of its number: table means all tables, table1 not table11."""
+    own = name.partition("/")[2]
+    return own.startswith(wanted) and not (wanted[-1:].isdigit() and own[len(wanted) :][:1].isdigit())
 
 
 def _natural(path: Path) -> tuple[bool, int, str]:

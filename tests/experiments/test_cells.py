@@ -45,6 +45,7 @@ def test_every_table_and_figure_of_the_paper_has_an_experiment():
 
 def test_only_means_the_start_of_a_name_but_not_of_a_number():
     assert experiments(["fig5", "table10"]) == ["paper/table10", "paper/fig5_attack", "paper/fig5_defense", "paper/fig5_share"]
+    assert len(experiments(["table", "fig"])) == len([name for name in experiments() if name.startswith("paper/")])
     assert experiments(["table6"]) == ["paper/table6_attack", "paper/table6_defense"]
     with pytest.raises(ConfigError, match="only=table1: no such experiment; there are table2, "):
         experiments(["table1"])
