@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,13 @@ from fedrec.randomness import generator
 from fedrec.sweeps.composer import Composer
 
 FOLDERS = ("paper", "beyond")  # below conf/experiment
-PUBLISHED = {"ml100k": "ml-100k", "ml1m": "ml-1m", "amazon_music": "az"}  # data set -> its folder in FEDREC_DATA
-COUNTED = ("model", "attack", "defense", "system", "evaluation")  # groups that a result depends on, beside the data
-ENGINE = (  # what every run depends on, whatever its groups choose
+PUBLISHED = {"ml100k": "ml-100k", "ml1m": "ml-1m", "amazon_music": "az"}  # the paper's data sets -> their folders in FEDREC_DATA
+COUNTED = ("model", "attack", "defense", "system", "evaluation", "device")  # what a result depends on, beside seed, data and code
+ENGINE = (  # modules that every run depends on, whatever its groups choose
     *("fedrec.federation.system", "fedrec.evaluation.evaluator", "fedrec.evaluation.selection"),
     *("fedrec.attacks.targets", "fedrec.attacks.prior", "fedrec.randomness"),
 )
+ALONE = ("fedrec.experiment", "experiments.recording")  # most of what they import only shows or stores
 
 
 @dataclass(frozen=True)
@@ -36,22 +37,30 @@ class Cell:
     """One run of an experiment. Cells of several experiments may be one and the same run, and then have the same key."""
 
     experiment: str  # for instance paper/table3
-    choices: Mapping[str, str]  # what the grid of the experiment sets, as on the command line
+    point: tuple[str, ...]  # of its grid, overrides
     dataset: str
     seed: int
-    overrides: tuple[str, ...]  # of `python -m fedrec.main`
     setting: str  # digest of all options but the seed, and of the data
     version: str  # of the code
     key: str  # digest of setting, seed and version
 
     @property
+    def choices(self) -> dict[str, str]:
+        """What the grid sets, as on the command line."""
+        return dict(text.split("=", 1) for text in self.point)
+
+    @property
+    def overrides(self) -> list[str]:
+        """Of `python -m fedrec.main`."""
+        return [f"experiment={self.experiment}", *self.point, f"seed={self.seed}"]
+
+    @property
     def title(self) -> str:
-        chosen = " ".join(f"{name}={value}" for name, value in self.choices.items())
-        return f"{self.experiment.partition('/')[2]} {chosen} seed={self.seed}"
+        return " ".join([self.experiment.partition("/")[2], *self.point, f"seed={self.seed}"])
 
 
 def experiments(only: Sequence[str] = ()) -> list[str]:
-    """All experiments that have a grid, those of the paper first; `only`: those whose name starts so, fig5 for instance.
+    """All experiments, those of the paper first; `only`: those whose name starts so, fig5 for instance.
 
     Raises ConfigError if nothing does.
     """
@@ -66,67 +75,63 @@ def experiments(only: Sequence[str] = ()) -> list[str]:
 
 @dataclass
 class Planner:
-    """Composes the configuration of every cell; what is in FEDREC_DATA is taken from there, else it is downloaded."""
+    """Composes the configuration of every cell; data sets that lie in FEDREC_DATA are taken from there."""
 
     context: HydraContext
-    config: DictConfig
+    config: DictConfig  # as launchers get it
+    arguments: Sequence[str]  # overrides that all runs have in common
     _composer: Composer = field(init=False)
     _checksums: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._composer = Composer(self.context, self.config)
 
-    def grid(self, experiment: str) -> list[list[str]]:
+    def grid(self, experiment: str) -> list[tuple[str, ...]]:
         """The overrides of every point of an experiment's grid, as `python -m fedrec.main -m` would run them."""
-        base = self._composer.compose([f"experiment={experiment}"], [])
+        params = self.compose(experiment, ()).hydra.sweeper.params
         parser = OverridesParser.create(config_loader=self.context.config_loader)
-        overrides = parser.parse_overrides([f"{name}={values}" for name, values in base.hydra.sweeper.params.items()])
-        (grid,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-        return [list(point) for point in grid]
+        overrides = parser.parse_overrides([f"{name}={values}" for name, values in params.items()])
+        (points,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+        return [tuple(point) for point in points]
 
-    def cells(self, experiment: str, seeds: Mapping[str, range], datasets: Sequence[str]) -> list[Cell]:
-        """Of these data sets, each with its seeds. Raises ConfigError if an option is wrong, or data cannot be had."""
-        return [cell for point in self.grid(experiment) for cell in self.at(experiment, point, seeds, datasets)]
-
-    def at(self, experiment: str, point: Sequence[str], seeds: Mapping[str, range], datasets: Sequence[str]) -> list[Cell]:
-        """The cells of one point, one for each seed of its data set; none if the data set is not among these."""
-        config = self._composer.compose([f"experiment={experiment}"], point)
+    def cells(self, experiment: str, point: tuple[str, ...], seeds: Callable[[str], range]) -> list[Cell]:
+        """The cells of a point, with the seeds that its data set has. Raises ConfigError if an option is wrong, or data cannot be had."""
+        config = self.compose(experiment, point)
         dataset = str(config.hydra.runtime.choices.dataset)
-        if dataset not in datasets:
-            return []
-        source = _source(dataset)
-        check_choices(config.hydra)
-        with open_dict(config):
-            del config["hydra"]
-            config.dataset.root = source
-        check(config)
-        plain: Any = OmegaConf.to_container(config, resolve=True)
-        counted = {name: plain[name] for name in COUNTED}
-        version = code_version({*ENGINE, *(target.rpartition(".")[0] for target in _targets(counted))})
-        choices = dict(text.split("=", 1) for text in point)
-        given = (f"experiment={experiment}", *point, *([f"dataset.root={source}"] if source else []))
-        cells = []
-        for seed in seeds[dataset]:
-            setting = _digest([counted, self._checksum(config, seed)])
-            overrides = (*given, f"seed={seed}")
-            cells.append(Cell(experiment, choices, dataset, seed, overrides, setting, version, _digest([setting, seed, version])))
-        return cells
+        found = seeds(dataset)
+        if found:
+            check_choices(config.hydra)
+            job = config.copy()
+            with open_dict(job):
+                del job["hydra"]
+            check(job)
+        return [Cell(experiment, point, dataset, seed, *self.identify(config, seed)) for seed in found]
 
-    def _checksum(self, config: DictConfig, seed: int) -> str:
+    def compose(self, experiment: str, point: Sequence[str]) -> DictConfig:
+        """With the node `hydra`; no data is looked at."""
+        config = self._composer.compose([f"experiment={experiment}", *self.arguments], point)
+        source = Path(os.environ.get("FEDREC_DATA", "")) / PUBLISHED.get(str(config.hydra.runtime.choices.dataset), ".")
+        if "FEDREC_DATA" in os.environ and source.name in PUBLISHED.values() and source.is_dir():
+            config.dataset.root = str(source)
+        return config
+
+    def identify(self, config: DictConfig, seed: int) -> tuple[str, str, str]:
+        """Setting, version and key of a run. Raises ConfigError if its data cannot be had."""
+        nodes = {name: config[name] for name in COUNTED}
+        counted = {name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node for name, node in nodes.items()}
+        version = code_version({*ENGINE, *(target.rpartition(".")[0] for target in _targets(counted))}, ALONE)
+        setting = _digest([counted, self._checksum(config.dataset, seed)])
+        return setting, version, _digest([setting, seed, version])
+
+    def _checksum(self, dataset: DictConfig, seed: int) -> str:
         """Of the split, once for each data set and seed."""
-        name = json.dumps([OmegaConf.to_container(config.dataset, resolve=True), seed])
+        name = json.dumps([OmegaConf.to_container(dataset, resolve=True), seed])
         if name not in self._checksums:
             try:
-                self._checksums[name] = build(config.dataset).load(generator(seed, "split")).checksum()
+                self._checksums[name] = build(dataset).load(generator(seed, "split")).checksum()
             except ValueError as error:
                 raise ConfigError(str(error)) from error
         return self._checksums[name]
-
-
-def _source(dataset: str) -> str | None:
-    """The folder with a published split, None if FEDREC_DATA names none."""
-    folder = os.environ.get("FEDREC_DATA")
-    return str(Path(folder) / PUBLISHED[dataset]) if folder and dataset in PUBLISHED else None
 
 
 def _targets(node: Any) -> list[str]:

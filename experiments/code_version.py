@@ -3,21 +3,25 @@
 import ast
 import hashlib
 import importlib.util
+import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
-def code_version(modules: Iterable[str]) -> str:
-    """Digest of these modules and of all that they import from their own packages; comments, docstrings and layout do not count."""
-    wanted, found = set(modules), set[str]()
+def code_version(modules: Iterable[str], alone: Iterable[str] = ()) -> str:
+    """Digest of these modules and of all that they import from their own packages; of `alone` without what they import.
+
+    Comments, docstrings and layout do not count.
+    """
+    wanted, found = set(modules), set(alone)
     packages = {module.partition(".")[0] for module in wanted}
     while wanted:
         module = wanted.pop()
         found.add(module)
         wanted |= {name for name in _parsed(module)[1] if name.partition(".")[0] in packages} - found
-    text = "".join(f"{module} {_parsed(module)[0]}\n" for module in sorted(found))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([[module, _parsed(module)[0]] for module in sorted(found)]).encode()).hexdigest()[:12]
 
 
 @cache
@@ -31,7 +35,16 @@ def _parsed(module: str) -> tuple[str, frozenset[str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
+    return hashlib.sha256(json.dumps(_plain(tree)).encode()).hexdigest(), imported
+
+
+def _plain(node: Any) -> Any:
+    """A syntax tree as lists; what is absent is left out, as versions of Python differ in what else a node has."""
+    if isinstance(node, list):
+        return [_plain(one) for one in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    return [type(node).__name__, *([name, _plain(value)] for name, value in ast.iter_fields(node) if value not in (None, []))]
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 from experiments.cells import Cell
-from experiments.store import SETTING, Store, read_table
+from experiments.store import Store, read_table
 
 MEASURED = Path(__file__).parent / "report" / "runs.parquet"  # of the report that comes with the code
 _UNKNOWN = 10.0  # seconds, where nothing alike has been measured
@@ -15,27 +15,27 @@ _UNKNOWN = 10.0  # seconds, where nothing alike has been measured
 
 @dataclass(frozen=True)
 class Estimates:
-    """Seconds by setting (a cell without its seed and the version of the code), and by experiment."""
+    """Seconds by setting (a cell without its seed and the version of the code), and by experiment and data set."""
 
     by_setting: Mapping[str, float]
-    by_experiment: Mapping[str, float]
+    by_experiment: Mapping[tuple[str, str], float]
 
     @classmethod
-    def of(cls, store: Store) -> "Estimates":
+    def of(cls, store: Store | None) -> "Estimates":
         """From a store, and where it knows nothing from the report's runs."""
-        tables = [*([read_table(MEASURED)] if MEASURED.is_file() else []), store.table()]
+        tables = [*([read_table(MEASURED)] if MEASURED.is_file() else []), *([store.table()] if store else [])]
         settings: dict[str, float] = {}
-        experiments: dict[str, list[float]] = {}
+        experiments: dict[tuple[str, str], list[float]] = {}
         for table in tables:
             for row in table.to_dict("records"):
                 seconds = float(json.loads(row["result"])["seconds"]["total"])
-                settings[row[SETTING]] = seconds
-                experiments.setdefault(row["experiment"], []).append(seconds)
+                settings[row["setting"]] = seconds
+                experiments.setdefault((row["experiment"], row["dataset"]), []).append(seconds)
         return cls(settings, {name: mean(seconds) for name, seconds in experiments.items()})
 
     def seconds(self, cell: Cell) -> float:
         """Of one run on one core."""
-        return self.by_setting.get(cell.setting, self.by_experiment.get(cell.experiment, _UNKNOWN))
+        return self.by_setting.get(cell.setting, self.by_experiment.get((cell.experiment, cell.dataset), _UNKNOWN))
 
     def total(self, cells: Iterable[Cell], workers: int) -> float:
         """Of all of them, side by side."""

@@ -8,10 +8,7 @@ from experiments.claims import PIECK
 from experiments.measured import Measured, MeasuredCell
 from experiments.names import named
 from experiments.tables import printed
-
-POPULAR_SHARE = 0.15
-SHARES = ("0.005", "0.01", "0.02", "0.05", "0.1", "0.15", "0.2")
-SIZES = ("1", "5", "10", "50", "100", "150", "250", "500")
+from fedrec.tracking.delta_norm import POPULAR_SHARE
 
 
 @dataclass(frozen=True)
@@ -57,13 +54,11 @@ def figures(measured: Measured) -> list[Figure]:
 def _long_tail(m: Measured) -> Figure | None:
     panels = []
     for cell in m.of_experiment("fig3"):
-        counts, items = next(iter(cell.runs.values()))["popularity"]
-        descending = [float(count) for count, number in sorted(zip(counts, items, strict=True), reverse=True) for _ in range(number)]
+        descending = cell.popularity
         border = round(POPULAR_SHARE * len(descending))
-        share = sum(descending[:border]) / sum(descending)
         places = sorted({*range(0, len(descending), max(1, len(descending) // 400)), len(descending) - 1})
         series = Series("items", [place + 1 for place in places], [descending[place] for place in places])
-        title = f"{named('dataset', cell.dataset)}: the top 15 % have {share:.1%} of all interactions"
+        title = f"{named('dataset', cell.dataset)}: the top 15 % have {cell.popular_share:.1%} of all interactions"
         panels.append(Panel(title, "items, most popular first", "interactions", [series], borders=[border]))
     caption = "Interactions of each item in training. The line marks the 15 % most popular items."
     return Figure("fig3", "Fig. 3: item popularity", caption, panels) if panels else None
@@ -138,9 +133,7 @@ def _convergence(m: Measured) -> Figure | None:
         *([Panel("(a) convergence, MF-FRS", "epoch", "%", series)] if series else []),
         *([Panel("(b) cost", "", "milliseconds per round", costs)] if costs else []),
     ]
-    caption = (
-        "ML-1M, seed 0. (a) ER@10 solid, HR@10 dashed. (b) Training, attack and aggregation of a round of 256 clients, mean of 500 rounds."
-    )
+    caption = "ML-1M, seed 0. (a) ER@10 solid, HR@10 dashed. (b) Training, attack and aggregation of a round, mean of 20 epochs, one core."
     return Figure("fig6", "Fig. 6: convergence and cost", caption, panels) if panels else None
 
 

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
+
+from fedrec.tracking.delta_norm import POPULAR_SHARE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +21,6 @@ class MeasuredCell:
     experiment: str
     choices: Mapping[str, str]  # lower case
     dataset: str
-    overrides: Sequence[str]  # of the first seed
     runs: Mapping[int, Result]  # by seed
 
     def values(self, metric: str, rule: str = "best") -> list[float]:
@@ -35,6 +36,18 @@ class MeasuredCell:
         return float(stdev(values) / len(values) ** 0.5) if len(values) > 1 else None
 
     @property
+    def popularity(self) -> list[int]:
+        """Interactions of every item in training, most first."""
+        counts, items = self.runs[min(self.runs)]["popularity"]
+        return [count for count, number in sorted(zip(counts, items, strict=True), reverse=True) for _ in range(number)]
+
+    @property
+    def popular_share(self) -> float:
+        """The share of all interactions that the popular items have."""
+        descending = self.popularity
+        return float(sum(descending[: round(POPULAR_SHARE * len(descending))]) / sum(descending))
+
+    @property
     def seconds_per_round(self) -> float:
         """Of training, attack and aggregation, mean over seeds."""
         return mean(float(run["seconds"]["train"]) / run["rounds"] for run in self.runs.values())
@@ -45,21 +58,19 @@ class Measured:
     """Cells by experiment."""
 
     cells: Mapping[str, Sequence[MeasuredCell]]
-    versions: frozenset[str] = field(default_factory=frozenset)
 
     @classmethod
     def of(cls, table: "pd.DataFrame") -> "Measured":
         """From a table that `Store.table` made."""
         runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
         for row in table.to_dict("records"):
-            runs.setdefault((row["experiment"], row["choices"]), []).append({str(name): value for name, value in row.items()})
+            runs.setdefault((row["experiment"], row["point"]), []).append({str(name): value for name, value in row.items()})
         cells: dict[str, list[MeasuredCell]] = {}
-        for (experiment, choices), rows in runs.items():
+        for (experiment, point), rows in runs.items():
             by_seed = {int(row["seed"]): json.loads(row["result"]) for row in sorted(rows, key=lambda row: row["seed"])}
-            told = {name: str(value).lower() for name, value in json.loads(choices).items()}
-            cell = MeasuredCell(experiment, told, rows[0]["dataset"], json.loads(rows[0]["overrides"]), by_seed)
-            cells.setdefault(experiment, []).append(cell)
-        return cls(cells, frozenset(table["version"]))
+            choices = dict(text.lower().split("=", 1) for text in json.loads(point))
+            cells.setdefault(experiment, []).append(MeasuredCell(experiment, choices, rows[0]["dataset"], by_seed))
+        return cls(cells)
 
     def of_experiment(self, name: str) -> Sequence[MeasuredCell]:
         """`name` without its folder, as every experiment has a name of its own."""

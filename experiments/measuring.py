@@ -3,19 +3,18 @@
 import os
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from experiments.cells import Cell
+from experiments.cells import Cell, Planner
 from experiments.recording import Record
-from experiments.store import EXPERIMENT, KEY, OVERRIDES, RESULT, TITLE, Address, Store, attributes
+from experiments.store import KEY, RESULT, Address, Store, attributes, cell_of
 from fedrec.options import ConfigError
-from fedrec.sweeps.composer import Composer
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.mlflow_runs import TRACKER
 from fedrec.sweeps.single_job import run_single
@@ -36,17 +35,18 @@ class Measurer:
     arguments: Sequence[str]  # overrides that all runs have in common
     address: Address
     cells: Sequence[Cell]  # in the order in which they shall be measured
+    sharing: Mapping[str, Sequence[str]]  # key -> the experiments that a run belongs to
     process: int  # that started it
 
     def __call__(self, config: DictConfig) -> None:
         import_all()
         use_own_device(config.get("device", "cpu"))
         store = self.address.open()
-        composer = Composer(self.context, self.config)
+        planner = Planner(self.context, self.config, self.arguments)
         is_child = os.getppid() == self.process
         while not is_child or os.getppid() == self.process:  # who started it may be killed
             if (trial := store.study.claim(lambda trial: None)) is not None:
-                self._measure(store, composer, trial)
+                self._measure(store, planner, trial)
             elif (cell := self._next(store)) is not None:
                 store.study.queue([attributes(cell)])
             elif store.study.is_complete:
@@ -58,16 +58,26 @@ class Measurer:
         taken = {trial.user_attrs[KEY] for trial in store.study.trials()}
         return next((cell for cell in self.cells if cell.key not in taken), None)
 
-    def _measure(self, store: Store, composer: Composer, trial: "Trial") -> None:
+    def _measure(self, store: Store, planner: Planner, trial: "Trial") -> None:
         """A cell that fails is told so, and the others go on."""
-        told, record = trial.user_attrs, Record()
+        cell, record = cell_of(trial), Record()
         try:
             with store.study.running(trial):
-                experiment, *values = told[OVERRIDES]
-                config = composer.compose([experiment, *self.arguments], values)
-                if config.tracking.get("_target_") == TRACKER:
-                    OmegaConf.update(config, "tracking", {"experiment": told[EXPERIMENT], "run_name": told[TITLE], "every_round": False})
-                run_single(partial(_job(), watch=record), config, composer.context, f"runs/{told[KEY]}", trial.number)
+                config = planner.compose(cell.experiment, cell.point)
+                if planner.identify(config, cell.seed)[2] != cell.key:
+                    raise ConfigError("options, code or data are others now than when this run was queued")
+                with open_dict(config):
+                    config.seed = cell.seed
+                    if config.tracking.get("_target_") == TRACKER:
+                        shared = " ".join(self.sharing.get(cell.key, [cell.experiment]))
+                        told = {
+                            "experiment": cell.experiment,
+                            "run_name": cell.title,
+                            "every_round": False,
+                            "tags": {"experiments": shared},
+                        }
+                        OmegaConf.update(config, "tracking", told)
+                run_single(partial(_job(), watch=record), config, planner.context, f"runs/{cell.key}", trial.number)
                 trial.set_user_attr(RESULT, record.result)
                 store.study.tell(trial, [record.result["best"]["ER@10"]])
         except ConfigError:

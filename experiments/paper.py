@@ -4,51 +4,56 @@ Measures every cell of every table and figure once, each an ordinary run of `pyt
 Interrupted? Give the same command again. `python -m experiments.report` makes the report. Options, KEY=VALUE:
 
   only=table3,fig5         experiments whose name starts so (conf/experiment/paper, conf/experiment/beyond); default: all of them
-  datasets=ml100k,ml1m,amazon_music   of which data sets; default: all three
+  datasets=ml100k,ml1m,amazon_music   of which of the paper's data sets; default: all three
   seeds=3                  seeds 0, 1, ... of the paper's experiments on ML-100K
   large_seeds=1            the same on ML-1M and Amazon Digital Music
-  beyond_seeds=1           the same of the experiments beyond the paper: matrix, target_items
+  beyond_seeds=1           the same of what goes beyond the paper: matrix, target_items, told_interactions, told_popularity
+  device=cpu               or cuda; a result belongs to its device
   launcher=joblib          processes of this machine, or ray, submitit_slurm, submitit_local: Hydra's launchers
-  workers=2                how many; default: cores of this machine
+  workers=2                how many; default: cores of this machine. What is timed (fig6_cost) is measured last, by one alone
   folder=multirun/paper    where runs go and, unless `storage` says otherwise, results
   storage=postgresql+psycopg://USER@HOST/DATABASE   results in a database that several machines share
   known=FILE               take results with the same key from a report's runs.parquet
   tracking=mlflow          or none; hydra.KEY=VALUE and tracking.KEY=VALUE are passed on
-  --dry-run                print the plan and how long it will take, run nothing
+  --dry-run                print the plan and how long it will take; nothing is run or stored
   --json                   with --dry-run: every cell with its command, as JSON
 
 The data sets are taken from FEDREC_DATA (ml-100k, ml-1m, az: the published splits) if that is set, else downloaded.
-Exit status: 0 all measured, 1 some cells failed (they are named), 2 bad input, 130 interrupted.
+Exit status: 0 all measured, 1 some cells failed (they are named), 2 bad input, 130 Ctrl-C, 143 SIGTERM.
 """
 
 import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, Literal
 
 import hydra
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import HydraContext, RunMode
+from omegaconf import OmegaConf
 from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 
-from experiments.cells import Cell, Planner, experiments
+from experiments.cells import PUBLISHED, Cell, Planner, experiments
 from experiments.estimates import Estimates
 from experiments.measuring import Measurer
 from experiments.progress import shown
-from experiments.store import KEY, Address, Store, attributes, read_table
+from experiments.store import KEY, STUDY_FILE, Address, Store, attributes, read_table
 from fedrec.composition import FOLDER
 from fedrec.options import ConfigError, convert, unknown
 from fedrec.sweeps.launching import settle_launcher, work
 
-DATASETS = ("ml100k", "ml1m", "amazon_music")
+LARGE = ("ml1m", "amazon_music")
+TIMED = ("paper/fig6_cost",)  # measured with nothing beside them
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -61,6 +66,7 @@ class Options:
     seeds: Count
     large_seeds: Count
     beyond_seeds: Count
+    device: Literal["cpu", "cuda"]
     launcher: Annotated[str, Field(min_length=1)]
     workers: Count
     folder: Annotated[str, Field(min_length=1)]
@@ -71,10 +77,11 @@ class Options:
 
 DEFAULTS: Mapping[str, Any] = {
     "only": [],
-    "datasets": list(DATASETS),
+    "datasets": list(PUBLISHED),
     "seeds": 3,
     "large_seeds": 1,
     "beyond_seeds": 1,
+    "device": "cpu",
     "launcher": "joblib",
     "workers": os.cpu_count() or 1,
     "folder": "multirun/paper",
@@ -98,19 +105,32 @@ def parse(arguments: Sequence[str]) -> tuple[Options, list[str]]:
         elif isinstance(DEFAULTS[name], list):
             values[name] = [part for part in text.split(",") if part]
         else:
-            values[name] = int(text) if text.isdigit() else None if text == "null" else text
+            number = isinstance(DEFAULTS[name], int) and text.isdigit()
+            values[name] = int(text) if number else None if text == "null" else text
     checked = {one.name: convert(one.name, values[one.name], one.type) for one in fields(Options)}
     return Options(**checked), passed
 
 
 def plan(options: Options, planner: Planner) -> list[Cell]:
     """Every cell that is wanted, experiment by experiment. Raises ConfigError."""
-    cells = []
-    for name in experiments(options.only):
-        few = options.beyond_seeds if name.startswith("beyond/") else options.seeds
-        seeds = {dataset: range(few if dataset == "ml100k" else options.large_seeds) for dataset in DATASETS}
-        cells += planner.cells(name, seeds, options.datasets)
-    return cells
+    return [
+        cell
+        for name in experiments(options.only)
+        for point in planner.grid(name)
+        for cell in planner.cells(name, point, _seeds(options, name))
+    ]
+
+
+def _seeds(options: Options, experiment: str) -> Callable[[str], range]:
+    """Of a data set in an experiment."""
+    few = options.beyond_seeds if experiment.startswith("beyond/") else options.seeds
+
+    def seeds(dataset: str) -> range:
+        if dataset in PUBLISHED and dataset not in options.datasets:
+            return range(0)
+        return range(options.large_seeds if dataset in LARGE else few)
+
+    return seeds
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -119,56 +139,67 @@ def main(arguments: Sequence[str]) -> int:
     if flags & {"--help", "-h"}:
         print(__doc__)
         return 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
+        if flags == {"--json"}:
+            raise ConfigError("--json: only together with --dry-run")
         options, passed = parse([argument for argument in arguments if argument not in flags])
         with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
             return _run(options, passed, "--dry-run" in flags, "--json" in flags)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("interrupted: the same command goes on", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except Exception as error:
         from fedrec.errors import explain
 
-        if (line := explain(error)) is None:
+        line = None if type(error) is ValueError else explain(error)  # what is wrong with the input is a ConfigError
+        if line is None:
             raise
         print(f"error: {line}", file=sys.stderr)
         return 2
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # schedulers repeat it
+    raise KeyboardInterrupt(number)
+
+
 def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> int:
     loader = GlobalHydra.instance().config_loader()
     folder = Path(options.folder).absolute()
+    arguments = [f"tracking={options.tracking}", f"device={options.device}", *(text for text in passed if not text.startswith("hydra"))]
     launcher = [] if options.launcher == "joblib" else [f"hydra/launcher={options.launcher}"]
-    settings = [
-        "hydra/sweeper=fedrec_optuna",
-        "hydra/hydra_logging=none",
-        f"hydra.sweep.dir={folder}",
-        f"hydra.sweeper.n_jobs={options.workers}",
-    ]
-    arguments = [f"tracking={options.tracking}", *(text for text in passed if not text.startswith("hydra"))]
-    config = loader.load_configuration("config", [*settings, *launcher, *passed, *arguments], RunMode.MULTIRUN)
+    settings = ["hydra/sweeper=fedrec_optuna", "hydra/hydra_logging=none", f"hydra.sweep.dir={folder}", *launcher]
+    config = loader.load_configuration("config", [*settings, *passed, *arguments], RunMode.MULTIRUN)
     context = HydraContext(config_loader=loader, callbacks=Callbacks())
+    experiments(options.only)  # before anything is made
+    known = read_table(Path(options.known)) if options.known else None
     with Console(stderr=True).status("composing every cell"):
-        cells = plan(options, Planner(context, config))
-    address = Address.of(options.storage, folder)
-    store = address.open()
+        cells = plan(options, Planner(context, config, arguments))
     runs = list({cell.key: cell for cell in reversed(cells)}.values())[::-1]  # a run of several experiments belongs to the first
-    if options.known:
-        store.take(read_table(Path(options.known)), runs)
+    is_new = options.storage is None and not (folder / STUDY_FILE).is_file()
+    address = None if dry and is_new else Address.of(options.storage, folder)
+    store = address.open() if address else None
     estimates = Estimates.of(store)
-    results = store.results()
-    missing = sorted((cell for cell in runs if cell.key not in results), key=lambda cell: (_stage(cell), -estimates.seconds(cell)))
+    measured = {*(store.results() if store else ()), *(known["key"] if known is not None else ())}
+    missing = sorted((cell for cell in runs if cell.key not in measured), key=lambda cell: (_stage(cell), -estimates.seconds(cell)))
     if dry:
         _show_plan(cells, missing, estimates, options.workers, as_json)
         return 0
+    assert address is not None and store is not None
+    if known is not None:
+        store.take(known, runs)
     store.remember(cells)
     store.study.queue([attributes(cell) for cell, _ in store.failures(missing)], again=True)
-    if missing:
-        settle_launcher(config)
-        measurer = Measurer(context, config, arguments, address, missing, os.getpid())
-        with shown(store, missing, estimates, options.workers):
-            work(measurer, context, config, [], lambda: _is_complete(store, missing), lambda: len(store.study.counted()))
+    sharing = {cell.key: [other.experiment for other in cells if other.key == cell.key] for cell in missing}
+    timed = [cell for cell in missing if cell.experiment in TIMED]
+    for some, workers in (([cell for cell in missing if cell not in timed], options.workers), (timed, 1)):
+        if some:
+            OmegaConf.update(config, "hydra.sweeper.n_jobs", workers)
+            settle_launcher(config)
+            measurer = Measurer(context, config, arguments, address, some, sharing, os.getpid())
+            with shown(store, some, estimates, workers):
+                work(measurer, context, config, [], partial(_is_complete, store, some), lambda: len(store.study.counted()))
     failures = store.failures(runs)
     for cell, reason in failures:
         print(f"failed: {cell.title}: {reason}", file=sys.stderr)
@@ -178,18 +209,19 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
 
 def _is_complete(store: Store, cells: Sequence[Cell]) -> bool:
     tried = {trial.user_attrs[KEY] for trial in store.study.counted()}
-    return all(cell.key in tried for cell in cells)
+    return store.study.is_complete and all(cell.key in tried for cell in cells)
 
 
 def _stage(cell: Cell) -> tuple[bool, int]:
     """The paper before what goes beyond it, small data sets before large ones."""
-    return cell.experiment.startswith("beyond/"), DATASETS.index(cell.dataset)
+    return cell.experiment.startswith("beyond/"), cell.dataset in LARGE
 
 
 def _show_plan(cells: Sequence[Cell], missing: Sequence[Cell], estimates: Estimates, workers: int, as_json: bool) -> None:
     open_keys = {cell.key for cell in missing}
     if as_json:
-        described = [{**asdict(cell), "measured": cell.key not in open_keys, "seconds": estimates.seconds(cell)} for cell in cells]
+        facts = ((cell, {"measured": cell.key not in open_keys, "seconds": estimates.seconds(cell)}) for cell in cells)
+        described = [{**asdict(cell), "overrides": cell.overrides, **more} for cell, more in facts]
         print(json.dumps(described, indent=2))
         return
     table = Table("experiment", "cells", "runs to measure", "time", title=f"on {workers} workers")

@@ -32,24 +32,21 @@ def shown(store: Store, cells: Sequence[Cell], estimates: Estimates, workers: in
         started, open_cells = time.monotonic(), {cell.key: cell for cell in cells}
 
         def look() -> None:
-            for key, result in store.results().items():
-                if cell := open_cells.pop(key, None):
-                    bar.console.print(_line(cell, result), highlight=False, soft_wrap=True)
-            left = estimates.total(open_cells.values(), workers)
-            done = sum(map(estimates.seconds, cells)) - sum(map(estimates.seconds, open_cells.values()))
-            pace = (time.monotonic() - started) * workers / done if done else 1.0  # of this machine, against the estimates
-            bar.update(
-                task,
-                completed=done,
-                count=f"{len(cells) - len(open_cells)}/{len(cells)}",
-                left=str(timedelta(seconds=round(left * pace))),
-                description="; ".join(store.running()),
-            )
+            with suppress(Exception):  # a busy database may be asked again
+                for key, result in store.results().items():
+                    if cell := open_cells.pop(key, None):
+                        bar.console.print(_line(cell, result), highlight=False, soft_wrap=True)
+                for cell, _ in store.failures(tuple(open_cells.values())):
+                    del open_cells[cell.key]
+                left = estimates.total(open_cells.values(), workers)
+                done = sum(map(estimates.seconds, cells)) - sum(map(estimates.seconds, open_cells.values()))
+                pace = (time.monotonic() - started) * workers / done if done else 1.0  # of this machine, against the estimates
+                count, time_left = f"{len(cells) - len(open_cells)}/{len(cells)}", str(timedelta(seconds=round(left * pace)))
+                bar.update(task, completed=done, count=count, left=time_left, description="; ".join(store.running()))
 
         def follow() -> None:
             while not ended.wait(_PAUSE):
-                with suppress(Exception):  # a busy database may be asked again
-                    look()
+                look()
 
         thread = Thread(target=follow, name="fedrec-progress", daemon=True)
         thread.start()

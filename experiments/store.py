@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ from fedrec.sweeps.study_storage import locate, open_storage
 
 if TYPE_CHECKING:
     import pandas as pd
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, Trial
 
-KEY, SETTING, TITLE, OVERRIDES, EXPERIMENT, RESULT = "key", "setting", "title", "overrides", "experiment", "result"  # user attributes
-COLUMNS = ("experiment", "choices", "dataset", "seed", "key", "setting", "version", "title", "overrides", "result")  # of `Store.table`
+STUDY_FILE = "study.db"  # in the folder of the measuring, unless a database is named
+CELL, KEY, RESULT = "cell", "key", "result"  # user attributes of a trial; of the study: experiment -> its cells
+COLUMNS = ("experiment", "point", "dataset", "seed", "setting", "version", "key", "result")  # of `Store.table`; point and result as JSON
 
 Result = Mapping[str, Any]  # what `Record` keeps of a run
 
@@ -30,9 +31,10 @@ class Address:
     @classmethod
     def of(cls, storage: str | None, folder: Path) -> "Address":
         """A database, or, without one, an SQLite file in the folder. Raises ConfigError."""
-        return cls(locate(storage, folder))
+        return cls(locate(storage, folder, "storage"))
 
     def open(self) -> "Store":
+        """Made if there is none."""
         return Store(SharedStudy(open_storage(self.url), self.url, "paper", 0))
 
 
@@ -58,42 +60,42 @@ class Store:
         """The titles of the runs that are under way."""
         from optuna.trial import TrialState
 
-        return [trial.user_attrs.get(TITLE, "") for trial in self.study.trials() if trial.state == TrialState.RUNNING]
+        return [cell_of(trial).title for trial in self.study.trials() if trial.state == TrialState.RUNNING]
 
     def remember(self, cells: Sequence[Cell]) -> None:
-        """Which runs the cells of experiments are. Seeds of earlier commands stay, unless code, data or options were others then."""
-        for experiment in dict.fromkeys(cell.experiment for cell in cells):
-            new = {_place(entry): entry for entry in (_entry(cell) for cell in cells if cell.experiment == experiment)}
-            current = {_identity(entry) for entry in new.values()}
-            old = {_place(entry): entry for entry in self.entries(experiment) if _identity(entry) in current}
-            self.study.study.set_user_attr(experiment, list((old | new).values()))
+        """Which runs the cells of experiments are.
 
-    def entries(self, experiment: str) -> list[Mapping[str, Any]]:
-        """Choices, dataset, seed and key of the cells that have been asked for."""
-        found: list[Mapping[str, Any]] = self.study.study.user_attrs.get(experiment, [])
-        return found
+        What earlier commands asked for stays: other data sets, and other seeds of the same cell, unless code, data or options were others.
+        """
+        with self.study.locked():
+            for experiment in dict.fromkeys(cell.experiment for cell in cells):
+                new = [cell for cell in cells if cell.experiment == experiment]
+                datasets, current = {cell.dataset for cell in new}, {_identity(cell) for cell in new}
+                kept = [cell for cell in self.asked_for(experiment) if cell.dataset not in datasets or _identity(cell) in current]
+                together = {(cell.point, cell.seed): asdict(cell) for cell in [*kept, *new]}
+                self.study.study.set_user_attr(experiment, list(together.values()))
+
+    def asked_for(self, experiment: str) -> list[Cell]:
+        return [_cell(told) for told in self.study.study.user_attrs.get(experiment, [])]
 
     def table(self) -> "pd.DataFrame":
-        """Every cell that has been asked for and measured, one row for each seed; choices, overrides and result as JSON."""
+        """Every cell that has been asked for and measured, one row for each seed."""
         import pandas as pd
 
-        told = {trial.user_attrs[KEY]: trial.user_attrs for trial in self._measured()}
-        rows = []
-        for experiment in experiments():
-            for entry in self.entries(experiment):
-                if run := told.get(entry["key"]):
-                    texts = {name: json.dumps(value) for name, value in (("choices", entry["choices"]), ("result", run[RESULT]))}
-                    rows.append({**entry, "experiment": experiment, TITLE: run[TITLE], OVERRIDES: json.dumps(run[OVERRIDES]), **texts})
+        results = self.results()
+        cells = [cell for experiment in experiments() for cell in self.asked_for(experiment) if cell.key in results]
+        rows = [{**asdict(cell), "point": json.dumps(cell.point), "result": json.dumps(results[cell.key])} for cell in cells]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def take(self, table: "pd.DataFrame", cells: Iterable[Cell]) -> None:
         """Results with the keys of these cells, of a table of another store."""
         import optuna
 
-        missing = {cell.key: cell for cell in cells if cell.key not in self.results()}
-        for key, result in table.drop_duplicates(KEY).set_index(KEY)[RESULT].items():
+        known = self.results()
+        missing = {cell.key: cell for cell in cells if cell.key not in known}
+        for key, text in table.drop_duplicates(KEY).set_index(KEY)[RESULT].items():
             if cell := missing.get(str(key)):
-                told = {**attributes(cell), RESULT: json.loads(result)}
+                told = {**attributes(cell), RESULT: json.loads(text)}
                 state, values = optuna.trial.TrialState.COMPLETE, [told[RESULT]["best"]["ER@10"]]
                 self.study.study.add_trial(optuna.create_trial(state=state, values=values, user_attrs=told))
 
@@ -109,19 +111,19 @@ def read_table(file: Path) -> "pd.DataFrame":
 
 
 def attributes(cell: Cell) -> dict[str, Any]:
-    """What the store says of a run before it has a result."""
-    return {KEY: cell.key, SETTING: cell.setting, TITLE: cell.title, OVERRIDES: list(cell.overrides), EXPERIMENT: cell.experiment}
+    """What a trial is told of its run."""
+    return {KEY: cell.key, CELL: asdict(cell)}
 
 
-def _entry(cell: Cell) -> dict[str, Any]:
-    names = ("choices", "dataset", "seed", "setting", "version", "key")
-    return {name: getattr(cell, name) for name in names}
+def cell_of(trial: "FrozenTrial | Trial") -> Cell:
+    """The run that a trial is."""
+    return _cell(trial.user_attrs[CELL])
 
 
-def _place(entry: Mapping[str, Any]) -> str:
-    return json.dumps([entry["choices"], entry["seed"]])
+def _cell(told: Mapping[str, Any]) -> Cell:
+    return Cell(**{**told, "point": tuple(told["point"])})
 
 
-def _identity(entry: Mapping[str, Any]) -> str:
+def _identity(cell: Cell) -> tuple[Any, ...]:
     """What all seeds of a cell have in common."""
-    return json.dumps([entry["choices"], entry["setting"], entry["version"]])
+    return cell.point, cell.setting, cell.version

@@ -41,6 +41,10 @@ TABLES: Mapping[str, Layout] = {
     "table10": Layout("Table X: learning rates of the clients, MF-FRS, ML-100K", ["system.client_learning_rate"], ["attack"]),
     "table11": Layout("Table XI: loss functions, MF-FRS, ML-100K", ["attack", "defense"], ["system.loss"]),
 }
+LAYOUTS: Mapping[str, Layout] = {  # those of figures for which the numbers are known, too
+    **TABLES,
+    "fig7": Layout("Fig. 7, the numbers: as a notebook of the released code prints them", ["system.negatives_per_positive"]),
+}
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,7 @@ class Comparison:
 
 def comparisons(measured: Measured, table: str) -> list[Comparison]:
     """Every number that the paper prints in a table, or in a figure for which its numbers are known."""
-    layout = TABLES.get(table)
-    rule = layout.rule if layout else "best"
+    rule = LAYOUTS[table].rule
     found = []
     for choices, values in printed(table):
         cell = next(measured.where(table, choices), None)

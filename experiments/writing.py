@@ -8,12 +8,13 @@ from experiments.explanations import EXPLANATIONS, explanation
 from experiments.figures import Figure
 from experiments.measured import Measured, MeasuredCell
 from experiments.names import named
-from experiments.tables import ER_POINTS, HIGH, HR_POINTS, LOW, TABLES, Comparison, Layout, agreement, comparisons
+from experiments.tables import ER_POINTS, HIGH, HR_POINTS, LAYOUTS, LOW, TABLES, Comparison, Layout, agreement, comparisons
 
 _INTRODUCTION = """Zhang et al., *Preventing the Popular Item Embedding Based Attack in Federated Recommendations*, ICDE 2024:
 every table and figure, measured by `python -m experiments.paper` and written by `python -m experiments.report`. ER@K and HR@K in percent,
 at the epoch with the best HR@10, the paper's rule. Seeds: {counts}.{where} [report.html](report.html) is the same with interactive figures;
-`runs.parquet` holds every run with its command. Targets are those of the released code (`experiment=published_targets`)."""
+`runs.parquet` holds every run. Targets: for MF-FRS the item that the released code draws, for DL-FRS items drawn with each seed, as the
+paper says (`experiment=paper_targets`)."""
 
 _LEGEND = f"""Each cell: measured mean ± standard error over seeds, then the paper's value and the difference. **Bold**: not within
 {ER_POINTS:g} points of ER@K (nor on the same side above {HIGH:g} or below {LOW:g} %), or {HR_POINTS:g} of HR@K; the letter leads to the
@@ -36,10 +37,12 @@ def markdown(measured: Measured, drawn: Sequence[Figure]) -> str:
         *(part for name, layout in TABLES.items() for part in _table(name, layout, compared[name])),
         "## Figures",
         *(part for name, figure in pictures.items() if name.startswith("fig") for part in _picture(figure)),
+        *_table("fig7", LAYOUTS["fig7"], comparisons(measured, "fig7")),
         "## Beyond the paper",
         *_matrix(measured),
         *(_picture(pictures["target_items"]) if "target_items" in pictures else []),
         *_buckets(measured),
+        *_knowledge(measured),
         "## Why cells differ",
         *_explanations([one for ones in compared.values() for one in ones]),
     ]
@@ -52,10 +55,12 @@ def _introduction(measured: Measured) -> str:
     for cells in measured.cells.values():
         for cell in cells:
             if cell.experiment.startswith("paper/"):
-                seeds.setdefault(cell.dataset, set()).update(cell.runs)
-            machines |= {str(run["machine"]) for run in cell.runs.values() if "machine" in run}
-    counts = ", ".join(f"{named('dataset', dataset)} {len(found)}" for dataset, found in seeds.items())
-    where = f" Machines: {'; '.join(sorted(machines))}." if machines else ""
+                seeds.setdefault(cell.dataset, set()).add(len(cell.runs))
+            machines |= {str(run["machine"]) for run in cell.runs.values()}
+    counts = ", ".join(
+        f"{named('dataset', dataset)} {' to '.join(map(str, sorted({min(found), max(found)})))}" for dataset, found in seeds.items()
+    )
+    where = f" Measured on {'; '.join(sorted(machines))}."
     return _INTRODUCTION.format(counts=counts, where=where)
 
 
@@ -132,23 +137,17 @@ def _matrix(measured: Measured) -> Iterator[str]:
         attacks, defenses = (list(dict.fromkeys(key[position] for key in cells)) for position in (1, 0))
         rows = []
         for defense in defenses:
-            found = {attack: cells[defense, attack] for attack in attacks if (defense, attack) in cells}
-            worst = max((attack for attack in found if attack != "none"), key=lambda attack: found[attack].mean("ER@10"), default="none")
-            least = min(cell.mean("HR@10") for cell in found.values())
-            shown = [f"{100 * found[attack].mean('ER@10'):.1f}" if attack in found else "" for attack in attacks]
-            rows.append(
-                [
-                    named("defense", defense),
-                    *shown,
-                    f"**{100 * found[worst].mean('ER@10'):.1f}** {named('attack', worst)}",
-                    f"{100 * least:.1f}",
-                ]
-            )
-        rows.sort(key=lambda row: float(row[-2].split("**")[1]))
+            er = {attack: 100 * cells[defense, attack].mean("ER@10") for attack in attacks if (defense, attack) in cells}
+            worst = max((attack for attack in er if attack != "none"), key=er.__getitem__, default="none")
+            least = 100 * min(cells[defense, attack].mean("HR@10") for attack in er)
+            shown = [f"{er[attack]:.1f}" if attack in er else "" for attack in attacks]
+            row = [named("defense", defense), *shown, f"**{er[worst]:.1f}** {named('attack', worst)}", f"{least:.1f}"]
+            rows.append((er[worst], row))
+        rows.sort(key=lambda row: row[0])
         yield f"### Every attack against every defense: {named('model', model)}, ML-100K"
         seeds = len(next(iter(cells.values())).runs)
         yield f"ER@10 at the epoch with the best HR@10, seeds: {seeds}; best worst case first. Last column: the least HR@10 of a row."
-        yield _grid(["defense", *(named("attack", attack) for attack in attacks), "worst case", "HR@10"], rows)
+        yield _grid(["defense", *(named("attack", attack) for attack in attacks), "worst case", "HR@10"], [row for _, row in rows])
 
 
 def _buckets(measured: Measured) -> Iterator[str]:
@@ -181,6 +180,20 @@ def _bucket(cells: Iterable[MeasuredCell], low: float, high: float) -> str:
 
 def _mean(cells: Sequence[MeasuredCell]) -> float:
     return sum(100 * cell.mean("ER@10") for cell in cells) / len(cells)
+
+
+def _knowledge(measured: Measured) -> Iterator[str]:
+    """Attacks that are told what the paper denies them."""
+    rows = []
+    for experiment, told in (("told_interactions", "attack.known_share"), ("told_popularity", "attack.prior")):
+        for cell in measured.of_experiment(experiment):
+            what = f"{float(cell.choices[told]):.0%} of all interactions" if told == "attack.known_share" else cell.choices[told]
+            numbers = [f"{100 * cell.mean(metric, rule):.1f}" for rule in ("best", "final") for metric in ("ER@10", "HR@10")]
+            rows.append([named("model", cell.choices["model"]), named("attack", cell.choices.get("attack", "fedreca")), what, *numbers])
+    if rows:
+        yield "### Beyond the paper: what knowledge is worth"
+        yield "ML-100K, no defense. The paper masks the prior knowledge of FedRecA and PIPA; here they, and fake profiles, are told."
+        yield _grid(["model", "attack", "told", "ER@10", "HR@10", "last epoch ER@10", "HR@10"], rows)
 
 
 def _explanations(compared: Iterable[Comparison]) -> Iterator[str]:

@@ -22,10 +22,10 @@ _BUSY_SECONDS = 60.0  # how long a process waits for others that write to the sa
 _ALLOWED = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 
 
-def locate(storage: str | None, folder: Path) -> str:
+def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.storage") -> str:
     """The absolute address of a study's storage; without one it is an SQLite file in `folder`, which is made.
 
-    Raises ConfigError if it is no address of a supported database.
+    Raises ConfigError, which names the option, if it is no address of a supported database.
     """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -33,14 +33,14 @@ def locate(storage: str | None, folder: Path) -> str:
     try:
         url = make_url(storage or f"sqlite:///{folder / 'study.db'}")
     except ArgumentError:
-        raise ConfigError(f"hydra.sweeper.storage={without_password(str(storage))}: not an address; allowed: {_ALLOWED}") from None
+        raise ConfigError(f"{option}={without_password(str(storage))}: not an address; allowed: {_ALLOWED}") from None
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         path = Path.cwd() / url.database
         path.parent.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{path}"
     if url.get_backend_name() == "postgresql":
         return url.render_as_string(hide_password=False)
-    raise ConfigError(f"hydra.sweeper.storage={without_password(str(storage))}: not supported; allowed: {_ALLOWED}")
+    raise ConfigError(f"{option}={without_password(str(storage))}: not supported; allowed: {_ALLOWED}")
 
 
 def open_storage(address: str) -> "RDBStorage":

@@ -70,9 +70,13 @@ def plan(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     return cells
 
 
+def address(folder: Path) -> str:
+    """Of the store that a measuring in this folder fills."""
+    return f"sqlite:///{folder}/multirun/paper/study.db"
+
+
 def measured(folder: Path, storage: str | None = None) -> Counter[str]:
     """How often each key has been measured."""
-    address = storage or f"sqlite:///{folder}/multirun/paper/study.db"
     if storage is None and not (folder / "multirun/paper/study.db").exists():
         return Counter()
-    return Counter(trial.user_attrs["key"] for trial in trials(folder, address, "paper") if trial.values)
+    return Counter(trial.user_attrs["key"] for trial in trials(folder, storage or address(folder), "paper") if trial.values)

@@ -11,8 +11,10 @@ from hydra.types import HydraContext, RunMode
 from experiments.cells import Planner
 from fedrec.composition import FOLDER
 
-DATASETS = ("ml100k", "ml1m", "amazon_music")
-SEEDS = {dataset: range(2) for dataset in DATASETS}
+
+def two(dataset: str) -> range:
+    """Two seeds of every data set."""
+    return range(2)
 
 
 @contextmanager
@@ -20,4 +22,4 @@ def planner() -> Iterator[Planner]:
     with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", ["hydra/sweeper=fedrec_optuna", "hydra.sweep.dir=nowhere"], RunMode.MULTIRUN)
-        yield Planner(HydraContext(config_loader=loader, callbacks=Callbacks()), config)
+        yield Planner(HydraContext(config_loader=loader, callbacks=Callbacks()), config, ["device=cpu"])

@@ -8,14 +8,14 @@ from experiments.cells import Cell, Planner, experiments
 from experiments.code_version import code_version
 from experiments.tables import PRINTED, TABLES, printed
 from fedrec.options import ConfigError
-from tests.experiments.planning import DATASETS, SEEDS, planner
+from tests.experiments.planning import planner, two
 
 
 @pytest.fixture(scope="module")
 def plans():
     with pytest.MonkeyPatch.context() as patch, planner() as made:
         patch.delenv("FEDREC_DATA", raising=False)
-        patch.setattr(Planner, "_checksum", lambda self, config, seed: f"{config.dataset._target_} {seed}")
+        patch.setattr(Planner, "_checksum", lambda self, dataset, seed: str(dataset._target_))
         yield made
 
 
@@ -23,9 +23,9 @@ def plans():
 def test_first_and_last_cell_are_runs_that_fedrec_takes(experiment, plans):
     grid = plans.grid(experiment)
     for point in (grid[0], grid[-1]):
-        cells = plans.at(experiment, point, SEEDS, DATASETS)
+        cells = plans.cells(experiment, point, two)
         assert [cell.seed for cell in cells] == [0, 1]
-        assert cells[0].overrides == (f"experiment={experiment}", *point, "seed=0")
+        assert cells[0].overrides == [f"experiment={experiment}", *point, "seed=0"]
 
 
 @pytest.mark.parametrize("table", sorted(path.stem for path in PRINTED.glob("*.csv")))
@@ -52,7 +52,7 @@ def test_only_means_the_start_of_a_name_but_not_of_a_number():
 
 
 def key(plans: Planner, *point: str, experiment: str = "paper/table4") -> Cell:
-    return plans.at(experiment, point, SEEDS, DATASETS)[0]
+    return plans.cells(experiment, point, two)[0]
 
 
 def test_cells_of_several_experiments_are_one_run(plans):
@@ -62,14 +62,19 @@ def test_cells_of_several_experiments_are_one_run(plans):
 
 
 def test_the_key_follows_from_options_seed_data_and_code_and_from_nothing_else(plans, monkeypatch):
-    cells = plans.at("paper/table4", ["attack=pieck_uea"], SEEDS, DATASETS)
-    same = key(plans, "attack=pieck_uea", "tracking.uri=elsewhere.db", "threads=2")
+    cells = plans.cells("paper/table4", ("attack=pieck_uea",), two)
+    same = key(plans, "attack=pieck_uea", "tracking=none", "dataset.cache=elsewhere", "threads=2")
     assert same.key == cells[0].key != cells[1].key
-    assert same.setting != key(plans, "attack=pieck_uea", "attack.N=7").setting
-    monkeypatch.setattr(Planner, "_checksum", lambda self, config, seed: "other data")
+    assert cells[0].setting == cells[1].setting
+    others = [
+        key(plans, "attack=pieck_uea", other).setting for other in ("attack.N=7", "system.epochs=9", "evaluation.every=2", "device=cuda")
+    ]
+    assert len({cells[0].setting, *others}) == 5
+    monkeypatch.setattr("experiments.cells.code_version", lambda modules, alone: "other code")
+    assert key(plans, "attack=pieck_uea").setting == cells[0].setting
     assert key(plans, "attack=pieck_uea").key != cells[0].key
-    monkeypatch.setattr("experiments.cells.code_version", lambda modules: "other code")
-    assert key(plans, "attack=pieck_uea").version != cells[0].version
+    monkeypatch.setattr(Planner, "_checksum", lambda self, dataset, seed: "other data")
+    assert key(plans, "attack=pieck_uea").setting != cells[0].setting
 
 
 @pytest.fixture
@@ -78,6 +83,7 @@ def package(tmp_path, monkeypatch):
     folder = tmp_path / "wares"
     folder.mkdir()
     texts = {"__init__": "", "used": '"""Old."""\nX = 1\n', "shop": "from wares import used\nY = used.X\n", "alone": "Z = 1\n"}
+    texts |= {"front": "import wares.paint\nW = 1\n", "paint": "V = 1\n"}
     for name, text in texts.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
@@ -90,11 +96,12 @@ def version(package: Path, name: str = "", text: str = "") -> str:
     if name:
         (package / f"{name}.py").write_text(text)
     module._parsed.cache_clear()
-    return code_version(["wares.shop"])
+    return code_version(["wares.shop"], ["wares.front"])
 
 
 def test_code_version_follows_imports_and_code_but_not_words(package):
     before = version(package)
     assert version(package, "used", '"""New."""\n\nX = 1  # one\n') == before
-    assert version(package, "alone", "Z = 2\n") == before
+    assert version(package, "alone", "Z = 2\n") == version(package, "paint", "V = 2\n") == before
+    assert version(package, "front", "import wares.paint\nW = 2\n") != before
     assert version(package, "used", "X = 2\n") != before

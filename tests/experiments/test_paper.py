@@ -10,9 +10,11 @@ import pytest
 
 from experiments import paper as driver
 from experiments.paper import main
+from experiments.store import Address, attributes
 from fedrec.data.amazon import SOURCE
-from tests.experiments.driver import QUICK, measured, paper, plan, run, start, write_data
+from tests.experiments.driver import QUICK, address, measured, paper, plan, run, start, write_data
 from tests.sweeps.postgresql import server
+from tests.sweeps.sweeps import trials
 from tests.tracking.runs import wait_until
 
 TABLE5 = ("only=table5", "seeds=2", *QUICK)
@@ -28,7 +30,7 @@ def folder(tmp_path):
 def test_measures_every_cell_once_and_then_nothing(folder):
     cells = plan(folder, *TABLE5)
     assert len(cells) == 12 and not any(cell["measured"] for cell in cells)
-    assert not (folder / "multirun/paper/runs").exists()
+    assert not (folder / "multirun").exists()
     first = paper(folder, *TABLE5)
     assert first.returncode == 0, first.stderr
     assert "12 of 12 runs are measured: 12 cells" in first.stdout
@@ -48,7 +50,7 @@ def test_killed_at_any_point_it_goes_on_and_measures_nothing_twice(folder):
         process = start(folder, *TABLE5, "workers=2")
         wait_until(partial(_has_measured, folder, least), 120)
         os.killpg(process.pid, signal.SIGKILL if least == 1 else signal.SIGTERM)
-        assert process.wait(60) in (-signal.SIGKILL, 130)
+        assert process.wait(60) in (-signal.SIGKILL, 128 + signal.SIGTERM)
     assert len(measured(folder)) < len(keys)
     last = paper(folder, *TABLE5)
     assert last.returncode == 0, last.stderr
@@ -61,11 +63,31 @@ def _has_measured(folder, least):
 
 def test_a_cell_that_fails_is_named_and_tried_again(folder):
     arguments = ("only=fig5_attack", "seeds=1", *QUICK)
-    for _ in range(2):
+    for tries in (1, 2):
         result = paper(folder, *arguments)
         assert result.returncode == 1
         assert "failed: fig5_attack attack.N=500 attack=pieck_uea seed=0: attack.N = 500: at most " in result.stderr
-    assert set(measured(folder).values()) == {1} and len(measured(folder)) == 12  # N = 250 and 500 do not fit 200 items
+        failed = [trial for trial in trials(folder, address(folder), "paper") if trial.state.name == "FAIL"]
+        assert len(failed) == 4 * tries  # N = 250 and 500 do not fit 200 items
+    assert set(measured(folder).values()) == {1} and len(measured(folder)) == 12
+
+
+def test_what_was_queued_for_other_code_is_not_run_under_its_name(folder):
+    assert paper(folder, *FIG4).returncode == 0
+    store = Address(address(folder)).open()
+    stale = replace(store.asked_for("paper/fig4")[0], key="0123456789abcdef")
+    store.study.queue([attributes(stale)])
+    result = paper(folder, *FIG4[:1], "seeds=3", *QUICK)
+    assert result.returncode == 0, result.stderr
+    assert store.failures([stale]) == [(stale, "options, code or data are others now than when this run was queued")]
+    assert "0123456789abcdef" not in measured(folder)
+
+
+def test_other_seeds_and_data_sets_of_earlier_commands_stay(folder):
+    assert paper(folder, "only=table8", "seeds=2", "tracking=none", "workers=1").returncode == 0
+    assert paper(folder, "only=table8", "seeds=1", *QUICK).returncode == 0
+    table = Address(address(folder)).open().table()
+    assert sorted(zip(table["dataset"], table["seed"], strict=True)) == [("amazon_music", 0), ("ml100k", 0), ("ml100k", 1), ("ml1m", 0)]
 
 
 def test_one_mlflow_experiment_for_each_table_and_one_report(folder):
@@ -103,9 +125,10 @@ def test_ray_and_postgresql_and_what_a_report_knows_already(folder):
         (["seeds=0"], "seeds=0 is not allowed: must be a whole number >= 1"),
         (["datasets=ml100"], "did you mean ml100k?"),
         (["launcher=rai"], "hydra/launcher=rai does not exist: choose from "),
+        (["--json"], "--json: only together with --dry-run"),
         (["--fast"], "--fast: expected KEY=VALUE, --dry-run, --json or --help"),
         (["only=table8", "datasets=ml100k", "known=nowhere.parquet"], "nowhere.parquet: no table of runs"),
-        (["only=table8", "storage=mysql://x/y"], "not supported; allowed: null, sqlite:///FILE or postgresql"),
+        (["only=table8", "storage=mysql://x/y"], "storage=mysql://x/y: not supported; allowed: null, sqlite:///FILE or postgresql"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, folder, monkeypatch, capsys):
