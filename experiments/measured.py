@@ -68,7 +68,7 @@ class Measured:
         cells: dict[str, list[MeasuredCell]] = {}
         for (experiment, point), rows in runs.items():
             by_seed = {int(row["seed"]): json.loads(row["result"]) for row in sorted(rows, key=lambda row: row["seed"])}
-            choices = dict(text.lower().split("=", 1) for text in json.loads(point))
+            choices = {name: choice.lower() for name, _, choice in (text.partition("=") for text in json.loads(point))}
             cells.setdefault(experiment, []).append(MeasuredCell(experiment, choices, rows[0]["dataset"], by_seed))
         return cls(cells)
 

@@ -51,7 +51,9 @@ class Pieck(Attacker):
                 ranks, size = (range(len(part)), len(part)) if self.options["ranks"] == "subset" else ([rank for rank, _ in part], n)
                 for rank, (_, similarity) in zip(ranks, part, strict=True):
                     kappa = (size - rank) / (size * (size + 1) / 2) if self.options["weighted"] else 1
-                    loss = loss - self.options["lambda_"] * kappa * similarity / len(part) / len(rows)
+                    whole = self.options["similarity"] != "split_cosine"
+                    divisor = (1 if self.options["weighted"] else n) if whole else len(part)  # kappa of all of P adds up to 1
+                    loss = loss - self.options["lambda_"] * kappa * similarity / divisor / len(rows)
         loss.backward()
         return rows.grad
 

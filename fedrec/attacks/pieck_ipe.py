@@ -39,11 +39,16 @@ class PieckIPE(PopularItemAttack):
         cosine = cosine_similarity(popular[:, :, None], rows[:, None], dim=-1)  # [A, N, T]
         alike = cosine > 0 if self.similarity == "split_cosine" else torch.ones_like(cosine, dtype=torch.bool)
         similarity = -divergence(popular, rows) if self.similarity == "kl" else cosine
-        means = [(self.kappa(part) * similarity * part).sum(1) / part.sum(1).clamp(min=1) for part in (alike, ~alike)]  # 2 x [A, T]
+        means = [(self.kappa(part) * similarity * part).sum(1) / self.size(part) for part in (alike, ~alike)]  # 2 x [A, T]
         loss = -self.lambda_ * (means[0] + means[1])  # Eq. (8): of P+ and of P-; a subset without items has no term
         if self.vanishing_guard is not None:
             loss = torch.where(cosine.mean(1) > self.vanishing_guard, -torch.linalg.vector_norm(rows, dim=-1), loss)
         return loss.mean(1)
+
+    def size(self, subset: Tensor) -> Tensor:
+        """What a weighted sum over a subset is divided by: |P*| of Eq. (8); of P as a whole its weights, for a weighted mean [A, T]."""
+        weights = subset if self.similarity == "split_cosine" else self.kappa(subset) * subset
+        return weights.sum(1).clamp(min=1)
 
     def kappa(self, subset: Tensor) -> Tensor:
         """Normalised inverse rank of the mined items, linear, most popular first; 1 if not weighted; [A, N, T] bool -> [A, N, T]."""
