@@ -29,7 +29,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal
@@ -165,17 +164,12 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> int:
-    loader = GlobalHydra.instance().config_loader()
-    folder = Path(options.folder).absolute()
-    arguments = [f"tracking={options.tracking}", f"device={options.device}", *(text for text in passed if not text.startswith("hydra"))]
-    launcher = [] if options.launcher == "joblib" else [f"hydra/launcher={options.launcher}"]
-    settings = ["hydra/sweeper=fedrec_optuna", "hydra/hydra_logging=none", f"hydra.sweep.dir={folder}", *launcher]
-    config = loader.load_configuration("config", [*settings, *passed, *arguments], RunMode.MULTIRUN)
-    context = HydraContext(config_loader=loader, callbacks=Callbacks())
-    experiments(options.only)  # before anything is made
+    experiments(options.only)  # fails early
     known = read_table(Path(options.known)) if options.known else None
+    folder = Path(options.folder).absolute()
+    planner = _planner(options, passed, folder)
     with Console(stderr=True).status("composing every cell"):
-        cells = plan(options, Planner(context, config, arguments))
+        cells = plan(options, planner)
     runs = list({cell.key: cell for cell in reversed(cells)}.values())[::-1]  # a run of several experiments belongs to the first
     is_new = options.storage is None and not (folder / STUDY_FILE).is_file()
     address = None if dry and is_new else Address.of(options.storage, folder)
@@ -183,10 +177,9 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
     estimates = Estimates.of(store)
     measured = {*(store.results() if store else ()), *(known["key"] if known is not None else ())}
     missing = sorted((cell for cell in runs if cell.key not in measured), key=lambda cell: (_stage(cell), -estimates.seconds(cell)))
-    if dry:
+    if dry or address is None or store is None:
         _show_plan(cells, missing, estimates, options.workers, as_json)
         return 0
-    assert address is not None and store is not None
     if known is not None:
         store.take(known, runs)
     store.remember(cells)
@@ -195,11 +188,9 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
     timed = [cell for cell in missing if cell.experiment in TIMED]
     for some, workers in (([cell for cell in missing if cell not in timed], options.workers), (timed, 1)):
         if some:
-            OmegaConf.update(config, "hydra.sweeper.n_jobs", workers)
-            settle_launcher(config)
-            measurer = Measurer(context, config, arguments, address, some, sharing, os.getpid())
+            measurer = Measurer(planner.context, planner.config, planner.arguments, address, some, sharing, os.getpid())
             with shown(store, some, estimates, workers):
-                work(measurer, context, config, [], partial(_is_complete, store, some), lambda: len(store.study.counted()))
+                _measure(measurer, store, workers)
     failures = store.failures(runs)
     for cell, reason in failures:
         print(f"failed: {cell.title}: {reason}", file=sys.stderr)
@@ -207,9 +198,26 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
     return 1 if failures else 0
 
 
-def _is_complete(store: Store, cells: Sequence[Cell]) -> bool:
-    tried = {trial.user_attrs[KEY] for trial in store.study.counted()}
-    return store.study.is_complete and all(cell.key in tried for cell in cells)
+def _planner(options: Options, passed: Sequence[str], folder: Path) -> Planner:
+    """With the configuration that launchers get. Raises what Hydra raises for a launcher that does not exist."""
+    loader = GlobalHydra.instance().config_loader()
+    arguments = [f"tracking={options.tracking}", f"device={options.device}", *(text for text in passed if not text.startswith("hydra"))]
+    launcher = [] if options.launcher == "joblib" else [f"hydra/launcher={options.launcher}"]
+    settings = ["hydra/sweeper=fedrec_optuna", "hydra/hydra_logging=none", f"hydra.sweep.dir={folder}", *launcher]
+    config = loader.load_configuration("config", [*settings, *passed, *arguments], RunMode.MULTIRUN)
+    return Planner(HydraContext(config_loader=loader, callbacks=Callbacks()), config, arguments)
+
+
+def _measure(measurer: Measurer, store: Store, workers: int) -> None:
+    """All cells of the measurer, or what can be measured of them."""
+
+    def is_complete() -> bool:
+        tried = {trial.user_attrs[KEY] for trial in store.study.counted()}
+        return store.study.is_complete and all(cell.key in tried for cell in measurer.cells)
+
+    OmegaConf.update(measurer.config, "hydra.sweeper.n_jobs", workers)
+    settle_launcher(measurer.config)
+    work(measurer, measurer.context, measurer.config, [], is_complete, lambda: len(store.study.counted()))
 
 
 def _stage(cell: Cell) -> tuple[bool, int]:
