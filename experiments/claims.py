@@ -166,7 +166,7 @@ def _both_terms_are_needed(m: Measured) -> Iterable[tuple[bool, str]]:
 
 def _large_q(m: Measured) -> Iterable[tuple[bool, str]]:
     uea, ipe = (_er(m, "table7_q", attack=attack, defense="none") for attack in ("pieck_uea", "pieck_ipe"))
-    usual = _er(m, "table5", attack="pieck_ipe", defense="none")
+    usual = _er(m, "table4", model="mf", attack="pieck_ipe", defense="none")
     yield uea > 80, f"PIECK-UEA {uea:.1f} %"
     yield ipe < usual - 20, f"PIECK-IPE {ipe:.1f} %, {usual:.1f} at q = 1"
     for attack in PIECK:

@@ -45,7 +45,7 @@ def _panel(axes: "Axes", panel: Panel) -> None:
     if "x" in panel.logarithmic:
         axes.set_xscale("log")
         ticks = sorted({float(x) for series in panel.series for x in series.x})
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45, fontsize=8)
         axes.minorticks_off()
     axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
     axes.title.set_fontsize(10)
