@@ -45,11 +45,6 @@ class Cell:
     key: str  # digest of setting, seed and version
 
     @property
-    def choices(self) -> dict[str, str]:
-        """What the grid sets, as on the command line."""
-        return dict(text.split("=", 1) for text in self.point)
-
-    @property
     def overrides(self) -> list[str]:
         """Of `python -m fedrec.main`."""
         return [f"experiment={self.experiment}", *self.point, f"seed={self.seed}"]
@@ -110,9 +105,9 @@ class Planner:
     def compose(self, experiment: str, point: Sequence[str]) -> DictConfig:
         """With the node `hydra`; no data is looked at."""
         config = self._composer.compose([f"experiment={experiment}", *self.arguments], point)
-        source = Path(os.environ.get("FEDREC_DATA", "")) / PUBLISHED.get(str(config.hydra.runtime.choices.dataset), ".")
-        if "FEDREC_DATA" in os.environ and source.name in PUBLISHED.values() and source.is_dir():
-            config.dataset.root = str(source)
+        published, folder = os.environ.get("FEDREC_DATA"), PUBLISHED.get(str(config.hydra.runtime.choices.dataset))
+        if published and folder and (Path(published) / folder).is_dir():
+            config.dataset.root = str(Path(published) / folder)
         return config
 
     def identify(self, config: DictConfig, seed: int) -> tuple[str, str, str]:

@@ -42,7 +42,7 @@ def _panel(axes: "Axes", panel: Panel) -> None:
         _series(axes, series, *style(panel, position), position, len(panel.series))
     for border in panel.borders:
         axes.axvline(border, color="#666666", linestyle=":", linewidth=1)
-    if "x" in panel.logarithmic:
+    if panel.log_x:
         axes.set_xscale("log")
         ticks = sorted({float(x) for series in panel.series for x in series.x})
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45, fontsize=8)

@@ -31,7 +31,7 @@ class Panel:
     x_label: str
     y_label: str
     series: Sequence[Series]
-    logarithmic: Literal["", "x", "y", "xy"] = ""
+    log_x: bool = False
     borders: Sequence[float] = ()  # vertical lines, at these x
 
 
@@ -106,7 +106,7 @@ def _parameters(m: Measured) -> Figure | None:
         ("(c) N of the attack", size, _both_metrics(m, "fig5_attack", "attack.N", {})),
         ("(d) N of the defense", size, _both_metrics(m, "fig5_defense", "defense.N", {})),
     )
-    panels = [Panel(title, x, "%", series, logarithmic="x") for title, x, series in contents if series]
+    panels = [Panel(title, x, "%", series, log_x=True) for title, x, series in contents if series]
     caption = "MF-FRS, ML-100K. ER@10 solid, HR@10 dashed."
     return Figure("fig5", "Fig. 5: p and N", caption, panels) if panels else None
 

@@ -11,8 +11,6 @@ from fedrec.tracking.delta_norm import POPULAR_SHARE
 if TYPE_CHECKING:
     import pandas as pd
 
-Result = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class MeasuredCell:
@@ -21,7 +19,7 @@ class MeasuredCell:
     experiment: str
     choices: Mapping[str, str]  # lower case
     dataset: str
-    runs: Mapping[int, Result]  # by seed
+    runs: Mapping[int, Mapping[str, Any]]  # by seed, what `Record` keeps
 
     def values(self, metric: str, rule: str = "best") -> list[float]:
         """Of each seed; `rule`: the epoch with the best HR@10, or `final`; or, for what a whole run has, `seconds`, `dataset`."""

@@ -85,7 +85,7 @@ def _plot(figure: Figure) -> str:
             in_legend.add(series.name)
         for border in panel.borders:
             canvas.add_vline(border, line={"color": "#666", "dash": "dot", "width": 1}, **at)
-        canvas.update_xaxes(title_text=panel.x_label, type="log" if "x" in panel.logarithmic else None, **at)
+        canvas.update_xaxes(title_text=panel.x_label, type="log" if panel.log_x else None, **at)
         canvas.update_yaxes(title_text=panel.y_label, autorange="reversed" if _has_names(panel) else None, **at)
     canvas.update_layout(height=_HEIGHT * rows, template="plotly_white", margin={"t": 40, "b": 50}, hovermode="closest")
     shown: str = canvas.to_html(full_html=False, include_plotlyjs=False, div_id=figure.name, config={"displaylogo": False})

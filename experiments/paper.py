@@ -46,9 +46,10 @@ from experiments.cells import PUBLISHED, Cell, Planner, experiments
 from experiments.estimates import Estimates
 from experiments.measuring import Measurer
 from experiments.progress import shown
-from experiments.store import KEY, STUDY_FILE, Address, Store, attributes, read_table
+from experiments.store import KEY, Address, Store, attributes, read_table
 from fedrec.composition import FOLDER
 from fedrec.options import ConfigError, convert, unknown
+from fedrec.sweeps import study_storage
 from fedrec.sweeps.launching import settle_launcher, work
 
 LARGE = ("ml1m", "amazon_music")
@@ -171,7 +172,7 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
     with Console(stderr=True).status("composing every cell"):
         cells = plan(options, planner)
     runs = list({cell.key: cell for cell in reversed(cells)}.values())[::-1]  # a run of several experiments belongs to the first
-    is_new = options.storage is None and not (folder / STUDY_FILE).is_file()
+    is_new = options.storage is None and not (folder / study_storage.FILE).is_file()
     address = None if dry and is_new else Address.of(options.storage, folder)
     store = address.open() if address else None
     estimates = Estimates.of(store)

@@ -14,10 +14,11 @@ from experiments.drawing import draw
 from experiments.figures import Figure, figures
 from experiments.measured import Measured
 from experiments.page import page
-from experiments.store import STUDY_FILE, Address, read_table
+from experiments.store import Address, read_table
 from experiments.tables import TABLES, comparisons
 from experiments.writing import markdown
 from fedrec.options import ConfigError, unknown
+from fedrec.sweeps import study_storage
 
 DEFAULTS = {"folder": "multirun/paper", "storage": "", "runs": "", "to": "experiments/report"}
 
@@ -49,7 +50,7 @@ def _write(options: dict[str, str]) -> str:
     """What was written, in a line."""
     if options["runs"]:
         table = read_table(Path(options["runs"]))
-    elif not options["storage"] and not (Path(options["folder"]) / STUDY_FILE).is_file():
+    elif not options["storage"] and not (Path(options["folder"]) / study_storage.FILE).is_file():
         raise ConfigError(f"folder={options['folder']}: nothing has been measured there; run python -m experiments.paper first")
     else:
         table = Address.of(options["storage"] or None, Path(options["folder"]).absolute()).open().table()

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from optuna.trial import FrozenTrial, Trial
 
-STUDY_FILE = "study.db"  # in the folder of the measuring, unless a database is named
 CELL, KEY, RESULT = "cell", "key", "result"  # user attributes of a trial; of the study: experiment -> its cells
 COLUMNS = ("experiment", "point", "dataset", "seed", "setting", "version", "key", "result")  # of `Store.table`; point and result as JSON
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 5  # a running trial says so often that it is alive
 GRACE_SECONDS = 30  # a trial that was silent for so long is lost, and repeated
+FILE = "study.db"  # in the folder of a study, unless a database is named
 _BUSY_SECONDS = 60.0  # how long a process waits for others that write to the same SQLite file
 _ALLOWED = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 
@@ -31,7 +32,7 @@ def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.stora
     from sqlalchemy.exc import ArgumentError
 
     try:
-        url = make_url(storage or f"sqlite:///{folder / 'study.db'}")
+        url = make_url(storage or f"sqlite:///{folder / FILE}")
     except ArgumentError:
         raise ConfigError(f"{option}={without_password(str(storage))}: not an address; allowed: {_ALLOWED}") from None
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
