@@ -18,7 +18,9 @@ from fedrec.interfaces import Defense
 from fedrec.options import ConfigError
 
 GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking", "experiment")
-CHOICES = sorted(f"{group}={path.stem}" for group in GROUPS for path in (FOLDER / group).glob("*.yaml"))
+CHOICES = sorted(
+    f"{group}={path.relative_to(FOLDER / group).with_suffix('')}" for group in GROUPS for path in (FOLDER / group).rglob("*.yaml")
+)
 
 
 class Rule(Protocol):

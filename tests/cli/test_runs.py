@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from mlflow.tracking import MlflowClient
 
 from tests.cli.program import COMMAND, ENVIRONMENT, ROOT, TINY, fedrec
 
-EXPERIMENTS = sorted(str(path.relative_to(ROOT / "conf/experiment").with_suffix("")) for path in (ROOT / "conf/experiment").rglob("*.yaml"))
+OVERLAYS = ("paper_targets", "paper_text", "released_code")
+OF_THE_PAPER = sorted(f"paper/{path.stem}" for path in (ROOT / "conf/experiment/paper").glob("*.yaml"))
+BEYOND = sorted(f"beyond/{path.stem}" for path in (ROOT / "conf/experiment/beyond").glob("*.yaml"))
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -32,13 +35,14 @@ class MyAttack(NoAttack):
 """
 
 
-@pytest.mark.parametrize("model", ["mf", "ncf"])
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_runs(tmp_path: Path, experiment: str, model: str) -> None:
-    result = fedrec(tmp_path, *TINY, f"experiment={experiment}", f"model={model}", "attack=pieck_uea", "attack.N=10", "defense=ours")
+@pytest.mark.parametrize("experiments", [OVERLAYS, OF_THE_PAPER, BEYOND], ids=["overlays", "paper", "beyond"])
+def test_every_experiment_runs(tmp_path: Path, experiments: Sequence[str]) -> None:
+    """Each with both models, and without the attack and defense that most of those of the paper choose in their grids."""
+    jobs = (f"experiment={','.join(experiments)}", "model=mf,ncf")
+    result = fedrec(tmp_path, "-m", *TINY, "dataset.items=160", "system.epochs=1", *jobs)
     assert result.returncode == 0, result.stderr
-    (summary,) = tmp_path.glob("outputs/*/*/summary.json")
-    assert json.loads(summary.read_text())["status"] == "FINISHED"
+    summaries = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/*/*/*/summary.json")]
+    assert [summary["status"] for summary in summaries] == ["FINISHED"] * (2 * len(experiments))
 
 
 @pytest.mark.parametrize("defense", ["ours", "[ours]"])
