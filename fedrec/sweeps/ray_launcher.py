@@ -18,7 +18,10 @@ from fedrec.options import ConfigError
 
 
 class RayTasks(Launcher):
-    """`init` are the arguments of ray.init, `remote` those of ray.remote for every job."""
+    """`init` are the arguments of ray.init, `remote` those of ray.remote for every job.
+
+    Without an address Ray joins the cluster that was started last on this machine, though it may be gone; here it starts one.
+    """
 
     config: DictConfig
 
@@ -40,7 +43,7 @@ class RayTasks(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         if not ray.is_initialized():
-            ray.init(**self.init)
+            ray.init(**self.init | ({"address": "local"} if not (self.init["address"] or "RAY_ADDRESS" in os.environ) else {}))
         run = ray.remote(**self.remote)(run_pickled) if self.remote else ray.remote(run_pickled)
         shared = ray.put(cloudpickle.dumps((self.hydra_context, self.config, self.task_function, Singleton.get_state())))
         jobs = [
