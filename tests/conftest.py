@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("fedrec", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fedrec")
 torch.set_num_threads(1)  # workers of pytest share the cores
-os.environ["RAY_AUTH_MODE"] = "disabled"  # clusters of the tests take no token, though a Ray of the user may have left one
-os.environ["RAY_worker_niceness"] = "0"  # 15 otherwise: beside other tests Ray's workers would hardly run
+# clusters of the tests take no token, though another Ray may have left one; beside other tests workers at priority 15 would hardly run
+os.environ.update(RAY_AUTH_MODE="disabled", RAY_worker_niceness="0")
 
 
 @pytest.fixture(scope="session")

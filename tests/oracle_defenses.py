@@ -34,16 +34,18 @@ def trimmed_mean(rows: Tensor, f: int, score: str) -> Decision:
     n = len(rows)
     if score == "original":
         return Decision(n * rows.sort(dim=0).values[f : n - f].mean(0), list(range(n)))
-    return Decision(n * around_median(rows, n - f), list(range(n)))
+    mean, doubtful = around_median(rows, n - f)
+    return Decision(n * mean, list(range(n)), doubtful, doubtful)
 
 
-def around_median(rows: Tensor, n_kept: int) -> Tensor:
-    """Of two values equally far from the median the smaller one is kept."""
+def around_median(rows: Tensor, n_kept: int) -> tuple[Tensor, bool]:
+    """Of two values equally far from the median the smaller one is kept; whether unlike ones are equally far but for rounding."""
     ordered = rows.sort(dim=0).values
-    middle = (ordered[(len(rows) - 1) // 2] + ordered[len(rows) // 2]) / 2
-    distance = ((ordered - middle).abs() * 1e9).round()  # equally far but for rounding is equally far
-    nearest = distance.argsort(dim=0, stable=True)[:n_kept]
-    return ordered.gather(0, nearest).mean(0)
+    distance = (ordered - (ordered[(len(rows) - 1) // 2] + ordered[len(rows) // 2]) / 2).abs()
+    nearest = distance.argsort(dim=0, stable=True)
+    of_cut = nearest[n_kept - 1 : n_kept + 1]  # the last kept, the first left out
+    unlike, apart = (values.gather(0, of_cut).diff(dim=0).abs() > SAME * rows.abs().amax(0) for values in (ordered, distance))
+    return ordered.gather(0, nearest[:n_kept]).mean(0), bool((unlike & ~apart).any())
 
 
 def distances(rows: Tensor, score: str) -> Tensor:
@@ -104,8 +106,9 @@ def multi_krum(rows: Tensor, f: int, score: str) -> Decision:
 
 def bulyan(rows: Tensor, f: int, score: str) -> Decision:
     """El Mhamdi et al., ICML 2018."""
-    selected, *hangs_on_rounding = one_by_one(rows, f, score)
-    return Decision(len(selected) * around_median(rows[selected], len(selected) - 2 * f), selected, *hangs_on_rounding)
+    selected, tied, doubtful = one_by_one(rows, f, score)
+    mean, too = around_median(rows[selected], len(selected) - 2 * f)
+    return Decision(len(selected) * mean, selected, tied, doubtful or too)
 
 
 def clipped(value: Tensor, longest: float) -> Tensor:
