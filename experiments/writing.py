@@ -138,11 +138,13 @@ def _matrix(measured: Measured) -> Iterator[str]:
         rows = []
         for defense in defenses:
             er = {attack: 100 * cells[defense, attack].mean("ER@10") for attack in attacks if (defense, attack) in cells}
-            worst = max((attack for attack in er if attack != "none"), key=er.__getitem__, default="none")
+            against = {attack: value for attack, value in er.items() if attack != "none"} or er
+            worst = max(against.values())
+            by = [named("attack", attack) for attack, value in against.items() if value == worst > 0]
             least = 100 * min(cells[defense, attack].mean("HR@10") for attack in er)
             shown = [f"{er[attack]:.1f}" if attack in er else "" for attack in attacks]
-            row = [named("defense", defense), *shown, f"**{er[worst]:.1f}** {named('attack', worst)}", f"{least:.1f}"]
-            rows.append((er[worst], row))
+            row = [named("defense", defense), *shown, f"**{worst:.1f}** {', '.join(by)}", f"{least:.1f}"]
+            rows.append((worst, row))
         rows.sort(key=lambda row: row[0])
         yield f"### Every attack against every defense: {named('model', model)}, ML-100K"
         seeds = len(next(iter(cells.values())).runs)
