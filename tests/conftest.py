@@ -7,7 +7,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("fedrec", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+# the same examples every time; others with `pytest --hypothesis-profile=explore`
+settings.register_profile("explore", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fedrec", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("fedrec")
 torch.set_num_threads(1)  # workers of pytest share the cores
 # clusters of the tests take no token, though another Ray may have left one; beside other tests workers at priority 15 would hardly run
