@@ -33,25 +33,25 @@ def test_resume(tmp_path: Path, number: int, status: int) -> None:
 
 @pytest.mark.slow
 def test_two_commands_share_a_study_and_one_is_killed(tmp_path: Path) -> None:
-    command = (*SWEEP, "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=7")
+    command = (*SWEEP, "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=10")
     first, second = start(tmp_path, *command), start(tmp_path, *command)
     victim = wait_for_running(tmp_path, 1, n_workers=2)
     os.kill(pid_of(victim), signal.SIGKILL)
     statuses = {first.wait(300), second.wait(300)}
     assert statuses == {0, -9}, (tmp_path / "log").read_text()
-    assert_complete(trials(tmp_path), 7)
+    assert_complete(trials(tmp_path), 10)
     assert len({pid_of(trial) for trial in trials(tmp_path)}) == 2
 
 
 @pytest.mark.slow
 def test_a_worker_of_a_command_is_killed(tmp_path: Path) -> None:
     """The pool of processes breaks, and the sweep makes another one."""
-    process = start(tmp_path, *SWEEP, "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=4")
+    process = start(tmp_path, *SWEEP, "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=5")
     victim = wait_for_running(tmp_path, 1)
     assert pid_of(victim) != process.pid
     os.kill(pid_of(victim), signal.SIGKILL)
     assert "a worker ended early" in finish(process, tmp_path)
-    assert_complete(trials(tmp_path), 4)
+    assert_complete(trials(tmp_path), 5)
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def test_claims_are_exclusive(postgresql: str) -> None:
 
 @pytest.mark.slow
 def test_two_machines_and_one_is_lost(tmp_path: Path, postgresql: str) -> None:
-    sweep = (*SMALL, LONG, "sweep=defense", "hydra/sweeper/pruner=none", "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=8")
+    sweep = (*SMALL, LONG, "sweep=defense", "hydra/sweeper/pruner=none", "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=12")
     stores = (f"hydra.sweeper.storage={postgresql}/studies", f"tracking.uri={postgresql}/runs")
     storage = f"{postgresql}/studies"
     machines = [tmp_path / name for name in ("one", "two")]
@@ -66,9 +66,9 @@ def test_two_machines_and_one_is_lost(tmp_path: Path, postgresql: str) -> None:
     assert processes[lost].wait(60) == -signal.SIGKILL
     finish(processes[1 - lost], machines[1 - lost])
     found = trials(tmp_path, storage)
-    assert_complete(found, 8)
+    assert_complete(found, 12)
     assert len({pid_of(trial) for trial in found}) == 2
-    assert results(machines[1 - lost])["trials"] == {"complete": 8}
+    assert results(machines[1 - lost])["trials"] == {"complete": 12}
 
     client = MlflowClient(f"{postgresql}/runs")
     (experiment,) = client.search_experiments(filter_string="name = 'fedrec'")
