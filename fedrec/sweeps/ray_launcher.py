@@ -43,7 +43,7 @@ class RayTasks(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         if not ray.is_initialized():
-            ray.init(**self.init | ({"address": "local"} if not (self.init["address"] or "RAY_ADDRESS" in os.environ) else {}))
+            ray.init(**{**self.init, "address": self.init.get("address") or os.environ.get("RAY_ADDRESS") or "local"})
         run = ray.remote(**self.remote)(run_pickled) if self.remote else ray.remote(run_pickled)
         shared = ray.put(cloudpickle.dumps((self.hydra_context, self.config, self.task_function, Singleton.get_state())))
         jobs = [

@@ -57,13 +57,13 @@ def begun(model, n_items: int, root: ClientBatch, scope: str = "per_item", fallb
     return rule
 
 
-def with_parameters(one, received: GlobalModel, silent: float, generator: Generator):
+def with_parameters(one, sent_out: GlobalModel, silent: float, generator: Generator):
     """The case, with gradients of the model's interaction function from some of the clients."""
-    view = ServerView(0, received, RATE)
-    if not received.interaction:
+    view = ServerView(0, sent_out, RATE)
+    if not sent_out.interaction:
         return replace(one, view=view)
     senders = (torch.rand(len(one.upload.clients), generator=generator) >= silent).nonzero().flatten()
-    values = {name: torch.randn(len(senders), *value.shape, generator=generator) for name, value in received.interaction.items()}
+    values = {name: torch.randn(len(senders), *value.shape, generator=generator) for name, value in sent_out.interaction.items()}
     upload = replace(one.upload, interaction=(InteractionPart(senders, DenseInteraction(values)),))
     return replace(one, view=view, upload=upload, sent=sent_by(upload))
 
