@@ -24,10 +24,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from fedrec.composition import FOLDER, compose
+from fedrec.config.compose import FOLDER, compose
 from fedrec.experiment import Experiment, prepare
 from fedrec.sweeps.trial_runs import SECONDS
-from tests import oracle, oracle_defenses
+from tests.reference import defenses as oracle_defenses
+from tests.reference import federation as oracle
 
 Row = dict[str, Any]
 LOOPS = {"median": ">= 60x, aim 100x", "trimmed_mean": ">= 60x, aim 100x", "krum": ">= 80x, aim 100x"}
@@ -85,7 +86,7 @@ def per_client(ours: Experiment) -> oracle.Server:
         benign.append(client)
     rule = config["server"]["_target_"].split(".")[-2] if "server" in config else None
     agg = oracle_defenses.RobustSum(rule, config.get("malicious_share", 0.0)) if rule else None
-    return oracle.Server(system.received.items, rate, benign, interaction=system.received.interaction, agg=agg)
+    return oracle.Server(system.global_model.items, rate, benign, scorer=system.global_model.scorer, agg=agg)
 
 
 def rules() -> Iterator[Row]:
@@ -103,12 +104,12 @@ def evaluation_against_loop(name: str, target: str, *overrides: str) -> Row:
         pass
     system, evaluator, train = ours.system, ours.evaluator, ours.evaluator.explanations.train
     held_out = evaluator.held_out[""]
-    users, received = list(system.users), system.received
+    users, global_model = list(system.users), system.global_model
     seen = [part.long() for part in train.items.split(train.offsets.diff().tolist())]
     arguments = (
         users,
-        received.items,
-        received.interaction,
+        global_model.items,
+        global_model.scorer,
         seen,
         held_out.items.tolist(),
         list(held_out.candidates.T),

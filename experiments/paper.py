@@ -42,13 +42,13 @@ from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 
-from experiments.cells import PUBLISHED, Cell, Planner, experiments
-from experiments.estimates import Estimates
-from experiments.measuring import Measurer
-from experiments.progress import shown
-from experiments.store import KEY, Address, Store, attributes, read_table
-from fedrec.composition import FOLDER
-from fedrec.options import ConfigError, convert, unknown
+from fedrec.campaigns.cells import PUBLISHED, Cell, Planner, experiments
+from fedrec.campaigns.estimates import Estimates
+from fedrec.campaigns.measuring import Measurer
+from fedrec.campaigns.progress import shown
+from fedrec.campaigns.store import KEY, Address, Store, attributes, read_table
+from fedrec.config.compose import FOLDER
+from fedrec.config.validation import ConfigError, convert, unknown
 from fedrec.sweeps import study_storage
 from fedrec.sweeps.launching import settle_launcher, work
 
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str]) -> int:
         print("interrupted: the same command goes on", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except Exception as error:
-        from fedrec.errors import explain
+        from fedrec.cli.errors import explain
 
         line = None if type(error) is ValueError else explain(error)  # what is wrong with the input is a ConfigError
         if line is None:

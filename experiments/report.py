@@ -10,14 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.drawing import draw
-from experiments.figures import Figure, figures
-from experiments.measured import Measured
-from experiments.page import page
-from experiments.store import Address, read_table
-from experiments.tables import TABLES, comparisons
-from experiments.writing import markdown
-from fedrec.options import ConfigError, unknown
+from experiments.analysis.figures import Figure, figures
+from experiments.analysis.measured import Measured
+from experiments.analysis.tables import TABLES, comparisons
+from experiments.render.markdown import markdown
+from experiments.render.page import page
+from experiments.render.plots import draw
+from fedrec.campaigns.store import Address, read_table
+from fedrec.config.validation import ConfigError, unknown
 from fedrec.sweeps import study_storage
 
 DEFAULTS = {"folder": "multirun/paper", "storage": "", "runs": "", "to": "experiments/report"}

@@ -12,9 +12,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fedrec.cards import GROUPS, Card, cards
-from fedrec.composition import FOLDER, compose
-from fedrec.options import did_you_mean
+from fedrec.cli.cards import GROUPS, Card, cards
+from fedrec.config.compose import FOLDER, compose
+from fedrec.config.validation import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):

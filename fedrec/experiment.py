@@ -14,18 +14,17 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fedrec.attacks.prior import reveal
-from fedrec.attacks.targets import choose_targets
-from fedrec.config import build
-from fedrec.data.interactions import Dataset
+from fedrec.config.build import build
+from fedrec.config.validation import ConfigError
+from fedrec.evaluation.epoch_selection import select
 from fedrec.evaluation.evaluator import Evaluator
-from fedrec.evaluation.selection import select
 from fedrec.federation.system import System
-from fedrec.interfaces import Callback, Evaluation, Pruned, RunInfo, Status
-from fedrec.options import ConfigError
+from fedrec.interfaces import Callback, Dataset, Evaluation, Pruned, RunInfo, Status
+from fedrec.poisoning.prior_knowledge import reveal
+from fedrec.poisoning.targets import choose_targets
 from fedrec.randomness import generator
-from fedrec.tracking.progress import Progress
 from fedrec.tracking.results import show_results
+from fedrec.tracking.run_progress import Progress
 
 
 @dataclass
@@ -134,8 +133,8 @@ class Experiment:
         return float(best.get(f"ER@{self.evaluator.selection.split('@')[1]}", math.nan))
 
 
-def prepare(config: DictConfig, folder: Path, watch: Callback | None = None) -> Experiment:
-    """Load the data and build every part; `watch` takes the place of the progress display.
+def prepare(config: DictConfig, folder: Path, callback: Callback | None = None) -> Experiment:
+    """Load the data and build every part; `callback` takes the place of the progress display.
 
     Raises ValueError if an option does not fit the data.
     """
@@ -147,8 +146,8 @@ def prepare(config: DictConfig, folder: Path, watch: Callback | None = None) -> 
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
     targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
     prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)
-    system.begin(split.train, model, attack, defense, targets, config.seed, device, prior)
-    evaluator.begin(split, system, config.seed)
+    system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)
+    evaluator.setup(split, system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
     info = RunInfo(
         config=resolved | {"choices": _choices()},
@@ -161,21 +160,21 @@ def prepare(config: DictConfig, folder: Path, watch: Callback | None = None) -> 
         data_checksum=split.checksum(),
     )
     return Experiment(
-        info, system, evaluator, [*([] if watch else [Progress()]), *([tracker] if tracker else []), *([watch] if watch else [])]
+        info, system, evaluator, [*([] if callback else [Progress()]), *([tracker] if tracker else []), *([callback] if callback else [])]
     )
 
 
-def run(config: DictConfig, folder: Path, watch: Callback | None = None) -> float:
+def run(config: DictConfig, folder: Path, callback: Callback | None = None) -> float:
     """The whole experiment of a checked configuration; results go to `folder`. Returns the objective.
 
-    With a `watch`, which is told what happens and may prune the run, nothing is shown.
+    With a `callback`, which is told what happens and may prune the run, nothing is shown.
     """
     try:
-        experiment = prepare(config, folder, watch)
+        experiment = prepare(config, folder, callback)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
     summary = experiment.train()
-    if watch is None:
+    if callback is None:
         show_results(summary, folder)
     if experiment.unwritten:
         raise ConfigError(f"{folder}/summary.json: {experiment.unwritten}; the results stand above")

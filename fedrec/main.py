@@ -17,12 +17,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from fedrec import completion
-from fedrec.arguments import arrange
-from fedrec.composition import FOLDER
-from fedrec.jobs import check_jobs
+from fedrec.cli import completion
+from fedrec.cli.arguments import arrange
+from fedrec.cli.help import usage
+from fedrec.config.compose import FOLDER
+from fedrec.config.jobs import check_jobs
 from fedrec.sweeps.mlflow_runs import TRACKER
-from fedrec.usage import usage
 
 if TYPE_CHECKING:
     from fedrec.interfaces import Callback
@@ -33,12 +33,12 @@ class Stop(BaseException):
 
 
 @hydra.main(version_base="1.3", config_path=str(FOLDER), config_name="config")
-def job(config: DictConfig, watch: "Callback | None" = None) -> float:
+def job(config: DictConfig, callback: "Callback | None" = None) -> float:
     """One run of a sweep, or the only one. A tuning sweep watches its runs, and may prune them."""
-    from fedrec.config import check
-    from fedrec.halves import check_choices
-    from fedrec.options import ConfigError
-    from fedrec.tracking.idle_writer import start_early
+    from fedrec.config.build import check
+    from fedrec.config.halves import check_choices
+    from fedrec.config.validation import ConfigError
+    from fedrec.tracking.mlflow.idle_writer import start_early
 
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
         start_early()  # it takes seconds to import MLflow
@@ -50,7 +50,7 @@ def job(config: DictConfig, watch: "Callback | None" = None) -> float:
             raise ConfigError(f"sweep={sweep} runs many jobs: add -m")
         from fedrec.experiment import run
 
-        return run(config, Path(HydraConfig.get().runtime.output_dir), watch)
+        return run(config, Path(HydraConfig.get().runtime.output_dir), callback)
     except Exception as error:
         if HydraConfig.get().mode == RunMode.RUN:
             raise Stop from error
@@ -83,7 +83,7 @@ def main() -> int:
 
 
 def _report(failure: BaseException, full_error: bool, known: bool = True) -> int:
-    from fedrec.errors import explain
+    from fedrec.cli.errors import explain
 
     line = explain(failure) if known else None
     if full_error or line is None:

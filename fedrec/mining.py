@@ -1,7 +1,7 @@
 """Popular item mining (Algorithm 1), for malicious clients and for the client-side defense.
 
 A client accumulates the Delta-Norm of every item over the R~ differences between the R~ + 1 item matrices that it receives
-first; the N items that changed most are its popular items. Every client of a round received the same matrix, so one snapshot
+first; the N items that changed most are its popular items. Every client of a round global_model the same matrix, so one snapshot
 is kept per round that somebody still needs, and a client itself is R~ + 1 round numbers, later N items: memory does not
 grow with clients times items.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.federations import SYSTEM, Case, build_system
+from tests.reference.federations import SYSTEM, Case, build_system
 
 PACKAGE = Path(__file__).parents[1] / "fedrec"
 MAY_IMPORT = {
@@ -37,7 +37,7 @@ HOT = [
 MAY_LOOP_OVER = {  # never over clients, users or items
     "groups, parts and summands of an upload": {
         *("self.groups", "upload.groups", "group.parts", "self.parts", "gradients.rows", "of"),
-        *("self.interaction", "upload.interaction", "parts", "parts[0]", "groups"),
+        *("self.scorer", "upload.scorer", "parts", "parts[0]", "groups"),
     },
     "parameters by name": {
         *(
@@ -47,15 +47,15 @@ MAY_LOOP_OVER = {  # never over clients, users or items
             "found.items()",
             "('pointers', 'coefficients', 'senders')",
         ),
-        *("model.interaction.items()", "own.interaction.items()", "(own.items, *own.interaction.values())"),
+        *("model.scorer.items()", "own.scorer.items()", "(own.items, *own.scorer.values())"),
         *(
-            "self.model.interaction.items()",
-            "self.model.interaction.values()",
+            "self.model.scorer.items()",
+            "self.model.scorer.values()",
             "shapes.items()",
             "shapes.values()",
             "zip(shapes.items(), parts, strict=True)",
         ),
-        *("parts.items()", "gradient.items()", "self.gradients.items()", "received.interaction.items()", "part.gradients.total().items()"),
+        *("parts.items()", "gradient.items()", "self.gradients.items()", "global_model.scorer.items()", "part.gradients.total().items()"),
         *("('users', 'profiles', 'has_profile')", "('participations', 'history', 'mined')"),
         *("drawn", "self.parameters", "zip(self.parameters, state['parameters'], strict=True)"),
     },

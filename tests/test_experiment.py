@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from fedrec.composition import compose
+from fedrec.config.compose import compose
+from fedrec.evaluation.epoch_selection import select
 from fedrec.evaluation.popular_items import expected_poison_share
-from fedrec.evaluation.selection import select
 from fedrec.experiment import prepare, run
 from fedrec.federation.system import TrainingDiverged
 from fedrec.interfaces import Evaluation
-from fedrec.tracking.progress import Progress
+from fedrec.tracking.run_progress import Progress
 
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
@@ -36,7 +36,7 @@ def test_watching_changes_nothing(tmp_path, monkeypatch, overrides):
     options = ["attack=pieck_uea", "attack.N=5", "attack.batches=1", "defense=ours", "defense.N=3"]
     plain, watched = trained(tmp_path, *options), trained(tmp_path, *options, *overrides)
     assert plain.system.users.equal(watched.system.users)
-    assert plain.system.received.items.equal(watched.system.received.items)
+    assert plain.system.global_model.items.equal(watched.system.global_model.items)
 
 
 def test_another_seed_is_another_run(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fedrec.federation.sampling import ClientSampler
+from fedrec.federation.client_sampling import ClientSampler
 from fedrec.mining import PopularItemMiner
 
 

@@ -24,7 +24,7 @@ class HardUserMining(RandomApproximation):
 
     def users(self, view: AttackerView) -> Tensor:
         drawn, targets = super().users(view), view.model.items[self.known.target_items]
-        hard = self.known.model.fit_users(drawn.flatten(0, 1), targets, view.model.interaction, 0.0, view.learning_rate, self.steps)
+        hard = self.known.model.fit_users(drawn.flatten(0, 1), targets, view.model.scorer, 0.0, view.learning_rate, self.steps)
         return hard.view(drawn.shape)
 
     def loss(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 Rong et al., "Poisoning Deep Learning Based Recommender Model in Federated Learning Scenarios", IJCAI 2022. In every round each
 malicious client draws `synthetic_users` embeddings from N(0, user_std^2) and uploads the gradients of their mean binary
-cross-entropy, targets labelled 1: target rows and the interaction function, which is what makes it strong.
+cross-entropy, targets labelled 1: target rows and the scorer, which is what makes it strong.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fedrec.attacks.fake_users import draw_by_client, fake_gradients, liking, target_upload
-from fedrec.attacks.stateless import StatelessAttack
-from fedrec.interfaces import AttackerView, ClientBatch, Positive, Rate
+from fedrec.interfaces import AttackerView, ClientBatch, Positive, Rate, Upload
+from fedrec.poisoning.fake_users import draw_by_client, fake_gradients, promotion_loss, target_upload
+from fedrec.poisoning.stateless import StatelessAttack
 from fedrec.randomness import generator
-from fedrec.uploads import Upload
 
 
 @dataclass(kw_only=True)
@@ -35,11 +34,11 @@ class RandomApproximation(StatelessAttack):
 
     def loss(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
         """What every synthetic user trains; as `interfaces.Loss`."""
-        return liking(scores, batch)
+        return promotion_loss(scores, batch)
 
     def poison(self, view: AttackerView) -> Upload:
         users, targets = self.users(view), self.known.target_items
         fake = fake_gradients(self.known.model, users, targets, view.model, self.loss)
         weights = users.new_full((self.synthetic_users,), 1 / self.synthetic_users)
         everybody = torch.arange(len(view.clients), device=users.device)
-        return target_upload(view, everybody, targets, fake.target_rows(weights), fake.interaction(weights))
+        return target_upload(view, everybody, targets, fake.target_rows(weights), fake.scorer(weights))

@@ -19,11 +19,21 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.attacks.known_users import KnownUsers
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, ClientBatch, GlobalModel, Positive, PriorWanted, Rate
+from fedrec.interfaces import (
+    Attack,
+    AttackerKnowledge,
+    AttackerView,
+    ClientBatch,
+    GlobalModel,
+    Positive,
+    PriorWanted,
+    Rate,
+    RowGroup,
+    Upload,
+)
+from fedrec.poisoning.known_users import KnownUsers
+from fedrec.ragged import top_of_columns
 from fedrec.randomness import generator
-from fedrec.segments import top_of_columns
-from fedrec.uploads import RowGroup, Upload
 
 NOTHING = -1  # in place of an item
 SCORES_AT_ONCE = 4_000_000
@@ -51,7 +61,7 @@ class FedRecAttack(Attack):
     def prior_wanted(self) -> PriorWanted:
         return PriorWanted(interactions=self.known_share if self.prior == "interactions" else 0.0)
 
-    def begin(self, known: AttackerKnowledge) -> None:
+    def setup(self, known: AttackerKnowledge) -> None:
         n_others = self.kappa - len(known.target_items)
         if n_others < 0:
             raise ValueError(f"attack.kappa = {self.kappa}: at least {len(known.target_items)}, the number of targets")
@@ -77,18 +87,18 @@ class FedRecAttack(Attack):
         drawn = torch.randn(self.synthetic_users, items.shape[1], generator=generator(self.known.seed, f"users/{view.round}"))
         return self.user_std * drawn.to(items)
 
-    def pool(self, users: Tensor, received: GlobalModel) -> Tensor:
+    def pool(self, users: Tensor, global_model: GlobalModel) -> Tensor:
         """Gradient of the attack loss by all items, [M, d]; users [n, d]; memory does not grow with their number."""
-        pool, size = torch.zeros_like(received.items), max(1, SCORES_AT_ONCE // len(received.items))
+        pool, size = torch.zeros_like(global_model.items), max(1, SCORES_AT_ONCE // len(global_model.items))
         for start in range(0, len(users), size):
-            pool += self._pool_of(range(start, min(start + size, len(users))), users, received)
+            pool += self._pool_of(range(start, min(start + size, len(users))), users, global_model)
         return pool
 
-    def _pool_of(self, block: range, users: Tensor, received: GlobalModel) -> Tensor:
+    def _pool_of(self, block: range, users: Tensor, global_model: GlobalModel) -> Tensor:
         """What some users add to the pool, [M, d]."""
         targets, n_users, users = self.known.target_items, len(block), users[block.start : block.stop]
-        scores = torch.empty(len(received.items), n_users, dtype=users.dtype, device=users.device)  # [M, n]
-        self.known.model.score_all(users, received, out=scores)
+        scores = torch.empty(len(global_model.items), n_users, dtype=users.dtype, device=users.device)  # [M, n]
+        self.known.model.score_all(users, global_model, out=scores)
         missing = torch.ones(n_users, len(targets), dtype=torch.bool, device=users.device)
         if self.known_users is not None:
             owners, known = self.known_users.known_of(block)
@@ -104,9 +114,9 @@ class FedRecAttack(Attack):
         offsets = torch.arange(0, pairs.numel() + 1, pairs.shape[1], dtype=torch.int32, device=users.device)
         owners = torch.arange(n_users, device=users.device)
         batch = ClientBatch(owners, offsets, pairs.int().flatten(), missing.repeat(1, 2).to(users.dtype).flatten())
-        gradients = self.known.model.local_gradients(users, received, batch, overtaking)
+        gradients = self.known.model.local_gradients(users, global_model, batch, overtaking)
         group = RowGroup(owners, offsets, batch.items, gradients.rows)
-        first, *others = (part.sum(group, len(received.items)) for part in gradients.rows)
+        first, *others = (part.sum(group, len(global_model.items)) for part in gradients.rows)
         return sum(others, first)
 
     def _upload(self, view: AttackerView, pool: Tensor) -> Upload:

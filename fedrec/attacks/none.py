@@ -5,9 +5,8 @@ from typing import ClassVar
 
 import torch
 
-from fedrec.attacks.stateless import StatelessAttack
-from fedrec.interfaces import AttackerView
-from fedrec.uploads import Upload
+from fedrec.interfaces import AttackerView, Upload
+from fedrec.poisoning.stateless import StatelessAttack
 
 
 @dataclass(kw_only=True)

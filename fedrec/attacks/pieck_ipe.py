@@ -16,8 +16,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, kl_div, log_softmax
 
-from fedrec.attacks.popular_item_attack import PopularItemAttack
 from fedrec.interfaces import AttackerView
+from fedrec.poisoning.popular_item_attack import PopularItemAttack
 
 
 @dataclass(kw_only=True)

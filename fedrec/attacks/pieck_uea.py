@@ -3,7 +3,7 @@
 The mined items' embeddings stand for the users' that the attacker cannot see. Paper and released code differ: the code cuts
 P into batches by popularity, passes over them several times and never clears the accumulated gradient, so that step j of
 batches * rounds counts (batches * rounds + 1 - j) / rounds times (`batches`, `rounds`; 1 and 1 is the equation as printed). Against
-DL-FRS the code also uploads gradients of the interaction function, by the same loss (`poison_interaction`).
+DL-FRS the code also uploads gradients of the scorer, by the same loss (`poison_scorer`).
 """
 
 from collections.abc import Mapping
@@ -12,27 +12,27 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from fedrec.attacks.fake_users import fake_gradients, liking
-from fedrec.attacks.popular_item_attack import PopularItemAttack
 from fedrec.interfaces import AttackerKnowledge, AttackerView, Positive
+from fedrec.poisoning.fake_users import fake_gradients, promotion_loss
+from fedrec.poisoning.popular_item_attack import PopularItemAttack
 
 
 @dataclass(kw_only=True)
 class PieckUEA(PopularItemAttack):
     batches: Positive
     rounds: Positive
-    poison_interaction: bool
+    poison_scorer: bool
     weights: Tensor = field(init=False)  # [N]: how often each mined item's loss counts; all 1 for one batch and one round
 
-    def begin(self, known: AttackerKnowledge) -> None:
+    def setup(self, known: AttackerKnowledge) -> None:
         if self.batches > self.N:
             raise ValueError(f"attack.batches = {self.batches}: at most attack.N = {self.N}")
-        super().begin(known)
+        super().setup(known)
         batch = torch.arange(self.N) * self.batches // self.N  # [N]
         steps = batch + self.batches * torch.arange(self.rounds)[:, None]  # [rounds, N], from 0
         self.weights = ((self.batches * self.rounds - steps).sum(0) / self.rounds).to(known.target_items.device)
 
     def gradients(self, popular: Tensor, targets: Tensor, view: AttackerView) -> tuple[Tensor, Mapping[str, Tensor]]:
         weights = self.weights.to(popular.dtype) / self.N
-        fake = fake_gradients(self.known.model, popular, targets, view.model, liking)  # Eq. (10)
-        return fake.target_rows(weights), fake.interaction(weights) if self.poison_interaction else {}
+        fake = fake_gradients(self.known.model, popular, targets, view.model, promotion_loss)  # Eq. (10)
+        return fake.target_rows(weights), fake.scorer(weights) if self.poison_scorer else {}

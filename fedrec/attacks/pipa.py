@@ -15,11 +15,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.attacks.fake_users import fake_gradients, liking, target_upload
-from fedrec.attacks.popularity_estimator import PopularityEstimator
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, NonNegative, Positive, PriorWanted, Rate
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, NonNegative, Positive, PriorWanted, Rate, Upload
+from fedrec.poisoning.fake_users import fake_gradients, promotion_loss, target_upload
+from fedrec.poisoning.popularity_estimator import PopularityEstimator
 from fedrec.randomness import generator
-from fedrec.uploads import Upload
 
 
 @dataclass(kw_only=True)
@@ -43,7 +42,7 @@ class PipAttack(Attack):
     def prior_wanted(self) -> PriorWanted:
         return PriorWanted(popularity=self.prior == "popularity")
 
-    def begin(self, known: AttackerKnowledge) -> None:
+    def setup(self, known: AttackerKnowledge) -> None:
         if self.high_share + self.medium_share >= 1:
             raise ValueError(f"attack.medium_share = {self.medium_share}: with attack.high_share = {self.high_share} it must stay below 1")
         self.known = known
@@ -63,7 +62,7 @@ class PipAttack(Attack):
 
     def poison(self, view: AttackerView) -> Upload:
         targets = self.known.target_items
-        fake = fake_gradients(self.known.model, self.users[view.clients, None], targets, view.model, liking)
+        fake = fake_gradients(self.known.model, self.users[view.clients, None], targets, view.model, promotion_loss)
         self.users[view.clients] -= view.learning_rate * fake.users[:, 0]
         rows = fake.rows[:, 0]  # [A, T, d]
         if self.estimator is not None and len(view.clients):

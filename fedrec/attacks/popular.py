@@ -6,8 +6,8 @@ Gunes et al., "Shilling attacks against recommender systems: a comprehensive sur
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from fedrec.attacks.fake_profiles import FakeProfiles
 from fedrec.interfaces import PriorWanted
+from fedrec.poisoning.fake_profiles import FakeProfiles
 
 
 @dataclass(kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fedrec.attacks.fake_profiles import FakeProfiles
+from fedrec.poisoning.fake_profiles import FakeProfiles
 
 
 @dataclass(kw_only=True)

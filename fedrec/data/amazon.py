@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Generator
 
 from fedrec.data.downloading import Address
-from fedrec.data.interactions import Split
 from fedrec.data.obtaining import Source, obtain
 from fedrec.data.presplit import find_split
 from fedrec.data.reading import Integers, RawFile, numbered
 from fedrec.data.splitting import by_user, leave_one_out
+from fedrec.interfaces import Split
 
 Strings = NDArray[np.str_]
 

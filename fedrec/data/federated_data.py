@@ -8,9 +8,8 @@ from scipy.sparse import csr_matrix
 from torch import Generator, Tensor
 
 from fedrec.data.drawing import draw_unseen
-from fedrec.data.interactions import Interactions
-from fedrec.interfaces import ClientBatch
-from fedrec.segments import on_gpu
+from fedrec.interfaces import ClientBatch, Interactions
+from fedrec.ragged import on_gpu
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import numpy as np
 from torch import Generator
 
 from fedrec.data.downloading import Address, Wheel
-from fedrec.data.interactions import Split
 from fedrec.data.obtaining import Source, obtain
 from fedrec.data.presplit import find_split
 from fedrec.data.reading import Integers, RawFile, numbered, read_numbers
 from fedrec.data.splitting import by_user, leave_one_out
+from fedrec.interfaces import Split
 
 
 @dataclass(kw_only=True)

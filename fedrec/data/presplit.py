@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from fedrec.data.interactions import Interactions, Split
 from fedrec.data.reading import RawFile, read_numbers
 from fedrec.data.splitting import by_user, hold_out, latest
+from fedrec.interfaces import Interactions, Split
 
 log = logging.getLogger(__name__)
 

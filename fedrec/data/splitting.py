@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fedrec.data.interactions import Interactions, Split
+from fedrec.interfaces import Interactions, Split
 
 
 def by_user(users: NDArray[np.int64], items: NDArray[np.int64], n_users: int, n_items: int) -> Interactions:

@@ -13,9 +13,8 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from fedrec.data.drawing import draw_unseen
-from fedrec.data.interactions import Interactions, Split
 from fedrec.data.splitting import leave_one_out
-from fedrec.interfaces import Positive
+from fedrec.interfaces import Interactions, Positive, Split
 
 LEAST = 3  # interactions of a user: training, validation and test, so that `validation` changes nothing else
 

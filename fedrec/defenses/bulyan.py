@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from fedrec.aggregation.grouped_uploads import GroupedUploads
+from fedrec.aggregation.selecting_rule import Selecting
+from fedrec.aggregation.trimming import means_around_median
 from fedrec.defenses.trimmed_mean import TrimmedMean
-from fedrec.interfaces import GlobalModel, ServerView
-from fedrec.robust.grouped import GroupedUploads
-from fedrec.robust.selecting import Selecting
-from fedrec.robust.trimming import means_around_median
-from fedrec.uploads import Upload
+from fedrec.interfaces import GlobalModel, ServerView, Upload
 
 
 @dataclass(kw_only=True)
@@ -23,10 +22,10 @@ class Bulyan(Selecting):
     applies_to = "MF-FRS, DL-FRS"
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
-        kept = self.weights_of_groups(uploads) > 0
-        selected, applies = uploads.only(kept), self.applies(uploads.sizes)
+        accepted = self.weights_of_groups(uploads) > 0
+        selected, applies = uploads.only(accepted), self.applies(uploads.sizes)
         trimmed = 2 * self.tolerated(uploads.sizes) * applies
-        return (means_around_median(selected.ascending(), selected.sizes, trimmed) * selected.sizes).T, kept
+        return (means_around_median(selected.ascending(), selected.sizes, trimmed) * selected.sizes).T, accepted
 
     def weighted(self, upload: Upload, weights: Tensor, view: ServerView) -> GlobalModel:
         trimming = TrimmedMean(malicious_share=2 * self.malicious_share, fallback=self.fallback, score="paper")

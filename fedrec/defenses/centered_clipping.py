@@ -3,7 +3,7 @@
 Karimireddy, He, Jaggi, "Learning from History for Byzantine Robust Optimization", ICML 2021 (Algorithm 2), `iterations` times:
 v <- v + mean_i (x_i - v) min(1, tau / |x_i - v|). Uploads are the gradients of the round, without the workers' momentum of the paper:
 here a client takes part in few rounds. With `scope=per_item` each item has its own v, which stays while nobody sends a row for it, and so
-has each tensor of the interaction function. With `scope=whole_update` v is one vector, and who sends nothing for an item sends 0 for it.
+has each tensor of the scorer. With `scope=whole_update` v is one vector, and who sends nothing for an item sends 0 for it.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import Aggregation, GlobalModel, Rate, ServerKnowledge, ServerView
-from fedrec.robust.centring import Centring, Uploads
-from fedrec.uploads import Upload
+from fedrec.aggregation.centering import Centring, Uploads
+from fedrec.interfaces import Aggregation, GlobalModel, Rate, ServerKnowledge, ServerView, Upload
 
 
 @dataclass(kw_only=True)
@@ -26,7 +25,7 @@ class CenteredClipping(Centring):
     tau: Rate
     history: Mapping[str, Tensor] = field(init=False, default_factory=dict)  # v by `name` of uploads: [M, d] of items, [1, p] of all else
 
-    def begin(self, known: ServerKnowledge) -> None:
+    def setup(self, known: ServerKnowledge) -> None:
         self.history = {}
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
@@ -37,16 +36,16 @@ class CenteredClipping(Centring):
         before = self.history[uploads.name]
         centres = before.index_select(0, uploads.keys)
         for _ in range(self.iterations):
-            shares = (self.tau / uploads.distances(centres)).clamp_(max=1) * uploads.evenly
+            shares = (self.tau / uploads.distances(centres)).clamp_(max=1) * uploads.uniform_weights
             centres = centres * (1 - uploads.totals(shares))[:, None] + uploads.sum(shares)
         self.history = {**self.history, uploads.name: before.index_copy(0, uploads.keys, centres)}
         return centres
 
-    def _nothing(self, received: GlobalModel) -> dict[str, Tensor]:
-        tensors = {name: value.new_zeros(1, value.numel()) for name, value in received.interaction.items()}
+    def _nothing(self, global_model: GlobalModel) -> dict[str, Tensor]:
+        tensors = {name: value.new_zeros(1, value.numel()) for name, value in global_model.scorer.items()}
         if self.scope == "per_item":
-            return {"": torch.zeros_like(received.items), **tensors}
-        return {"": torch.cat([received.items.new_zeros(1, received.items.numel()), *tensors.values()], 1)}
+            return {"": torch.zeros_like(global_model.items), **tensors}
+        return {"": torch.cat([global_model.items.new_zeros(1, global_model.items.numel()), *tensors.values()], 1)}
 
     def state_dict(self) -> dict[str, Any]:
         return {"history": self.history}

@@ -2,7 +2,7 @@
 
 Fung, Yoon, Beschastnikh, "The Limitations of Federated Learning in Sybil Settings", RAID 2020, Algorithm 1, without its optional
 importance of features. Weighs whole clients by the cosines of all that they have sent up to now. Of each client only a count sketch of
-`sketch_size` numbers is remembered (`fedrec.robust.sketch`), so the cosines are estimates with a standard deviation of about
+`sketch_size` numbers is remembered (`fedrec.aggregation.count_sketch`), so the cosines are estimates with a standard deviation of about
 1 / sqrt(sketch_size). As in the authors' code no cosine below 0 counts; where all of two clients' history is alike but for rounding, both
 weigh 0, even if nobody else is left to divide by.
 """
@@ -15,9 +15,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
-from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, Positive, Rate, ServerKnowledge, ServerView
-from fedrec.robust.sketch import CountSketch
-from fedrec.uploads import Upload
+from fedrec.aggregation.count_sketch import CountSketch
+from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, Positive, Rate, ServerKnowledge, ServerView, Upload
 
 ROUNDING = 1e-5  # cosines closer to 1 are 1
 ALMOST_ONE = 0.99  # in place of 1, whose logit is infinite; from the paper
@@ -33,7 +32,7 @@ class FoolsGold(Aggregator):
     sketch: CountSketch = field(init=False)
     history: Tensor = field(init=False)  # [clients, sketch_size], malicious ones included
 
-    def begin(self, known: ServerKnowledge) -> None:
+    def setup(self, known: ServerKnowledge) -> None:
         generator = Generator().manual_seed(known.seed)
         _, model = known.model.initialise(1, known.n_items, generator)
         self.sketch = CountSketch.draw(self.sketch_size, _on(model, known.device), generator)
@@ -44,7 +43,7 @@ class FoolsGold(Aggregator):
         directions = normalize(self.history.index_select(0, upload.clients), eps=torch.finfo(self.history.dtype).tiny)
         weights = self.weights(directions @ directions.T)
         gradient = GlobalModel(*upload.weighted(weights).total(len(view.model.items)))
-        return Aggregation(gradient, judged=torch.arange(len(weights), device=weights.device), kept=weights > 0)
+        return Aggregation(gradient, inspected=torch.arange(len(weights), device=weights.device), accepted=weights > 0)
 
     def weights(self, cosines: Tensor) -> Tensor:
         """Of clients whose histories have these cosines [S, S], in 0..1, [S]."""
@@ -67,4 +66,4 @@ class FoolsGold(Aggregator):
 
 
 def _on(model: GlobalModel, device: torch.device) -> GlobalModel:
-    return GlobalModel(model.items.to(device), {name: value.to(device) for name, value in model.interaction.items()})
+    return GlobalModel(model.items.to(device), {name: value.to(device) for name, value in model.scorer.items()})

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from fedrec.aggregation.centering import Centring, Uploads
 from fedrec.interfaces import Rate
-from fedrec.robust.centring import Centring, Uploads
 
 
 @dataclass(kw_only=True)
@@ -21,8 +21,8 @@ class GeometricMedian(Centring):
     smoothing: Rate
 
     def centres(self, uploads: Uploads) -> Tensor:
-        centres = uploads.sum(uploads.evenly)
+        centres = uploads.sum(uploads.uniform_weights)
         for _ in range(self.iterations):
             nearness = 1 / uploads.distances(centres).clamp_(min=self.smoothing)
-            centres = uploads.sum(nearness / uploads.spread(uploads.totals(nearness)))
+            centres = uploads.sum(nearness / uploads.repeat_by_group(uploads.totals(nearness)))
         return centres

@@ -5,7 +5,7 @@ SIGIR 2023. Each uploaded row is clipped to length C and added to its item's ent
 longest entries are updated, with their entries clipped to length bank_C; these entries are then cleared. After the
 paper's outline of its method; what is chosen here: C and bank_C are fixed numbers, not fitted to the gradients of a round; the
 share of updated items is of all items; of equal entries that of the lower item number comes first; what clipping cuts off is lost;
-gradients of the interaction function are clipped as NormBound does and summed, without a bank.
+gradients of the scorer are clipped as NormBound does and summed, without a bank.
 """
 
 import math
@@ -18,8 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from fedrec.defenses.norm_bound import NormBound
-from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, Rate, ServerKnowledge, ServerView
-from fedrec.uploads import Upload
+from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, Rate, ServerKnowledge, ServerView, Upload
 
 
 @dataclass(kw_only=True)
@@ -32,11 +31,11 @@ class HiCS(Aggregator):
     update_share: Annotated[float, Field(gt=0, le=1)]
     bank: Tensor | None = field(init=False, default=None)  # [M, d], None before the first round
 
-    def begin(self, known: ServerKnowledge) -> None:
+    def setup(self, known: ServerKnowledge) -> None:
         self.bank = None
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
-        total, interaction = NormBound(C=self.C, scope="per_item")(upload, view).total(len(view.model.items))
+        total, scorer = NormBound(C=self.C, scope="per_item")(upload, view).total(len(view.model.items))
         bank = total if self.bank is None else self.bank + total
         lengths = torch.linalg.vector_norm(bank, dim=1)  # [M]
         n_updated = max(1, math.floor(self.update_share * len(lengths) + 1e-9))
@@ -44,7 +43,7 @@ class HiCS(Aggregator):
         gradient = torch.zeros_like(bank)
         gradient[updated] = bank[updated] * (self.bank_C / lengths[updated, None]).clamp_(max=1)
         self.bank = bank.index_fill(0, updated, 0)
-        return Aggregation(GlobalModel(gradient, interaction))
+        return Aggregation(GlobalModel(gradient, scorer))
 
     def state_dict(self) -> dict[str, Any]:
         return {"bank": self.bank}

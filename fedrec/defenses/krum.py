@@ -1,15 +1,15 @@
 """Krum: the upload that is closest to most others, n times.
 
-Blanchard et al., "Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent", NeurIPS 2017. See `fedrec.robust.selection`
-for both definitions of the score.
+Blanchard et al., "Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent", NeurIPS 2017. See
+`fedrec.aggregation.krum_scores` for both definitions of the score.
 """
 
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from fedrec.robust.rule import Weighting
-from fedrec.robust.selection import Score, distances, krum_scores, left_out
+from fedrec.aggregation.krum_scores import Score, krum_scores, left_out, pairwise_distances
+from fedrec.aggregation.rule import Weighting
 
 
 @dataclass(kw_only=True)
@@ -25,5 +25,5 @@ class Krum(Weighting):
         return 2 * f + (1 if self.score == "paper" else 3)
 
     def weights(self, products: Tensor, f: int) -> Tensor:
-        scores = krum_scores(distances(products, self.score), left_out(f, self.score))
+        scores = krum_scores(pairwise_distances(products, self.score), left_out(f, self.score))
         return products.new_zeros(scores.shape).scatter_(1, scores.argmin(1)[:, None], scores.shape[1])

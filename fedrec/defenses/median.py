@@ -6,9 +6,9 @@ mean of the two in the middle.
 
 from torch import Tensor
 
-from fedrec.robust.grouped import GroupedUploads
-from fedrec.robust.rule import Rule
-from fedrec.robust.trimming import medians
+from fedrec.aggregation.grouped_uploads import GroupedUploads
+from fedrec.aggregation.rule import Rule
+from fedrec.aggregation.trimming import medians
 
 
 class Median(Rule):

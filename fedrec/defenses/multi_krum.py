@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fedrec.robust.selecting import Selecting
-from fedrec.robust.selection import left_out, select_at_once
+from fedrec.aggregation.krum_scores import left_out, select_at_once
+from fedrec.aggregation.selecting_rule import Selecting
 
 
 @dataclass(kw_only=True)
@@ -21,7 +21,7 @@ class MultiKrum(Selecting):
     def fewest(self, f: Tensor) -> Tensor:
         return super().fewest(f) if self.score == "paper" else 2 * f + 3
 
-    def select(self, apart: Tensor, exists: Tensor, f: int) -> Tensor:
+    def select(self, distances: Tensor, exists: Tensor, f: int) -> Tensor:
         if self.score == "paper":
-            return super().select(apart, exists, f)
-        return select_at_once(apart, exists, exists.sum(1) - f, left_out(f, self.score))
+            return super().select(distances, exists, f)
+        return select_at_once(distances, exists, exists.sum(1) - f, left_out(f, self.score))

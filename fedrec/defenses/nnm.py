@@ -1,7 +1,7 @@
 """Nearest-neighbour mixing: each upload becomes the mean of the n - f uploads closest to it, itself included.
 
 Allouah et al., "Fixing by Mixing: A Recipe for Optimal Byzantine ML under Heterogeneity", AISTATS 2023 (Algorithm 2). Among the uploads for
-an item, and among those of each tensor of the interaction function as one vector; f = floor(malicious_share n_j); of equally close ones
+an item, and among those of each tensor of the scorer as one vector; f = floor(malicious_share n_j); of equally close ones
 those sampled first. If f = 0 all become their mean.
 """
 
@@ -10,12 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import ServerView, Share, Transform
-from fedrec.robust.grouped import GroupedUploads
-from fedrec.robust.rule import number_tolerated
-from fedrec.robust.selection import distances
-from fedrec.segments import sort_
-from fedrec.uploads import DenseInteraction, InteractionPart, Upload
+from fedrec.aggregation.grouped_uploads import GroupedUploads
+from fedrec.aggregation.krum_scores import pairwise_distances
+from fedrec.aggregation.rule import number_tolerated
+from fedrec.interfaces import DenseScorerGradients, ScorerPart, ServerView, Share, Transform, Upload
+from fedrec.ragged import sort_
 
 
 @dataclass(kw_only=True)
@@ -27,10 +26,10 @@ class NearestNeighborMixing(Transform):
 
     def __call__(self, upload: Upload, view: ServerView) -> Upload:
         uploads = GroupedUploads.by_item(upload, len(view.model.items))
-        senders, gradients = upload.interaction_rows()
+        senders, gradients = upload.scorer_rows()
         mixed = {name: self._mixed(GroupedUploads.of_tensor(value, senders)).view_as(value) for name, value in gradients.items()}
-        interaction = (InteractionPart(senders, DenseInteraction(mixed)),) if mixed else ()
-        return Upload.of_rows(upload.clients, uploads.spread(uploads.keys), uploads.senders, self._mixed(uploads), interaction)
+        scorer = (ScorerPart(senders, DenseScorerGradients(mixed)),) if mixed else ()
+        return Upload.of_rows(upload.clients, uploads.repeat_by_group(uploads.keys), uploads.senders, self._mixed(uploads), scorer)
 
     def _mixed(self, uploads: GroupedUploads) -> Tensor:
         """Of all uploads, [N, p]."""
@@ -39,21 +38,21 @@ class NearestNeighborMixing(Transform):
         for groups, where, rows in uploads.blocks():
             n_mixed = rows.shape[1] - f[groups.start]
             if f[groups.start]:
-                near = nearest(distances(rows @ rows.mT, "original"), n_mixed)
+                near = nearest(pairwise_distances(rows @ rows.mT, "original"), n_mixed)
                 mixed[where] = (near.to(rows.dtype) @ rows / n_mixed).flatten(0, 1)
             else:
                 mixed[where] = rows.mean(1, keepdim=True).expand_as(rows).flatten(0, 1)
         return mixed
 
 
-def nearest(apart: Tensor, n: int) -> Tensor:
+def nearest(distances: Tensor, n: int) -> Tensor:
     """Which n are nearest to each, of equally near ones the first; distances [g, m, m] -> [g, m, m] bool.
 
     >>> nearest(torch.tensor([[[0.0, 1.0, 1.0], [1.0, 0.0, 4.0], [1.0, 4.0, 0.0]]]), 2).int().tolist()
     [[[1, 1, 0], [1, 1, 0], [1, 0, 1]]]
     """
-    ascending = apart.clone()
+    ascending = distances.clone()
     sort_(ascending)
     farthest = ascending[..., n - 1 : n]  # [g, m, 1]
-    nearer, alike = apart < farthest, apart == farthest
+    nearer, alike = distances < farthest, distances == farthest
     return nearer | alike & (alike.cumsum(-1) <= n - nearer.sum(-1, keepdim=True))

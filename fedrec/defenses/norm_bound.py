@@ -1,6 +1,6 @@
 """NormBound: no upload is longer than C.
 
-Sun et al., "Can You Really Backdoor Federated Learning?", 2019. Clips each row of an item, and of the interaction function each bias
+Sun et al., "Can You Really Backdoor Federated Learning?", 2019. Clips each row of an item, and of the scorer each bias
 and the weights of each unit; with `scope=whole_update` all that a client sends as one vector.
 """
 
@@ -10,10 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import Rate, ServerView, Transform
-from fedrec.robust.grouped import one_row_each
-from fedrec.robust.whole_update import WholeUpdates
-from fedrec.uploads import DenseInteraction, InteractionPart, Upload
+from fedrec.aggregation.grouped_uploads import one_row_each
+from fedrec.aggregation.whole_updates import WholeUpdates
+from fedrec.interfaces import DenseScorerGradients, Rate, ScorerPart, ServerView, Transform, Upload
 
 
 @dataclass(kw_only=True)
@@ -29,9 +28,9 @@ class NormBound(Transform):
             return upload.weighted(self._factors(WholeUpdates(upload, view.model).lengths()))
         upload = one_row_each(upload, len(view.model.items))  # or sending a row twice would get round the bound
         groups = tuple(group.scaled(self._factors(group.lengths())) for group in upload.groups)
-        senders, gradients = upload.interaction_rows()
+        senders, gradients = upload.scorer_rows()
         clipped = {name: value * self._factors(torch.linalg.vector_norm(value, dim=1, keepdim=True)) for name, value in gradients.items()}
-        return Upload(upload.clients, groups, (InteractionPart(senders, DenseInteraction(clipped)),) if clipped else ())
+        return Upload(upload.clients, groups, (ScorerPart(senders, DenseScorerGradients(clipped)),) if clipped else ())
 
     def _factors(self, lengths: Tensor) -> Tensor:
         return (self.C / lengths).clamp_(max=1)

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, normalize, softmax
 
-from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
+from fedrec.interfaces import ClientBatch, ClientDefense, FactoredRows, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
 from fedrec.mining import PopularItemMiner
-from fedrec.segments import scalar_segment_sum, segment_sum
-from fedrec.uploads import FactoredRows
+from fedrec.ragged import scalar_segment_sum, segment_sum
 
 EPSILON = 1e-8  # shortest embedding whose direction counts
 
@@ -38,14 +37,14 @@ class PopularityRegularizer(ClientDefense):
     mining_times: Positive
     miner: PopularItemMiner = field(init=False)
 
-    def begin(self, n_clients: int, n_items: int) -> None:
+    def setup(self, n_clients: int, n_items: int) -> None:
         try:
             self.miner = PopularItemMiner(n_clients, n_items, self.N, self.mining_times)
         except ValueError as error:
             raise ValueError(f"defense.{error}") from None
 
-    def observe(self, round: int, clients: Tensor, received: GlobalModel) -> None:
-        self.miner.observe(round, clients, received.items)
+    def observe(self, round: int, clients: Tensor, global_model: GlobalModel) -> None:
+        self.miner.observe(round, clients, global_model.items)
 
     def kappa(self) -> Tensor:
         """kappa' over the ranks of the mined items, most popular first, sums to 1, [N]."""
@@ -55,13 +54,13 @@ class PopularityRegularizer(ClientDefense):
         return (self.N - ranks + 1) ** 2 / ((self.N - ranks + 1) ** 2).sum()
 
     def penalty(self, local: LocalModel, batch: ClientBatch) -> Tensor:
-        mined, kappa, unpopular, share = self._mined(batch, local.received)
-        popular = normalize(local.received.items, eps=EPSILON)[mined]  # [C, N, d]
+        mined, kappa, unpopular, share = self._mined(batch, local.global_model)
+        popular = normalize(local.global_model.items, eps=EPSILON)[mined]  # [C, N, d]
         direction = (kappa[:, :, None] * popular).sum(1)  # [C, d]
         cosine = (normalize(local.rows, eps=EPSILON) * direction[batch.segments]).sum(1)  # [E]
         re1 = torch.zeros_like(share).index_add(0, batch.segments, cosine * unpopular) * share  # Eq. (14)
         log_user = log_softmax(local.users, 1)[:, None]  # [C, 1, d]
-        log_item = log_softmax(local.received.items[mined], 2)  # [C, N, d]
+        log_item = log_softmax(local.global_model.items[mined], 2)  # [C, N, d]
         if self.divergence == "user_from_item":
             divergence = (log_user.exp() * (log_user - log_item)).sum(2)  # [C, N]
         else:
@@ -69,31 +68,31 @@ class PopularityRegularizer(ClientDefense):
         re2 = (kappa * divergence).sum(1) * self._per_coordinate(local.users)  # Eq. (15)
         return -self.beta * re1 - self.gamma * re2
 
-    def penalty_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch) -> LocalGradients:
+    def penalty_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch) -> LocalGradients:
         """Closed form of `penalty`; no row is made unless an aggregator asks for it."""
         if not self.miner.ready(batch.clients).any():
             return LocalGradients(users.new_zeros(len(users)), torch.zeros_like(users), ())
-        mined, kappa, unpopular, share = self._mined(batch, received)
-        re1, rows = self._confusion(mined, kappa, unpopular, share, received, batch)
-        re2, user_gradient = self._separation(mined, kappa, users, received)
+        mined, kappa, unpopular, share = self._mined(batch, global_model)
+        re1, rows = self._confusion(mined, kappa, unpopular, share, global_model, batch)
+        re2, user_gradient = self._separation(mined, kappa, users, global_model)
         return LocalGradients(-self.beta * re1 - self.gamma * re2, -self.gamma * user_gradient, (rows,))
 
     def _confusion(
-        self, mined: Tensor, kappa: Tensor, unpopular: Tensor, share: Tensor, received: GlobalModel, batch: ClientBatch
+        self, mined: Tensor, kappa: Tensor, unpopular: Tensor, share: Tensor, global_model: GlobalModel, batch: ClientBatch
     ) -> tuple[Tensor, FactoredRows]:
         """Re1 [C] and the gradient rows of -beta * Re1."""
-        lengths = torch.linalg.vector_norm(received.items, dim=1).clamp(min=EPSILON)  # [M]
-        normals = received.items / lengths[:, None]
+        lengths = torch.linalg.vector_norm(global_model.items, dim=1).clamp(min=EPSILON)  # [M]
+        normals = global_model.items / lengths[:, None]
         direction = _weighted_rows(normals, mined, kappa) * share[:, None]  # [C, d]
         coefficients = unpopular * (1 / lengths).index_select(0, batch.items)  # [E]
-        towards = segment_sum(received.items, batch.items, batch.offsets, coefficients)  # [C, d], sum of unit vectors
+        towards = segment_sum(global_model.items, batch.items, batch.offsets, coefficients)  # [C, d], sum of unit vectors
         # d cos(w, v) / dv is w without its part along v, divided by |v|
         rows = FactoredRows(coefficients, -self.beta * direction, normals)
         return (direction * towards).sum(1), rows
 
-    def _separation(self, mined: Tensor, kappa: Tensor, users: Tensor, received: GlobalModel) -> tuple[Tensor, Tensor]:
+    def _separation(self, mined: Tensor, kappa: Tensor, users: Tensor, global_model: GlobalModel) -> tuple[Tensor, Tensor]:
         """Re2 [C] and its gradient by the user embeddings [C, d]."""
-        log_items, log_user = log_softmax(received.items, 1), log_softmax(users, 1)
+        log_items, log_user = log_softmax(global_model.items, 1), log_softmax(users, 1)
         probability, scale = log_user.exp(), self._per_coordinate(users)
         mass = kappa.sum(1)  # 1 once mined, 0 before
         if self.divergence == "user_from_item":
@@ -104,12 +103,12 @@ class PopularityRegularizer(ClientDefense):
         expected = _weighted_rows(log_items.exp(), mined, kappa)  # [C, d]
         return (entropy - (expected * log_user).sum(1)) * scale, (probability * mass[:, None] - expected) * scale
 
-    def _mined(self, batch: ClientBatch, received: GlobalModel) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _mined(self, batch: ClientBatch, global_model: GlobalModel) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Mined items [C, N], kappa' [C, N] (0 before mining), pairs outside P_i as 0/1 [E], and 1 / |D_i \\ P_i| [C]."""
         device = batch.items.device
         mined = self.miner.mined[batch.clients.cpu()].to(device)
         kappa = self.kappa().to(device) * self.miner.ready(batch.clients).to(device)[:, None]
-        unpopular = (~_contains(mined, batch, len(received.items))).to(received.items.dtype)
+        unpopular = (~_contains(mined, batch, len(global_model.items))).to(global_model.items.dtype)
         return mined, kappa, unpopular, 1 / scalar_segment_sum(unpopular, batch.offsets).clamp(min=1)
 
     def _per_coordinate(self, users: Tensor) -> float:

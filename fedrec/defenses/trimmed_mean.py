@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.robust.grouped import GroupedUploads
-from fedrec.robust.rule import GuardedRule
-from fedrec.robust.selection import Score
-from fedrec.robust.trimming import means_around_median, means_without_ends
+from fedrec.aggregation.grouped_uploads import GroupedUploads
+from fedrec.aggregation.krum_scores import Score
+from fedrec.aggregation.rule import GuardedRule
+from fedrec.aggregation.trimming import means_around_median, means_without_ends
 
 
 @dataclass(kw_only=True)

@@ -9,19 +9,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.data.interactions import Split
-from fedrec.evaluation.explanations import Explanations
+from fedrec.evaluation.diagnostics import Explanations
 from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import Gains, Ranks, hits, ndcg
 from fedrec.evaluation.user_block import UserBlock, users_at_once
 from fedrec.federation.system import System
-from fedrec.interfaces import Positive, RoundResult
+from fedrec.interfaces import Positive, RoundResult, Split
 from fedrec.randomness import generator
 
 
 @dataclass(kw_only=True)
 class Evaluator:
-    """Nothing here touches the training: its random draws are its own, made once in `begin`."""
+    """Nothing here touches the training: its random draws are its own, made once in `setup`."""
 
     every: Positive
     k: Annotated[list[Positive], Field(min_length=1)]
@@ -33,7 +32,7 @@ class Evaluator:
     space: Tensor = field(init=False)  # for the scores of a block: fresh memory each time would cost as much as the metrics
     explanations: Explanations = field(init=False)
 
-    def begin(self, split: Split, system: System, seed: int) -> None:
+    def setup(self, split: Split, system: System, seed: int) -> None:
         """Draw the users and the candidates once. Raises ValueError if `selection` is not among what is measured."""
         measured = [f"{name}@{k}" for name in self.metrics if name in {"ER", "HR", "full_HR", "full_NDCG"} for k in self.k]
         if self.selection not in measured:
@@ -77,7 +76,7 @@ class Evaluator:
         wanted = {"sampled": "HR" in self.metrics, "full": bool({"full_HR", "full_NDCG"} & set(self.metrics)), "ER": "ER" in self.metrics}
         system = self.system
         parts = [
-            block.ranks(system.model, system.users.index_select(0, block.users), system.received, self.space, **wanted)
+            block.ranks(system.model, system.users.index_select(0, block.users), system.global_model, self.space, **wanted)
             for block in self.blocks
         ]
         return {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in parts[0]}

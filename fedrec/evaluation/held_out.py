@@ -8,8 +8,8 @@ from torch import Generator, Tensor
 from torch.nn.functional import pad
 
 from fedrec.data.drawing import draw_unseen
-from fedrec.data.interactions import Interactions
 from fedrec.evaluation.ranking import rank
+from fedrec.interfaces import Interactions
 
 DRAWN_AT_ONCE = 50_000  # users: the draw needs several times the memory of its result
 

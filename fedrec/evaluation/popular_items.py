@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from fedrec.data.interactions import Interactions
+from fedrec.interfaces import Interactions
 
 POPULAR_SHARE = 0.15  # the top 15 % of items by interactions are popular (Sec. IV-B)
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fedrec.segments import on_gpu
+from fedrec.ragged import on_gpu
 
 Ranks = NDArray[np.int64]
 Gains = NDArray[np.float64]

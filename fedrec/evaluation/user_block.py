@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.data.interactions import Interactions
 from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import rank
-from fedrec.interfaces import GlobalModel, Model
+from fedrec.interfaces import GlobalModel, Interactions, Model
 
 BLOCK_SCORES = 2_000_000  # scores held at once: memory does not grow with the number of users
 WIDTH_MULTIPLE = 16  # the matrix product is a quarter faster where every row of scores starts at a cache line
@@ -49,14 +48,14 @@ class UserBlock:
         return cls(padded.to(device), positions.to(device), parts, targets, met_target.to(device))
 
     def ranks(
-        self, model: Model, users: Tensor, received: GlobalModel, space: Tensor, *, sampled: bool, full: bool, ER: bool
+        self, model: Model, users: Tensor, global_model: GlobalModel, space: Tensor, *, sampled: bool, full: bool, ER: bool
     ) -> dict[str, Tensor]:
         """Ranks from 0 of the held-out items among the candidates and among all items, and of the targets; users [W, d].
 
         -1 where a user has no held-out item or has met the target. `space` [M * W or more] is overwritten.
         """
-        scores = space[: len(received.items) * len(users)].view(-1, len(users))  # [M, W]: comparing rows is vectorised
-        model.score_all(users, received, out=scores)
+        scores = space[: len(global_model.items) * len(users)].view(-1, len(users))  # [M, W]: comparing rows is vectorised
+        model.score_all(users, global_model, out=scores)
         ranks: dict[str, Tensor] = {}
         references = {prefix: part.score(scores) for prefix, part in self.held_out.items()}
         if sampled:

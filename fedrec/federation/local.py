@@ -8,15 +8,15 @@ from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGrad
 
 
 def local_update(
-    model: Model, loss: Loss, defense: ClientDefense | None, users: Tensor, received: GlobalModel, batch: ClientBatch
+    model: Model, loss: Loss, defense: ClientDefense | None, users: Tensor, global_model: GlobalModel, batch: ClientBatch
 ) -> tuple[LocalGradients, Tensor | None]:
     """Gradients of every client's loss, penalty included, and the penalties [C]; users [C, d] are the clients' embeddings.
 
     The loss that is reported stays Eq. (2): it is comparable with and without a defense.
     """
-    training = model.local_gradients(users, received, batch, loss)
+    training = model.local_gradients(users, global_model, batch, loss)
     if defense is None:
         return training, None
-    penalty = defense.penalty_gradients(users, received, batch)
+    penalty = defense.penalty_gradients(users, global_model, batch)
     gradients = replace(training, users=training.users + penalty.users, rows=training.rows + penalty.rows)
     return gradients, penalty.loss

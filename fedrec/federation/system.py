@@ -9,14 +9,13 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor
 
+from fedrec.aggregation.aggregate import aggregate, concatenate
 from fedrec.data.federated_data import FederatedData
-from fedrec.data.interactions import Interactions
-from fedrec.federation.aggregation import aggregate, concatenate
-from fedrec.federation.decisions import explain
+from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.local import local_update
-from fedrec.federation.sampling import ClientSampler, Sampling
-from fedrec.federation.stealth import Stealth
-from fedrec.federation.stopwatch import Stopwatch
+from fedrec.federation.telemetry.filtering import explain
+from fedrec.federation.telemetry.stealth import Stealth
+from fedrec.federation.telemetry.stopwatch import Stopwatch
 from fedrec.interfaces import (
     Attack,
     AttackerKnowledge,
@@ -24,18 +23,21 @@ from fedrec.interfaces import (
     ClientBatch,
     Defense,
     GlobalModel,
+    Interactions,
     Model,
     Positive,
     PriorKnowledge,
     Rate,
     RoundResult,
+    RowGroup,
+    ScorerPart,
     ServerKnowledge,
     ServerView,
     Share,
+    Upload,
 )
 from fedrec.models.losses import LOSSES
 from fedrec.randomness import derived_seed, generator
-from fedrec.uploads import InteractionPart, RowGroup, Upload
 
 NOTHING = PriorKnowledge()
 
@@ -46,7 +48,7 @@ class TrainingDiverged(ArithmeticError):
 
 @dataclass(kw_only=True)
 class System:
-    """`begin` once, then iterate `rounds()`; between two rounds the state is whole and can be saved."""
+    """`setup` once, then iterate `rounds()`; between two rounds the state is whole and can be saved."""
 
     learning_rate: Rate
     client_learning_rate: Rate | tuple[Rate, Rate] | None
@@ -58,7 +60,7 @@ class System:
     malicious_share: Share
     round: int = field(init=False, default=0)  # rounds finished
 
-    def begin(
+    def setup(
         self,
         train: Interactions,
         model: Model,
@@ -78,19 +80,21 @@ class System:
         self.targets = target_items.tolist()
         self.stealth = Stealth(self.targets, self.n_items)
         targets, loss, own_seed = target_items.to(device), LOSSES[self.loss], derived_seed(seed, "attack")
-        attack.begin(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, targets, own_seed, prior))
+        attack.setup(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, targets, own_seed, prior))
         if defense.client:
-            defense.client.begin(self.n_users, self.n_items)
+            defense.client.setup(self.n_users, self.n_items)
         self.data = FederatedData.draw(train, self.negatives_per_positive, generator(seed, "negatives")).to(device)
-        users, received = model.initialise(self.n_users, self.n_items, generator(seed, "initialise"))
+        users, global_model = model.initialise(self.n_users, self.n_items, generator(seed, "initialise"))
         self.users = users.to(device)  # [U, d]
-        self.received = GlobalModel(received.items.to(device), {name: value.to(device) for name, value in received.interaction.items()})
+        self.global_model = GlobalModel(
+            global_model.items.to(device), {name: value.to(device) for name, value in global_model.scorer.items()}
+        )
         self.client_rates = self._draw_client_rates(seed)
         n_clients = self.n_users + self.n_malicious
         self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed)
         if defense.server:
             own_seed, root = derived_seed(seed, "server"), self._root_data(defense.server.root_wanted(), generator(seed, "root"))
-            defense.server.begin(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
+            defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
 
     def _root_data(self, share: float, generator: Generator) -> ClientBatch | None:
         """D_i of a share of the benign users, drawn at random, at least one if any."""
@@ -120,21 +124,21 @@ class System:
         batch = self.data.batch(sampled[benign].to(self.device))
         users = self.users.index_select(0, batch.clients)  # [C, d]
         if self.defense.client:
-            self.defense.client.observe(self.round, batch.clients, self.received)
-        gradients, penalty = local_update(self.model, LOSSES[self.loss], self.defense.client, users, self.received, batch)
+            self.defense.client.observe(self.round, batch.clients, self.global_model)
+        gradients, penalty = local_update(self.model, LOSSES[self.loss], self.defense.client, users, self.global_model, batch)
         owners = torch.arange(len(benign), device=self.device)
-        interaction = () if gradients.interaction is None else (InteractionPart(owners, gradients.interaction),)
+        scorer = () if gradients.scorer is None else (ScorerPart(owners, gradients.scorer),)
         group = RowGroup(owners, batch.offsets, batch.items, gradients.rows)
-        upload = Upload(batch.clients, (group,), interaction)
+        upload = Upload(batch.clients, (group,), scorer)
         telemetry = {"seconds_training": stopwatch.lap()}
         if len(malicious):
             attackers = (sampled[malicious] - self.n_users).to(self.device)
-            poison = self.attack.poison(AttackerView(self.round, attackers, self.received, self.learning_rate))
+            poison = self.attack.poison(AttackerView(self.round, attackers, self.global_model, self.learning_rate))
             telemetry["seconds_attack"] = stopwatch.lap()
             telemetry |= self.stealth.measure(group, poison)
             stopwatch.lap()
             upload = concatenate(upload, poison, torch.cat([benign, malicious]).to(self.device), sampled.to(self.device))
-        aggregation, n_dropped = aggregate(self.defense, upload, ServerView(self.round, self.received, self.learning_rate))
+        aggregation, n_dropped = aggregate(self.defense, upload, ServerView(self.round, self.global_model, self.learning_rate))
         telemetry["seconds_aggregation"] = stopwatch.lap()
         if n_dropped is not None:
             is_malicious = ~is_benign.to(self.device)
@@ -142,7 +146,7 @@ class System:
         gradient = aggregation.gradient
         self.users.index_copy_(0, batch.clients, users - self._rates(batch.clients) * gradients.users)
         change = self.learning_rate * gradient.items
-        self.received = GlobalModel(self.received.items - change, self._stepped(gradient.interaction))
+        self.global_model = GlobalModel(self.global_model.items - change, self._stepped(gradient.scorer))
         loss = self._checked(gradients.loss.mean(), "loss") if len(benign) else math.nan
         if penalty is not None and len(benign):
             telemetry["penalty"] = self._checked(penalty.mean(), "defense penalty")
@@ -151,9 +155,9 @@ class System:
         return loss, delta_norm, telemetry
 
     def _stepped(self, gradient: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Parameters of the interaction function after the server's step; those that nobody sent a gradient for stay."""
-        received = self.received.interaction
-        return {**received, **{name: received[name] - self.learning_rate * value for name, value in gradient.items()}}
+        """Parameters of the scorer after the server's step; those that nobody sent a gradient for stay."""
+        global_model = self.global_model.scorer
+        return {**global_model, **{name: global_model[name] - self.learning_rate * value for name, value in gradient.items()}}
 
     def _checked(self, value: Tensor, name: str) -> float:
         number = float(value)
@@ -183,14 +187,14 @@ class System:
         return {
             "round": self.round,
             "users": self.users.clone(),
-            "received": self.received,
+            "global_model": self.global_model,
             "attack": self.attack.state_dict(),
             "defense": client.state_dict() if client else {},
             "server": server.state_dict() if server else {},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.round, self.users, self.received = state["round"], state["users"].clone(), state["received"]
+        self.round, self.users, self.global_model = state["round"], state["users"].clone(), state["global_model"]
         self.attack.load_state_dict(state["attack"])
         if self.defense.client:
             self.defense.client.load_state_dict(state["defense"])

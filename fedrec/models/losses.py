@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from fedrec.interfaces import ClientBatch, Loss
-from fedrec.segments import repeat_each, scalar_segment_sum
+from fedrec.ragged import repeat_each, scalar_segment_sum
 
 
 def bce(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, Rate
-from fedrec.segments import segment_products, segment_sum
-from fedrec.uploads import FactoredRows
+from fedrec.interfaces import ClientBatch, FactoredRows, GlobalModel, LocalGradients, Loss, Model, Positive, Rate
+from fedrec.ragged import segment_products, segment_sum
 
 
 @dataclass(kw_only=True)
@@ -27,21 +26,21 @@ class MatrixFactorization(Model):
         users = torch.randn(n_users, self.dim, generator=generator) * self.init_std
         return users, GlobalModel(torch.randn(n_items, self.dim, generator=generator) * self.init_std)
 
-    def score(self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor]) -> Tensor:
+    def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
         return (users * items).sum(-1)
 
     def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
         torch.mm(model.items, users.T, out=out)
 
-    def local_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
+    def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Closed form: the gradient of a client's row is a number times its user embedding."""
-        scores = segment_products(users, received.items, batch.offsets, batch.items)  # [E]
+        scores = segment_products(users, global_model.items, batch.offsets, batch.items)  # [E]
         value, derivative = loss(scores, batch)
-        user_gradient = segment_sum(received.items, batch.items, batch.offsets, derivative)  # [C, d]
+        user_gradient = segment_sum(global_model.items, batch.items, batch.offsets, derivative)  # [C, d]
         return LocalGradients(value, user_gradient, (FactoredRows(derivative, users),))
 
     def fit_users(
-        self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
+        self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
     ) -> Tensor:
         """A user only ever moves along the items: the scores follow from the items' products with each other."""
         scores, products = users @ items.T, items @ items.T * (learning_rate / len(items))  # [n, T], [T, T]

@@ -17,10 +17,9 @@ from scipy.special import expit
 from torch import Generator, Tensor
 from torch.nn.functional import relu
 
-from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, Rate
+from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, ProjectedRows, Rate
 from fedrec.models.perceptron import Perceptron, PerceptronGradients, kaiming_uniform
-from fedrec.segments import on_gpu, repeat_each, scalar_segment_sum
-from fedrec.uploads import ProjectedRows
+from fedrec.ragged import on_gpu, repeat_each, scalar_segment_sum
 
 NUMBERS_AT_ONCE = 250_000  # of a layer's output while every item is scored: they stay in the cache
 
@@ -38,20 +37,20 @@ class NeuralCollaborativeFiltering(Model):
     def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:
         users = torch.randn(n_users, self.dim, generator=generator) * self.init_std
         items = torch.randn(n_items, self.dim, generator=generator) * self.init_std
-        interaction: dict[str, Tensor] = {}
+        scorer: dict[str, Tensor] = {}
         for number, (before, width) in enumerate(pairwise([2 * self.dim, *self.layers]), 1):
-            interaction |= {f"W{number}": kaiming_uniform(before, width, generator), f"b{number}": torch.zeros(width)}
-        return users, GlobalModel(items, interaction | {"h": kaiming_uniform(self.layers[-1], 1, generator)[:, 0]})
+            scorer |= {f"W{number}": kaiming_uniform(before, width, generator), f"b{number}": torch.zeros(width)}
+        return users, GlobalModel(items, scorer | {"h": kaiming_uniform(self.layers[-1], 1, generator)[:, 0]})
 
-    def score(self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor]) -> Tensor:
-        layers = Perceptron.of(interaction)
+    def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
+        layers = Perceptron.of(scorer)
         hidden = relu(users @ layers.first_users + items @ layers.first_items + layers.biases[0])
         for weight, bias in zip(layers.others, layers.biases[1:], strict=True):
             hidden = relu(hidden @ weight + bias)
         return hidden @ layers.projection
 
     def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
-        layers = Perceptron.of(model.interaction)
+        layers = Perceptron.of(model.scorer)
         of_users, of_items = layers.first(users, model.items)  # [h, B], [h, M]
         n_users = users.shape[0]
         for items in torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers)))):
@@ -59,28 +58,28 @@ class NeuralCollaborativeFiltering(Model):
             first = (of_items[:, rows, None] + of_users[:, None]).flatten(1)  # [h, m * B]
             torch.mv(layers.forward(first)[-1].T, layers.projection, out=out[rows].view(-1))
 
-    def local_gradients(self, users: Tensor, received: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
+    def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Closed form: backpropagation by hand, of all pairs of all clients at once."""
-        layers = Perceptron.of(received.interaction)
-        of_users, of_items = layers.first(users, received.items)  # [h, C], [h, M]
+        layers = Perceptron.of(global_model.scorer)
+        of_users, of_items = layers.first(users, global_model.items)  # [h, C], [h, M]
         hidden = layers.forward(of_items.index_select(1, batch.items).add_(repeat_each(of_users, batch.sizes)))
         value, derivative = loss(torch.mv(hidden[-1].T, layers.projection), batch)
         slopes = layers.backward(derivative, hidden)
-        rows = ProjectedRows(slopes[0], layers.first_items.T, batch.items, len(received.items))
+        rows = ProjectedRows(slopes[0], layers.first_items.T, batch.items, len(global_model.items))
         by_client = scalar_segment_sum(slopes[0], batch.offsets)  # [h, C]
-        interaction = PerceptronGradients(users, received.items, batch, hidden, slopes, derivative, by_client, rows)
-        return LocalGradients(value, by_client.T @ layers.first_users.T, (rows,), interaction)
+        scorer = PerceptronGradients(users, global_model.items, batch, hidden, slopes, derivative, by_client, rows)
+        return LocalGradients(value, by_client.T @ layers.first_users.T, (rows,), scorer)
 
     def fit_users(
-        self, users: Tensor, items: Tensor, interaction: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
+        self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
     ) -> Tensor:
         """Steps so small that calls, not numbers, take the time: on the CPU NumPy's, which cost a third, into memory that is kept."""
         if on_gpu(users):
-            return super().fit_users(users, items, interaction, label, learning_rate, steps)
+            return super().fit_users(users, items, scorer, label, learning_rate, steps)
         numbers = range(1, len(self.layers) + 1)
-        first, *weights = (interaction[f"W{number}"].numpy() for number in numbers)
-        bias, *biases = (interaction[f"b{number}"].numpy()[:, None] for number in numbers)
-        projection, n_users, n_items = interaction["h"].numpy()[None], len(users), len(items)
+        first, *weights = (scorer[f"W{number}"].numpy() for number in numbers)
+        bias, *biases = (scorer[f"b{number}"].numpy()[:, None] for number in numbers)
+        projection, n_users, n_items = scorer["h"].numpy()[None], len(users), len(items)
         towards, of_items = first[: self.dim].T.copy(), first[self.dim :].T @ items.numpy().T + bias  # [h, d], [h, T]
         back = first[: self.dim] * (-learning_rate / n_items)  # [d, h]
         moved = users.numpy().T.copy()  # [d, n]

@@ -11,9 +11,8 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-from fedrec.interfaces import ClientBatch
-from fedrec.segments import scalar_segment_sum
-from fedrec.uploads import ProjectedRows
+from fedrec.interfaces import ClientBatch, ProjectedRows
+from fedrec.ragged import scalar_segment_sum
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,11 @@ class Perceptron:
     projection: Tensor  # h
 
     @classmethod
-    def of(cls, interaction: Mapping[str, Tensor]) -> "Perceptron":
-        numbers = range(1, len(interaction) // 2 + 1)
-        first, *others = (interaction[f"W{number}"] for number in numbers)
+    def of(cls, scorer: Mapping[str, Tensor]) -> "Perceptron":
+        numbers = range(1, len(scorer) // 2 + 1)
+        first, *others = (scorer[f"W{number}"] for number in numbers)
         of_users, of_items = first.chunk(2)
-        return cls(of_users, of_items, [interaction[f"b{number}"] for number in numbers], others, interaction["h"])
+        return cls(of_users, of_items, [scorer[f"b{number}"] for number in numbers], others, scorer["h"])
 
     def first(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Both halves of the first layer before their ReLU, bias with the users; [C, d], [M, d] -> [h, C], [h, M]."""
@@ -54,7 +53,7 @@ class Perceptron:
 
 @dataclass(frozen=True)
 class PerceptronGradients:
-    """Gradients of the layers (`uploads.InteractionGradients`), from what each pair put into one and the slope of the loss behind it."""
+    """Gradients of the layers (`uploads.ScorerGradients`), from what each pair put into one and the slope of the loss behind it."""
 
     users: Tensor  # [C, d]
     items: Tensor  # [M, d]

@@ -13,7 +13,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 from pydantic import Field
 
-from fedrec.options import ConfigError, convert
+from fedrec.config.validation import ConfigError, convert
 
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"

@@ -6,13 +6,13 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from fedrec.interfaces import Positive
-from fedrec.sweeps.plans import AS_GIVEN, NO_DEFENSE, Outcome, TuneDefense, Values, mean
+from fedrec.sweeps.objectives import AS_GIVEN, NO_DEFENSE, Outcome, TuneDefense, Values, mean
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from fedrec.sweeps.search_space import SearchSpace
-    from fedrec.sweeps.shared_study import SharedStudy
+    from fedrec.sweeps.study import SharedStudy
     from fedrec.sweeps.trial_runs import TrialRuns
 
 RESPONSE, OUTCOMES = "response", "outcomes"  # user attributes: the attack's overrides, of a candidate; one outcome a seed, of a response

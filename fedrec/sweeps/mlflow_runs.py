@@ -6,10 +6,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from fedrec.tracking.idle_writer import environment, keep, start_early, take
-from fedrec.tracking.store_uri import locate_store
+from fedrec.tracking.mlflow.idle_writer import acquire, environment, keep, start_early
+from fedrec.tracking.mlflow.store_uri import locate_store
 
-TRACKER = "fedrec.tracking.mlflow_tracker.MLflowTracker"
+TRACKER = "fedrec.tracking.mlflow.tracker.MLflowTracker"
 
 
 class MlflowRuns:
@@ -24,7 +24,7 @@ class MlflowRuns:
             "artifact_location": address.artifact_location(experiment),
         }
 
-    def begin(self, name: str, tags: Mapping[str, str], run_id: str | None = None) -> str:
+    def setup(self, name: str, tags: Mapping[str, str], run_id: str | None = None) -> str:
         """The id of a new run, or of one that goes on. Raises RuntimeError if the store does not take it."""
         return self._ask("begin", name=name, tags=tags, run_id=run_id)
 
@@ -41,12 +41,12 @@ class MlflowRuns:
         self._ask("end", run_id=run_id, status=status, tags=tags, parameters=parameters or {}, metrics=metrics or {}, folder=folder)
 
     def _ask(self, wanted: str, **arguments: Any) -> str:
-        writer = take()
+        writer = acquire()
         writer.send({**self._store, "wanted": wanted, "arguments": arguments, "environment": environment()})
         line = writer.answers.readline()
         if not line.endswith(b"\n"):
             raise RuntimeError(writer.end())
-        writer.forget()
+        writer.release()
         keep(writer)
         news = json.loads(line)
         if "failed" in news:

@@ -12,11 +12,11 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import Field
 
-from fedrec.config import build, check
-from fedrec.halves import check_choices
+from fedrec.config.build import build, check
+from fedrec.config.halves import check_choices
+from fedrec.config.validation import ConfigError, convert, shown
 from fedrec.interfaces import Positive
-from fedrec.options import ConfigError, convert, shown
-from fedrec.sweeps.plans import Direction, Plan, ReturnedValue
+from fedrec.sweeps.objectives import Direction, Plan, ReturnedValue
 from fedrec.sweeps.samplers import is_grid, make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace, existing
 from fedrec.sweeps.stages import Sweep

@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fedrec.options import ConfigError
+from fedrec.config.validation import ConfigError
 
 
 class RayTasks(Launcher):
@@ -57,7 +57,7 @@ def run_pickled(shared: bytes, overrides: list[str], number: int, folder: str, e
     """One job, in a process of Ray."""
     from ray import cloudpickle
 
-    import fedrec.composition  # noqa: F401 makes fedrec's plugins known there
+    import fedrec.config.compose  # noqa: F401 makes fedrec's plugins known there
 
     os.environ.update(environment)
     if Path(folder).is_dir():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import DictConfig, open_dict
 
-from fedrec.config import build
+from fedrec.config.build import build
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner

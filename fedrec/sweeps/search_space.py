@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from fedrec.options import ConfigError, shown
+from fedrec.config.validation import ConfigError, shown
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

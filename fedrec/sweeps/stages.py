@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from fedrec.options import ConfigError
-from fedrec.sweeps.plans import AS_GIVEN, Direction, Plan
+from fedrec.config.validation import ConfigError
+from fedrec.sweeps.objectives import AS_GIVEN, Direction, Plan
 from fedrec.sweeps.samplers import make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace
-from fedrec.sweeps.shared_study import SharedStudy, failure
+from fedrec.sweeps.study import SharedStudy, failure
 from fedrec.sweeps.study_storage import open_storage
 
 if TYPE_CHECKING:

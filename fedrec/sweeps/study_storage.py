@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from fedrec.options import ConfigError
-from fedrec.tracking.store_uri import without_password
+from fedrec.config.validation import ConfigError
+from fedrec.tracking.mlflow.store_uri import without_password
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

@@ -47,8 +47,8 @@ class OptunaSweeper(Sweeper):
         """
         mlflow = runs_of(self.config.tracking)
         from fedrec.sweeps.planning import as_given, plan_sweep
-        from fedrec.sweeps.report import Report
         from fedrec.sweeps.stages import Stages
+        from fedrec.sweeps.sweep_report import Report
         from fedrec.sweeps.worker import Worker
 
         sweep = plan_sweep(self.config, self.context, arguments)
@@ -59,7 +59,7 @@ class OptunaSweeper(Sweeper):
         report = Report(stages, Path(self.config.hydra.sweep.dir), mlflow)
         status = "FAILED"
         try:
-            report.begin()
+            report.setup()
             warming.join()
             worker = Worker(self.task, self.context, self.config, sweep)
             work(worker, self.context, self.config, sweep.arguments, stages.are_complete, stages.n_ended)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, open_dict
 
 from fedrec.sweeps.composer import Composer
-from fedrec.sweeps.plans import Outcome
+from fedrec.sweeps.objectives import Outcome
 from fedrec.sweeps.search_space import SearchSpace
-from fedrec.sweeps.shared_study import SharedStudy
 from fedrec.sweeps.single_job import run_single
 from fedrec.sweeps.stages import Stages
+from fedrec.sweeps.study import SharedStudy
 from fedrec.tracking.pruning import Metrics, Pruning
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class TrialRuns:
             return found
 
         self._asking = 0.0
-        watch = Pruning(selection, is_hopeless)
-        self._job(overrides, seed, name, watch)
-        return None if watch.pruned else _outcome(watch.chosen, selection)
+        callback = Pruning(selection, is_hopeless)
+        self._job(overrides, seed, name, callback)
+        return None if callback.pruned else _outcome(callback.chosen, selection)
 
     def value(self, overrides: Sequence[str]) -> Any:
         """What the job returns, of a run with the seed as it is."""
@@ -70,7 +70,7 @@ class TrialRuns:
         first = min([*history, self.trial.number])
         return self.stages.study(f"{self.stages.sweep.name} trial {first} {name}", n_trials, ["maximize"], self.inner_space)
 
-    def _job(self, overrides: Sequence[str], seed: int, name: str, *watch: Pruning) -> Any:
+    def _job(self, overrides: Sequence[str], seed: int, name: str, *callback: Pruning) -> Any:
         config = self._compose(overrides)
         with open_dict(config):
             config.seed = seed
@@ -82,7 +82,7 @@ class TrialRuns:
         def task(job: DictConfig) -> Any:
             started = time.perf_counter()
             try:
-                return self.task(job, *watch)
+                return self.task(job, *callback)
             finally:
                 self._seconds += time.perf_counter() - started - self._asking
 

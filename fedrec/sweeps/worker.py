@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
-from fedrec.options import ConfigError
+from fedrec.config.validation import ConfigError
 from fedrec.sweeps.composer import Composer
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.mlflow_runs import runs_of
-from fedrec.sweeps.plans import NO_DEFENSE
-from fedrec.sweeps.shared_study import SharedStudy, failure
+from fedrec.sweeps.objectives import NO_DEFENSE
 from fedrec.sweeps.stages import LABEL, OVERRIDES, PARENT, REFERENCE, SEED, Stages, Sweep
+from fedrec.sweeps.study import SharedStudy, failure
 from fedrec.sweeps.trial_runs import SECONDS, TrialRuns, undefended
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Worker:
         run_id = None
         with _tolerated():
             family = {"mlflow.parentRunId": str(self.parent), "trial": str(trial.number)}
-            run_id = self.mlflow.begin(f"trial {trial.number}", family, trial.user_attrs.get(PARENT))  # a repetition goes on with the run
+            run_id = self.mlflow.setup(f"trial {trial.number}", family, trial.user_attrs.get(PARENT))  # a repetition goes on with the run
             trial.set_user_attr(PARENT, run_id)
         return run_id
 

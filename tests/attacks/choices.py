@@ -9,12 +9,11 @@ import torch
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from fedrec.attacks.prior import reveal
-from fedrec.composition import FOLDER, compose
-from fedrec.config import build
-from fedrec.data.interactions import Interactions
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, GlobalModel, Model
+from fedrec.config.build import build
+from fedrec.config.compose import FOLDER, compose
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, GlobalModel, Interactions, Model
 from fedrec.models.losses import bce
+from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.randomness import generator
 
 NAMES = sorted(path.stem for path in (FOLDER / "attack").glob("*.yaml"))
@@ -72,7 +71,7 @@ class Choice:
             assert hasattr(attack, name)
             setattr(attack, name, value)
         prior = reveal(attack.prior_wanted(), TRAIN, generator(0, "prior"), torch.device("cpu"))
-        attack.begin(AttackerKnowledge(N_CLIENTS, N_ITEMS, self.recommender(), bce, torch.tensor(targets), 7, prior))
+        attack.setup(AttackerKnowledge(N_CLIENTS, N_ITEMS, self.recommender(), bce, torch.tensor(targets), 7, prior))
         return attack
 
     def views(self, rounds: Sequence[Sequence[int]]) -> Iterator[AttackerView]:
@@ -80,8 +79,8 @@ class Choice:
         for round, sampled in enumerate(rounds):
             drawing = generator(round, "model")
             _, model = self.recommender().initialise(1, N_ITEMS, drawing)
-            received = GlobalModel(0.5 * torch.randn(model.items.shape, generator=drawing), model.interaction)
-            yield AttackerView(round, torch.tensor(sampled, dtype=torch.int64), received, 0.1)
+            global_model = GlobalModel(0.5 * torch.randn(model.items.shape, generator=drawing), model.scorer)
+            yield AttackerView(round, torch.tensor(sampled, dtype=torch.int64), global_model, 0.1)
 
 
 @cache

@@ -13,7 +13,7 @@ ROUNDS = [[2, 0, 5], [1]]
 def scores(attack, users, view):
     """Of the targets, [A, s, T]."""
     targets = view.model.items[attack.known.target_items]
-    return attack.known.model.score(users[:, :, None], targets, view.model.interaction)
+    return attack.known.model.score(users[:, :, None], targets, view.model.scorer)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, NAMES, TARGETS, Choice, kind
-from tests.federations import ATTACKS
+from tests.reference.federations import ATTACKS
 
 SILENT = {"none", "fedreca masked"}  # upload nothing, by what they are
 EVERYBODY = list(range(N_CLIENTS))
@@ -32,27 +32,27 @@ def assert_legal(upload, view):
     nothing = torch.zeros_like(model.items)
     sums = sum((part.sum(group, N_ITEMS) for group in upload.groups for part in group.parts), nothing)
     assert torch.allclose(sums, nothing.index_add(0, upload.items, upload.rows), atol=1e-5)
-    assert_legal_interaction(upload, view)
+    assert_legal_scorer(upload, view)
 
 
-def assert_legal_interaction(upload, view):
+def assert_legal_scorer(upload, view):
     """Only for parameters that the model has, one gradient of each sender."""
-    senders, gradients = upload.interaction_rows()
+    senders, gradients = upload.scorer_rows()
     assert all(0 <= sender < len(view.clients) for sender in senders.tolist()) and len(senders.unique()) == len(senders)
     assert len(senders) == 0 or gradients
-    for part in upload.interaction:
+    for part in upload.scorer:
         own = part.gradients.per_client()
-        assert set(own) == set(part.gradients.total()) <= set(view.model.interaction)
+        assert set(own) == set(part.gradients.total()) <= set(view.model.scorer)
         for name, value in own.items():
-            assert value.shape == (len(part.senders), *view.model.interaction[name].shape)
+            assert value.shape == (len(part.senders), *view.model.scorer[name].shape)
             assert value.isfinite().all()
-    for name, value in upload.interaction_total().items():
+    for name, value in upload.scorer_total().items():
         assert torch.allclose(value, gradients[name].sum(0), atol=1e-5)
 
 
 def by_client(upload):
-    """What each client uploads: its items, its rows in their order, its gradients of the interaction function."""
-    senders, gradients = upload.interaction_rows()
+    """What each client uploads: its items, its rows in their order, its gradients of the scorer."""
+    senders, gradients = upload.scorer_rows()
     return {
         client: (
             upload.items[upload.segments == position],
@@ -94,8 +94,8 @@ def test_the_view_stays_as_it_was(choice):
         before = copy.deepcopy(view)
         attack.poison(view)
         assert torch.equal(before.clients, view.clients) and torch.equal(before.model.items, view.model.items)
-        assert set(before.model.interaction) == set(view.model.interaction)
-        assert all(torch.equal(value, view.model.interaction[name]) for name, value in before.model.interaction.items())
+        assert set(before.model.scorer) == set(view.model.scorer)
+        assert all(torch.equal(value, view.model.scorer[name]) for name, value in before.model.scorer.items())
 
 
 @every_choice

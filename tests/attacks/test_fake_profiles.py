@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fedrec.attacks.fake_profiles import MINING_TIMES, FakeProfiles
+from fedrec.poisoning.fake_profiles import MINING_TIMES, FakeProfiles
 from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, TARGETS, TRAIN, Choice, kind
 
 EVERYBODY = list(range(N_CLIENTS))
@@ -64,7 +64,7 @@ def test_clients_train_as_honest_users_of_their_profile_would(choice):
 
     def margin():
         rows = view.model.items[attack.profiles.long()]  # [A, kappa, d]
-        liked, disliked = attack.known.model.score(attack.users[:, None], rows, view.model.interaction).chunk(2, 1)
+        liked, disliked = attack.known.model.score(attack.users[:, None], rows, view.model.scorer).chunk(2, 1)
         return (liked.mean(1) - disliked.mean(1)).mean()
 
     before = margin()
@@ -98,5 +98,5 @@ def test_only_as_many_items_as_there_are_can_be_mined():
 def test_no_malicious_client_at_all(choice):
     """system.malicious_share=0 is allowed."""
     attack = choice.begun()
-    attack.begin(replace(attack.known, n_clients=0))
+    attack.setup(replace(attack.known, n_clients=0))
     assert len(attack.profiles) == 0

@@ -79,7 +79,7 @@ def test_masked_without_synthetic_users_there_is_nothing_to_upload(model):
     assert attack.synthetic_users == 0
     for view in choice.views(ROUNDS):
         upload = attack.poison(view)
-        assert (len(upload.items), upload.interaction, upload.clients.tolist()) == (0, (), view.clients.tolist())
+        assert (len(upload.items), upload.scorer, upload.clients.tolist()) == (0, (), view.clients.tolist())
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -92,7 +92,7 @@ def test_the_pool_raises_targets_that_known_users_have_not_met(model):
     pool = attack.pool(users, view.model)
     assert bool(pool[TARGETS].any(1).all())
     before, after = (
-        attack.known.model.score(users[:, None], items[TARGETS], view.model.interaction).mean()
+        attack.known.model.score(users[:, None], items[TARGETS], view.model.scorer).mean()
         for items in (view.model.items, view.model.items - 0.01 * pool)
     )
     assert after > before

@@ -7,20 +7,19 @@ import torch
 
 from fedrec.attacks.pieck_ipe import PieckIPE
 from fedrec.attacks.pieck_uea import PieckUEA
-from fedrec.attacks.targets import choose_targets
-from fedrec.data.interactions import Interactions
-from fedrec.interfaces import AttackerKnowledge, AttackerView, GlobalModel
+from fedrec.interfaces import AttackerKnowledge, AttackerView, GlobalModel, Interactions
 from fedrec.models.losses import bce
 from fedrec.models.mf import MatrixFactorization
+from fedrec.poisoning.targets import choose_targets
 
 COMMON = {"num_targets": 2, "targets": [0, 1], "N": 4, "mining_times": 1}
 
 
 def make(kind, **changes):
     ipe = {"lambda_": 0.9, "ranks": "all", "vanishing_guard": None, "similarity": "split_cosine", "weighted": True}
-    own = ipe if kind is PieckIPE else {"batches": 2, "rounds": 3, "poison_interaction": False}
+    own = ipe if kind is PieckIPE else {"batches": 2, "rounds": 3, "poison_scorer": False}
     attack = kind(**{**COMMON, "multi_target": "copy", **own, **changes})
-    attack.begin(AttackerKnowledge(5, 8, MatrixFactorization(dim=3, init_std=1.0), bce, torch.tensor([0, 1]), seed=0))
+    attack.setup(AttackerKnowledge(5, 8, MatrixFactorization(dim=3, init_std=1.0), bce, torch.tensor([0, 1]), seed=0))
     return attack
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from fedrec.attacks.popularity_estimator import HIGH, PopularityEstimator
 from fedrec.interfaces import AttackerView, GlobalModel
+from fedrec.poisoning.popularity_estimator import HIGH, PopularityEstimator
 from tests.attacks.choices import MODELS, N_CLIENTS, TARGETS, Choice
 
 EVERYBODY = range(N_CLIENTS)
@@ -83,7 +83,7 @@ def test_explicit_promotion_takes_no_logarithm_of_a_score(score, share):
 def test_explicit_promotion_of_a_perceptron_stays_finite(score):
     attack = Choice("pipa", "masked", "ncf").begun()
     (view,) = Choice("pipa", "masked", "ncf").views([EVERYBODY])
-    parameters = dict(view.model.interaction) | {"h": view.model.interaction["h"].sign() * abs(score)}
+    parameters = dict(view.model.scorer) | {"h": view.model.scorer["h"].sign() * abs(score)}
     model = GlobalModel(view.model.items * 100, parameters)
     scores = attack.known.model.score(attack.users[:, None], model.items[TARGETS], parameters)
     assert float(scores.abs().max()) > 1000

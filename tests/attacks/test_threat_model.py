@@ -14,13 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from fedrec.attacks.prior import reveal
-from fedrec.composition import compose
-from fedrec.data.interactions import Interactions
+from fedrec.config.compose import compose
 from fedrec.experiment import prepare
 from fedrec.federation import system as federation
-from fedrec.interfaces import AttackerKnowledge, AttackerView, GlobalModel, Model, PriorKnowledge, PriorWanted
+from fedrec.interfaces import AttackerKnowledge, AttackerView, GlobalModel, Interactions, Model, PriorKnowledge, PriorWanted
 from fedrec.models.losses import LOSSES
+from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.randomness import generator
 from tests.attacks.choices import CHOICES, Choice, kind
 
@@ -81,27 +80,27 @@ class Run:
 
     def _watch(self, patch, attacks):
         """Listen to all attacks of a class, and to what benign clients upload beside them."""
-        begin, poison, concatenate = attacks.begin, attacks.poison, federation.concatenate
+        setup, poison, concatenate = attacks.setup, attacks.poison, federation.concatenate
 
-        def watched_begin(attack, *arguments):
+        def watched_setup(attack, *arguments):
             self.knowledge.append(arguments)
-            begin(attack, *arguments)
+            setup(attack, *arguments)
 
         def watched_poison(attack, *arguments):
             self.views.append(arguments)
-            self.broadcast.append((self.system.round, self.system.received, self.system.sampler.sample(self.system.round)))
+            self.broadcast.append((self.system.round, self.system.global_model, self.system.sampler.sample(self.system.round)))
             return poison(attack, *arguments)
 
         def watched_concatenate(benign, poison, positions, clients):
             number = len(self.views)
             self._keep(f"benign upload {number}", [benign.rows, benign.items, benign.segments, benign.clients])
             self._keep(f"benign parts {number}", [self._own(part) for group in benign.groups for part in group.parts])
-            self._keep(f"benign interaction {number}", [part.gradients.per_client() for part in benign.interaction])
-            self._keep(f"benign total {number}", benign.interaction_total())
+            self._keep(f"benign scorer {number}", [part.gradients.per_client() for part in benign.scorer])
+            self._keep(f"benign total {number}", benign.scorer_total())
             self._keep(f"positions {number}", [positions, clients])
             return concatenate(benign, poison, positions, clients)
 
-        patch.setattr(attacks, "begin", watched_begin)
+        patch.setattr(attacks, "setup", watched_setup)
         patch.setattr(attacks, "poison", watched_poison)
         patch.setattr(federation, "concatenate", watched_concatenate)
 
@@ -109,8 +108,8 @@ class Run:
         self.secrets |= {path: leaf for path, leaf in walk_anything(secret, name) if isinstance(leaf, Tensor) and leaf.numel()}
 
     def _own(self, part):
-        """What a part of the benign upload is made of, the global model that everybody has received aside."""
-        memory = {leaf.untyped_storage().data_ptr() for leaf in tensors(self.system.received).values()}
+        """What a part of the benign upload is made of, the global model that everybody has global_model aside."""
+        memory = {leaf.untyped_storage().data_ptr() for leaf in tensors(self.system.global_model).values()}
         own = {path: leaf for path, leaf in walk_anything(part, "") if isinstance(leaf, Tensor)}
         return {path: leaf for path, leaf in own.items() if leaf.untyped_storage().data_ptr() not in memory}
 
@@ -155,14 +154,14 @@ def test_an_attack_is_given_its_own_clients_the_global_model_and_eta(choice):
     run = run_of(choice)
     takes_part = kind(choice.name).takes_part
     assert bool(run.views) == takes_part
-    for (view,), (round, received, sampled) in zip(run.views, run.broadcast, strict=True):
+    for (view,), (round, global_model, sampled) in zip(run.views, run.broadcast, strict=True):
         assert type(view) is AttackerView and {field.name for field in fields(view)} == {"round", "clients", "model", "learning_rate"}
         assert (view.round, view.learning_rate) == (round, run.system.learning_rate)
         assert view.clients.tolist() == [client - run.system.n_users for client in sampled.tolist() if client >= run.system.n_users]
-        assert type(view.model) is GlobalModel and {field.name for field in fields(view.model)} == {"items", "interaction"}
-        assert torch.equal(view.model.items, received.items)
-        assert set(view.model.interaction) == set(received.interaction)
-        expected = {"given.clients", "given.model.items", *(f"given.model.interaction[{name}]" for name in received.interaction)}
+        assert type(view.model) is GlobalModel and {field.name for field in fields(view.model)} == {"items", "scorer"}
+        assert torch.equal(view.model.items, global_model.items)
+        assert set(view.model.scorer) == set(global_model.scorer)
+        expected = {"given.clients", "given.model.items", *(f"given.model.scorer[{name}]" for name in global_model.scorer)}
         assert set(tensors(view)) == expected
 
 

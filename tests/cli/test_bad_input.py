@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from fedrec.composition import FOLDER
+from fedrec.config.compose import FOLDER
 from tests.cli.program import BOUND_BY_PERMISSIONS, TINY, fedrec
 
 # (arguments, what the line must contain); the first ones fail before anything heavy is imported

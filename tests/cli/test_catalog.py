@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fedrec.cards import GROUPS
+from fedrec.cli.cards import GROUPS
 from tests.cli.program import ENVIRONMENT, ROOT
 
 CHOICES = [f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
@@ -77,8 +77,8 @@ def test_a_mistake_ends_in_one_line(tmp_path: Path, arguments: list[str], messag
     assert (result.returncode, result.stdout, result.stderr) == (2, "", f"error: {message}\n")
 
 
-@pytest.mark.parametrize("call", ["fedrec.catalog.main([])", "fedrec.usage.usage(['--help'])"])
+@pytest.mark.parametrize("call", ["fedrec.catalog.main([])", "fedrec.cli.help.usage(['--help'])"])
 def test_nothing_heavy_is_imported(tmp_path: Path, call: str) -> None:
-    code = f"import sys, fedrec.catalog, fedrec.usage; {call}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code = f"import sys, fedrec.catalog, fedrec.cli.help; {call}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

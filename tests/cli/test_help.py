@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fedrec.cards import GROUPS as GROUPS_WITH_CARDS
+from fedrec.cli.cards import GROUPS as GROUPS_WITH_CARDS
 from tests.cli.program import ROOT, fedrec
 
 GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking", "experiment", "sweep")

@@ -29,7 +29,7 @@ from fedrec.attacks.none import NoAttack
 class MyAttack(NoAttack):
     strength: Annotated[float, Field(ge=0, le=1)]
 
-    def begin(self, *arguments):
+    def setup(self, *arguments):
         if self.strength == 1:
             raise RuntimeError("a mistake in the plug-in")
 """

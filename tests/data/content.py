@@ -3,7 +3,7 @@
 import io
 import zipfile
 
-from fedrec.data.interactions import Interactions
+from fedrec.interfaces import Interactions
 
 
 def rows(interactions: Interactions) -> list[list[int]]:

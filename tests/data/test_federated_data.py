@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 
 from fedrec.data.federated_data import FederatedData
-from tests.federations import cases
+from tests.reference.federations import cases
 
 
 @pytest.mark.parametrize("q", [1, 2, 4])
@@ -23,7 +23,7 @@ def test_q_distinct_unseen_negatives_per_positive(case, q):
 
 
 def test_negatives_are_uniform():
-    from fedrec.data.interactions import Interactions
+    from fedrec.interfaces import Interactions
 
     train = Interactions(torch.arange(2001), torch.zeros(2000, dtype=torch.int32), 5)
     data = FederatedData.draw(train, 2, torch.Generator().manual_seed(0))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses import multi_krum
 from fedrec.defenses.centered_clipping import CenteredClipping
 from fedrec.defenses.geometric_median import GeometricMedian
@@ -21,7 +22,6 @@ from fedrec.defenses.multi_krum import MultiKrum
 from fedrec.defenses.nnm import NearestNeighborMixing
 from fedrec.defenses.norm_bound import NormBound
 from fedrec.defenses.trimmed_mean import TrimmedMean
-from fedrec.federation.aggregation import aggregate
 from fedrec.interfaces import Defense
 from tests.defenses.uploads import Case, of_rows
 

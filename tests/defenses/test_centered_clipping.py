@@ -7,14 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedrec.composition import compose
-from fedrec.config import build, check
+from fedrec.aggregation.aggregate import aggregate
+from fedrec.config.build import build, check
+from fedrec.config.compose import compose
 from fedrec.defenses.centered_clipping import CenteredClipping
-from fedrec.federation.aggregation import aggregate
 from fedrec.interfaces import Defense
-from tests import oracle_centring
 from tests.defenses.uploads import case, cases, of_rows
-from tests.federations import SYSTEM, Case, build_system
+from tests.reference import centering as oracle_centring
+from tests.reference.federations import SYSTEM, Case, build_system
 
 SCOPES = ["per_item", "whole_update"]
 
@@ -36,13 +36,13 @@ def test_equals_the_oracle_round_after_round(one, seeds, iterations, tau, scope)
     rule = build_rule(scope, tau, iterations)
     oracle = oracle_centring.CentredSum(oracle_centring.CenteredClipping(iterations, tau), scope)
     n_items, d = one.view.model.items.shape
-    parameters = bool(one.view.model.interaction)
+    parameters = bool(one.view.model.scorer)
     for rounds in [one, *(case(seed, 1 + seed % 6, n_items, 3, size=d, parameters=parameters, silent=0.3) for seed in seeds)]:
         aggregation, _ = aggregate(Defense(server=rule), rounds.upload, rounds.view)
-        items, tensors = oracle(rounds.view.model.items, rounds.view.model.interaction, rounds.sent)
+        items, tensors = oracle(rounds.view.model.items, rounds.view.model.scorer, rounds.sent)
         assert torch.allclose(aggregation.gradient.items, items, rtol=1e-9, atol=1e-9)
-        assert aggregation.gradient.interaction.keys() == tensors.keys()
-        for name, value in aggregation.gradient.interaction.items():
+        assert aggregation.gradient.scorer.keys() == tensors.keys()
+        for name, value in aggregation.gradient.scorer.items():
             assert torch.allclose(value, tensors[name], rtol=1e-9, atol=1e-9)
 
 
@@ -64,9 +64,9 @@ def test_goes_on_from_a_saved_state(model, scope):
     second.load_state_dict(first.state_dict())
     next(rounds)  # what was saved stays as it was
     list(second.rounds())
-    assert torch.equal(second.received.items, whole.received.items)
+    assert torch.equal(second.global_model.items, whole.global_model.items)
     assert torch.equal(second.users, whole.users)
-    assert all(torch.equal(second.received.interaction[name], value) for name, value in whole.received.interaction.items())
+    assert all(torch.equal(second.global_model.scorer[name], value) for name, value in whole.global_model.scorer.items())
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -11,16 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import DictConfig
 
-from fedrec import segments
-from fedrec.composition import FOLDER, compose
-from fedrec.config import build
+from fedrec import ragged as segments
+from fedrec.aggregation.aggregate import Sum, aggregate
+from fedrec.config.build import build
+from fedrec.config.compose import FOLDER, compose
 from fedrec.data.federated_data import FederatedData
-from fedrec.data.interactions import Interactions
-from fedrec.federation.aggregation import Sum, aggregate
-from fedrec.interfaces import Defense, GlobalModel, ServerKnowledge, ServerView
+from fedrec.interfaces import (
+    Defense,
+    DenseRows,
+    DenseScorerGradients,
+    FactoredRows,
+    GlobalModel,
+    Interactions,
+    RowGroup,
+    ScorerPart,
+    ServerKnowledge,
+    ServerView,
+    Upload,
+)
 from fedrec.models.losses import bce
 from fedrec.randomness import generator
-from fedrec.uploads import DenseInteraction, DenseRows, FactoredRows, InteractionPart, RowGroup, Upload
 
 NAMES = sorted(path.stem for path in (FOLDER / "defense").glob("*.yaml") if path.stem not in ("none", "ours"))
 MODELS = sorted(path.stem for path in (FOLDER / "model").glob("*.yaml"))
@@ -55,7 +65,7 @@ class Choice:
         """With the server's knowledge of a federation in which everybody holds some items."""
         defense: Defense = build(self.config.defense)
         if defense.server:
-            defense.server.begin(self.known(defense.server.root_wanted(), device))
+            defense.server.setup(self.known(defense.server.root_wanted(), device))
         return defense
 
     def known(self, root_share: float, device: torch.device) -> ServerKnowledge:
@@ -71,7 +81,7 @@ class Choice:
     def view(self, round: int) -> ServerView:
         _, model = build(self.config.model).initialise(1, N_ITEMS, generator(round, "model"))
         items = 0.5 * torch.randn(model.items.shape, generator=generator(round, "items"))
-        return ServerView(round, GlobalModel(items, model.interaction), 0.1)
+        return ServerView(round, GlobalModel(items, model.scorer), 0.1)
 
     def upload(self, round: int, view: ServerView, order: list[int] | None = None) -> Upload:
         """What the sampled clients send: half of them factored rows, the others dense ones; all but every third gradients of Psi, too.
@@ -80,16 +90,16 @@ class Choice:
         """
         clients = order or ROUNDS[round]
         model, parts = view.model, {True: [], False: []}
-        interaction, rows = [], []
+        scorer, rows = [], []
         for place, client in enumerate(clients):
             drawing = generator(100 * round + client, "upload")
             n = 0 if round == SILENT or client % 7 == 5 else int(torch.randint(1, 15, (), generator=drawing))
             items = torch.rand(N_ITEMS, generator=drawing).topk(n).indices.int()
             coefficients, direction = torch.randn(n, generator=drawing), torch.randn(1, model.items.shape[1], generator=drawing)
             parts[client % 2 == 0].append((place, items, coefficients, direction))
-            if n and client % 3 and model.interaction:
-                interaction.append(place)
-                rows.append({name: torch.randn(value.shape, generator=drawing) for name, value in model.interaction.items()})
+            if n and client % 3 and model.scorer:
+                scorer.append(place)
+                rows.append({name: torch.randn(value.shape, generator=drawing) for name, value in model.scorer.items()})
         groups = []
         for is_factored, sent in parts.items():
             owners = torch.tensor([place for place, *_ in sent], dtype=torch.int64)
@@ -100,8 +110,8 @@ class Choice:
             factored = FactoredRows(coefficients, directions)
             group = RowGroup(owners, offsets, items, (factored,))
             groups.append(group if is_factored else replace(group, parts=(DenseRows(group.at(slice(None))),)))
-        stacked = {name: torch.stack([one[name] for one in rows]) for name in model.interaction} if rows else {}
-        gradients = (InteractionPart(torch.tensor(interaction), DenseInteraction(stacked)),) if rows else ()
+        stacked = {name: torch.stack([one[name] for one in rows]) for name in model.scorer} if rows else {}
+        gradients = (ScorerPart(torch.tensor(scorer), DenseScorerGradients(stacked)),) if rows else ()
         return Upload(torch.tensor(clients, dtype=torch.int64), tuple(groups), gradients)
 
 
@@ -114,8 +124,8 @@ every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
 
 
 def close(first: GlobalModel, second: GlobalModel) -> bool:
-    assert set(first.interaction) == set(second.interaction)
-    pairs = [(first.items, second.items), *((value, second.interaction[name]) for name, value in first.interaction.items())]
+    assert set(first.scorer) == set(second.scorer)
+    pairs = [(first.items, second.items), *((value, second.scorer[name]) for name, value in first.scorer.items())]
     return all(torch.allclose(one, other, rtol=1e-3, atol=1e-4) for one, other in pairs)
 
 
@@ -129,22 +139,22 @@ def test_results_are_legal_whoever_is_sampled(choice):
         gradient = aggregation.gradient
         assert n_dropped == 0
         assert gradient.items.shape == view.model.items.shape and gradient.items.dtype == view.model.items.dtype
-        assert set(gradient.interaction) <= set(view.model.interaction)
-        for name, value in gradient.interaction.items():
-            assert value.shape == view.model.interaction[name].shape and value.isfinite().all()
+        assert set(gradient.scorer) <= set(view.model.scorer)
+        for name, value in gradient.scorer.items():
+            assert value.shape == view.model.scorer[name].shape and value.isfinite().all()
         assert gradient.items.isfinite().all() and (len(sampled) < 4 or gradient.items.any())
         assert_legal_decisions(aggregation, upload)
-        if aggregation.judged is not None and round != SILENT:
-            assert not any(sampled[place] % 7 == 5 for place in aggregation.judged.tolist())
+        if aggregation.inspected is not None and round != SILENT:
+            assert not any(sampled[place] % 7 == 5 for place in aggregation.inspected.tolist())
 
 
 def assert_legal_decisions(aggregation, upload):
     for items in (aggregation.fell_back, aggregation.unguarded):
         assert items is None or (len(items.unique()) == len(items) and set(items.tolist()) <= set(upload.items.tolist()))
-    assert (aggregation.judged is None) == (aggregation.kept is None)
-    if aggregation.judged is not None:
-        assert len(aggregation.judged) == len(aggregation.kept) and aggregation.kept.dtype == torch.bool
-        assert all(0 <= place < len(upload.clients) for place in aggregation.judged.tolist())
+    assert (aggregation.inspected is None) == (aggregation.accepted is None)
+    if aggregation.inspected is not None:
+        assert len(aggregation.inspected) == len(aggregation.accepted) and aggregation.accepted.dtype == torch.bool
+        assert all(0 <= place < len(upload.clients) for place in aggregation.inspected.tolist())
 
 
 @every_choice
@@ -155,7 +165,7 @@ def test_view_and_upload_stay_as_they_were(choice):
     aggregate(defense, upload, view)
     assert torch.equal(before[0].model.items, view.model.items)
     assert torch.equal(before[1].rows, replace(upload).rows) and torch.equal(before[1].items, upload.items)
-    for (_, first), (_, second) in ((before[1].interaction_rows(), upload.interaction_rows()),):
+    for (_, first), (_, second) in ((before[1].scorer_rows(), upload.scorer_rows()),):
         assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
@@ -188,16 +198,16 @@ def test_a_real_gpu_leads_to_the_same_result(choice):
     expected, _ = aggregate(choice.begun(), choice.upload(0, view), view)
     view, upload = on_cuda(view, choice.upload(0, view))
     found, _ = aggregate(choice.begun(torch.device("cuda")), upload, view)
-    gradient = GlobalModel(found.gradient.items.cpu(), {name: value.cpu() for name, value in found.gradient.interaction.items()})
+    gradient = GlobalModel(found.gradient.items.cpu(), {name: value.cpu() for name, value in found.gradient.scorer.items()})
     assert close(gradient, expected.gradient)
 
 
 def on_cuda(view: ServerView, upload: Upload) -> tuple[ServerView, Upload]:
-    interaction = {name: value.cuda() for name, value in view.model.interaction.items()}
-    senders, gradients = upload.interaction_rows()
-    part = InteractionPart(senders.cuda(), DenseInteraction({name: value.cuda() for name, value in gradients.items()}))
+    scorer = {name: value.cuda() for name, value in view.model.scorer.items()}
+    senders, gradients = upload.scorer_rows()
+    part = ScorerPart(senders.cuda(), DenseScorerGradients({name: value.cuda() for name, value in gradients.items()}))
     moved = Upload.of_rows(*(one.cuda() for one in (upload.clients, upload.items, upload.segments, upload.rows)), (part,) * bool(gradients))
-    return replace(view, model=GlobalModel(view.model.items.cuda(), interaction)), moved
+    return replace(view, model=GlobalModel(view.model.items.cuda(), scorer)), moved
 
 
 @every_choice
@@ -210,28 +220,28 @@ def test_rows_that_are_not_finite_are_dropped_and_counted_and_never_spread(choic
     place[[3, 40, 41]] = True
     rows = upload.rows.clone()
     rows[place, -1] = bad
-    spoiled = Upload.of_rows(upload.clients, upload.items, upload.segments, rows, upload.interaction)
-    without = Upload.of_rows(upload.clients, upload.items[~place], upload.segments[~place], upload.rows[~place], upload.interaction)
+    spoiled = Upload.of_rows(upload.clients, upload.items, upload.segments, rows, upload.scorer)
+    without = Upload.of_rows(upload.clients, upload.items[~place], upload.segments[~place], upload.rows[~place], upload.scorer)
     (found, n_dropped), (expected, _) = (aggregate(choice.begun(), one, view) for one in (spoiled, without))
     assert n_dropped == 3
     assert close(found.gradient, expected.gradient)
 
 
 @every_choice
-def test_gradients_of_the_interaction_function_that_are_not_finite_are_dropped_with_their_client_s(choice):
+def test_gradients_of_the_scorer_that_are_not_finite_are_dropped_with_their_client_s(choice):
     view = choice.view(0)
     upload = choice.upload(0, view)
-    senders, gradients = upload.interaction_rows()
+    senders, gradients = upload.scorer_rows()
     if not gradients:
-        pytest.skip("no interaction function")
+        pytest.skip("no scorer")
     spoiled = {name: value.clone() for name, value in gradients.items()}
     next(iter(spoiled.values()))[2] = torch.nan
     others = torch.arange(len(senders)) != 2
     parts = [
-        InteractionPart(senders, DenseInteraction(spoiled)),
-        InteractionPart(senders[others], DenseInteraction({name: value[others] for name, value in gradients.items()})),
+        ScorerPart(senders, DenseScorerGradients(spoiled)),
+        ScorerPart(senders[others], DenseScorerGradients({name: value[others] for name, value in gradients.items()})),
     ]
-    (found, n_dropped), (expected, _) = (aggregate(choice.begun(), replace(upload, interaction=(part,)), view) for part in parts)
+    (found, n_dropped), (expected, _) = (aggregate(choice.begun(), replace(upload, scorer=(part,)), view) for part in parts)
     assert n_dropped == 1
     assert close(found.gradient, expected.gradient)
 
@@ -254,7 +264,7 @@ def test_saving_and_loading_changes_nothing(choice):
     for upload, view, gradient in zip(uploads[half:], views[half:], expected, strict=True):
         found = aggregate(resumed, upload, view)[0].gradient
         assert torch.equal(found.items, gradient.items)
-        assert all(torch.equal(value, gradient.interaction[name]) for name, value in found.interaction.items())
+        assert all(torch.equal(value, gradient.scorer[name]) for name, value in found.scorer.items())
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -278,5 +288,5 @@ def test_krum_is_translation_equivariant(seed, shift):
     first, second = (
         aggregate(choice.begun(), Upload.of_rows(torch.arange(40), items, senders, sent), view)[0] for sent in (rows, rows + vector)
     )
-    assert torch.equal(first.kept, second.kept)
+    assert torch.equal(first.accepted, second.accepted)
     assert torch.allclose(first.gradient.items[:3] + 40 * vector, second.gradient.items[:3], atol=1e-3)

@@ -9,16 +9,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
+from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.fltrust import FLTrust
-from fedrec.federation.aggregation import aggregate
-from fedrec.interfaces import ClientBatch, Defense, GlobalModel, ServerKnowledge, ServerView
+from fedrec.interfaces import ClientBatch, Defense, DenseScorerGradients, GlobalModel, ScorerPart, ServerKnowledge, ServerView
 from fedrec.models.losses import bce
 from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
-from fedrec.uploads import DenseInteraction, InteractionPart
 from tests.defenses.uploads import KINDS, case, of_rows, sent_by
-from tests.oracle import BenignClient
-from tests.oracle_defenses import FLTrustSum, received
+from tests.reference.defenses import FLTrustSum, global_model
+from tests.reference.federation import BenignClient
 
 MODELS = {
     "mf": MatrixFactorization(dim=3, init_std=0.3),
@@ -53,18 +52,18 @@ def own_clients(rule: FLTrust, positives: list[int]) -> list[BenignClient]:
 
 def begun(model, n_items: int, root: ClientBatch, scope: str = "per_item", fallback: str = "sum") -> FLTrust:
     rule = FLTrust(root_share=0.1, scope=scope, fallback=fallback)
-    rule.begin(ServerKnowledge(99, n_items, model, bce, 3, torch.device("cpu"), root))
+    rule.setup(ServerKnowledge(99, n_items, model, bce, 3, torch.device("cpu"), root))
     return rule
 
 
 def with_parameters(one, sent_out: GlobalModel, silent: float, generator: Generator):
-    """The case, with gradients of the model's interaction function from some of the clients."""
+    """The case, with gradients of the model's scorer from some of the clients."""
     view = ServerView(0, sent_out, RATE)
-    if not sent_out.interaction:
+    if not sent_out.scorer:
         return replace(one, view=view)
     senders = (torch.rand(len(one.upload.clients), generator=generator) >= silent).nonzero().flatten()
-    values = {name: torch.randn(len(senders), *value.shape, generator=generator) for name, value in sent_out.interaction.items()}
-    upload = replace(one.upload, interaction=(InteractionPart(senders, DenseInteraction(values)),))
+    values = {name: torch.randn(len(senders), *value.shape, generator=generator) for name, value in sent_out.scorer.items()}
+    upload = replace(one.upload, scorer=(ScorerPart(senders, DenseScorerGradients(values)),))
     return replace(one, view=view, upload=upload, sent=sent_by(upload))
 
 
@@ -82,17 +81,17 @@ def test_equals_the_oracle(name, data):
     for number in range(2):
         _, sent_out = model.initialise(1, n_items, generator)
         one = with_parameters(case(seed + number, n, n_items, n_rows, kind, ties=ties), sent_out, silent, generator)
-        rows = [row for sent in received(one.sent)[0].values() for row in sent.values()]
+        rows = [row for sent in global_model(one.sent)[0].values() for row in sent.values()]
         assume(not any(0 < row.norm() < 1e-9 for row in rows))  # of a client's rows that cancel the direction is rounding
         aggregation, _ = aggregate(Defense(server=rule), one.upload, one.view)
-        own = [client.train_on(sent_out.items, sent_out.interaction)[0] for client in clients]
-        total, parameters = expected(sent_out.items, sent_out.interaction, one.sent, own)
+        own = [client.train_on(sent_out.items, sent_out.scorer)[0] for client in clients]
+        total, parameters = expected(sent_out.items, sent_out.scorer, one.sent, own)
         close(aggregation.gradient.items, total)
-        for key, value in aggregation.gradient.interaction.items():
+        for key, value in aggregation.gradient.scorer.items():
             close(value, parameters.get(key, torch.zeros_like(value)))
         assert sorted(aggregation.fell_back.tolist()) == sorted(expected.fell_back)
-        decided = [] if aggregation.judged is None else zip(aggregation.judged.tolist(), aggregation.kept.tolist(), strict=True)
-        assert sorted(decided) == sorted(expected.judged)
+        decided = [] if aggregation.inspected is None else zip(aggregation.inspected.tolist(), aggregation.accepted.tolist(), strict=True)
+        assert sorted(decided) == sorted(expected.inspected)
         state, rule = rule.state_dict(), begun(model, n_items, root, scope, fallback)
         rule.load_state_dict(state)
 
@@ -115,7 +114,7 @@ def test_whom_it_trusts():
     one = of_rows(torch.tensor([0, 0, 0, 1]).int(), torch.tensor([0, 1, 2, 0]), rows, 3)
     aggregation, _ = aggregate(Defense(server=rule), one.upload, one.view)
     close(aggregation.gradient.items, torch.stack([3 * own, own]))
-    assert (aggregation.judged.tolist(), aggregation.kept.tolist()) == ([0, 1, 2], [True, False, False])
+    assert (aggregation.inspected.tolist(), aggregation.accepted.tolist()) == ([0, 1, 2], [True, False, False])
     assert aggregation.fell_back.tolist() == [1]
 
 

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
+from fedrec.aggregation.aggregate import aggregate
+from fedrec.aggregation.count_sketch import CountSketch
 from fedrec.defenses.foolsgold import FoolsGold
-from fedrec.federation.aggregation import aggregate
 from fedrec.interfaces import Defense, GlobalModel, ServerKnowledge
 from fedrec.models.losses import bce
 from fedrec.models.mf import MatrixFactorization
-from fedrec.robust.sketch import CountSketch
 from tests.defenses.uploads import KINDS, case, of_rows
-from tests.oracle_defenses import FoolsGoldSum, heard
+from tests.reference.defenses import FoolsGoldSum, heard
 
 
 class Model(MatrixFactorization):
@@ -30,18 +30,18 @@ class Model(MatrixFactorization):
 
 def begun(model: GlobalModel, n_clients: int, kappa: float = 1.0, sketch_size: int = 64) -> FoolsGold:
     rule = FoolsGold(kappa=kappa, sketch_size=sketch_size)
-    rule.begin(ServerKnowledge(n_clients, len(model.items), Model(model), bce, 0, torch.device("cpu")))
+    rule.setup(ServerKnowledge(n_clients, len(model.items), Model(model), bce, 0, torch.device("cpu")))
     return rule
 
 
 def exact(model: GlobalModel, n_clients: int, kappa: float = 1.0) -> FoolsGold:
     """With a bucket for each coordinate."""
-    sizes = {name: value.numel() for name, value in model.interaction.items()}
+    sizes = {name: value.numel() for name, value in model.scorer.items()}
     size = model.items.numel() + sum(sizes.values())
     rule = begun(model, n_clients, kappa, size)
     of_items, *others = torch.arange(size).split([model.items.numel(), *sizes.values()])
-    interaction = {name: one.view_as(model.interaction[name]) for name, one in zip(sizes, others, strict=True)}
-    rule.sketch = CountSketch(size, GlobalModel(of_items.view_as(model.items), interaction), rule.sketch.signs)
+    scorer = {name: one.view_as(model.scorer[name]) for name, one in zip(sizes, others, strict=True)}
+    rule.sketch = CountSketch(size, GlobalModel(of_items.view_as(model.items), scorer), rule.sketch.signs)
     return rule
 
 
@@ -52,11 +52,11 @@ def check(rounds, n_clients, clients, kappa=1.0):
     for one in rounds:
         upload = replace(one.upload, clients=clients)
         aggregation, _ = aggregate(Defense(server=rule), upload, one.view)
-        total, parameters = expected(model.items, model.interaction, one.sent, clients.tolist())
+        total, parameters = expected(model.items, model.scorer, one.sent, clients.tolist())
         assert torch.allclose(aggregation.gradient.items, total, rtol=1e-6, atol=1e-6)
-        for name, value in aggregation.gradient.interaction.items():
+        for name, value in aggregation.gradient.scorer.items():
             assert torch.allclose(value, parameters[name], rtol=1e-6, atol=1e-6)
-        assert aggregation.judged.tolist() == heard(one.sent)
+        assert aggregation.inspected.tolist() == heard(one.sent)
         state, rule = rule.state_dict(), exact(model, n_clients, kappa)
         rule.load_state_dict(state)
     return aggregation, expected
@@ -80,7 +80,7 @@ def test_sybils_weigh_nothing():
     one = of_rows(torch.zeros(5).int(), torch.arange(5), rows, 5)
     aggregation, expected = check([one], 5, torch.arange(5))
     assert expected.weights == [1, 1, 1, 0, 0]
-    assert aggregation.kept.tolist() == [True, True, True, False, False]
+    assert aggregation.accepted.tolist() == [True, True, True, False, False]
 
 
 @pytest.mark.parametrize(("rows", "weight"), [([[1.0, 2.0]], 1), ([[0.0, 0.0]], 1), ([[1.0, 2.0], [2.0, 4.0]], 0)])

@@ -5,11 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.geometric_median import GeometricMedian
-from fedrec.federation.aggregation import aggregate
 from fedrec.interfaces import Defense
-from tests import oracle_centring
 from tests.defenses.uploads import cases, of_rows, single
+from tests.reference import centering as oracle_centring
 
 SCOPES = ["per_item", "whole_update"]
 
@@ -20,12 +20,12 @@ def test_equals_the_oracle(one, iterations, smoothing, scope):
     rule = GeometricMedian(iterations=iterations, smoothing=smoothing, scope=scope)
     aggregation, _ = aggregate(Defense(server=rule), one.upload, one.view)
     oracle = oracle_centring.CentredSum(oracle_centring.GeometricMedian(iterations, smoothing), scope)
-    items, parameters = oracle(one.view.model.items, one.view.model.interaction, one.sent)
+    items, parameters = oracle(one.view.model.items, one.view.model.scorer, one.sent)
     assert torch.allclose(aggregation.gradient.items, items, rtol=1e-9, atol=1e-9)
-    assert aggregation.gradient.interaction.keys() == parameters.keys()
-    for name, value in aggregation.gradient.interaction.items():
+    assert aggregation.gradient.scorer.keys() == parameters.keys()
+    for name, value in aggregation.gradient.scorer.items():
         assert torch.allclose(value, parameters[name], rtol=1e-9, atol=1e-9)
-    assert not len(aggregation.fell_back) and aggregation.judged is None
+    assert not len(aggregation.fell_back) and aggregation.inspected is None
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -5,11 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.hics import HiCS
-from fedrec.federation.aggregation import aggregate
 from fedrec.interfaces import Defense
 from tests.defenses.uploads import KINDS, case, of_rows
-from tests.oracle_defenses import BankedSum
+from tests.reference.defenses import BankedSum
 
 
 @given(data=st.data())
@@ -26,11 +26,11 @@ def test_equals_the_oracle(data):
     for number in range(4):
         one = case(seed + number, *shape, **options)
         aggregation, _ = aggregate(Defense(server=rule), one.upload, one.view)
-        total, parameters = expected(one.view.model.items, one.view.model.interaction, one.sent)
+        total, parameters = expected(one.view.model.items, one.view.model.scorer, one.sent)
         if expected.tied:  # entries of one clipped row each are equally long but for rounding
             return
         assert torch.allclose(aggregation.gradient.items, total, rtol=1e-9, atol=1e-9)
-        for name, value in aggregation.gradient.interaction.items():
+        for name, value in aggregation.gradient.scorer.items():
             assert torch.allclose(value, parameters[name], rtol=1e-9, atol=1e-9)
         state, rule = rule.state_dict(), HiCS(**limits)
         rule.load_state_dict(state)

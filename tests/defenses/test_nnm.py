@@ -7,31 +7,31 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedrec.composition import compose
-from fedrec.config import build, check
+from fedrec.aggregation.aggregate import aggregate
+from fedrec.config.build import build, check
+from fedrec.config.compose import compose
 from fedrec.defenses.krum import Krum
 from fedrec.defenses.median import Median
 from fedrec.defenses.nnm import NearestNeighborMixing
 from fedrec.defenses.norm_bound import NormBound
 from fedrec.defenses.trimmed_mean import TrimmedMean
-from fedrec.federation.aggregation import aggregate
 from fedrec.interfaces import Defense
-from tests import oracle_centring
 from tests.defenses.uploads import cases, of_rows
-from tests.oracle_defenses import RobustSum
+from tests.reference import centering as oracle_centring
+from tests.reference.defenses import RobustSum
 
 
 def check_against(one, share, server, oracle):
     defense = Defense(transforms=[NearestNeighborMixing(malicious_share=share)], server=server)
     aggregation, _ = aggregate(defense, one.upload, one.view)
     sent = oracle_centring.mixed_uploads(one.sent, share)
-    items, parameters = oracle(one.view.model.items, one.view.model.interaction, sent)
+    items, parameters = oracle(one.view.model.items, one.view.model.scorer, sent)
     assert torch.allclose(aggregation.gradient.items, items, rtol=1e-9, atol=1e-9)
-    for name, value in aggregation.gradient.interaction.items():
+    for name, value in aggregation.gradient.scorer.items():
         assert torch.allclose(value, parameters.get(name, torch.zeros_like(value)), rtol=1e-9, atol=1e-9)
 
 
-def plain_sum(items, interaction, uploads):
+def plain_sum(items, scorer, uploads):
     total, parameters = torch.zeros_like(items), {}
     for numbers, rows, tensors in uploads:
         for item, row in zip(numbers.tolist(), rows, strict=True):

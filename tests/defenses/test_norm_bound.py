@@ -5,12 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.krum import Krum
 from fedrec.defenses.norm_bound import NormBound
-from fedrec.federation.aggregation import aggregate
 from fedrec.interfaces import Defense
 from tests.defenses.uploads import KINDS, case, of_rows
-from tests.oracle_defenses import RobustSum, norm_bound
+from tests.reference.defenses import RobustSum, norm_bound
 
 KRUM = {"malicious_share": 0.2, "fallback": "sum", "score": "paper", "scope": "per_item"}
 
@@ -25,10 +25,10 @@ def test_equals_the_oracle(scope, rule, data):
     bound = draw(st.sampled_from([1e-3, 1.0, 2.0, 100.0]))
     defense = Defense(transforms=(NormBound(C=bound, scope=scope),), server=Krum(**KRUM) if rule == "krum" else None)
     aggregation, n_dropped = aggregate(defense, one.upload, one.view)
-    total, parameters = RobustSum(rule, 0.2)(one.view.model.items, one.view.model.interaction, norm_bound(one.sent, bound, scope))
+    total, parameters = RobustSum(rule, 0.2)(one.view.model.items, one.view.model.scorer, norm_bound(one.sent, bound, scope))
     assert n_dropped == 0
     assert torch.allclose(aggregation.gradient.items, total, rtol=1e-9, atol=1e-12)
-    for name, value in aggregation.gradient.interaction.items():
+    for name, value in aggregation.gradient.scorer.items():
         assert torch.allclose(value, parameters.get(name, torch.zeros_like(value)), rtol=1e-9, atol=1e-12)
 
 

@@ -5,9 +5,8 @@ import torch
 from hypothesis import assume, given
 
 from fedrec.defenses.ours import PopularityRegularizer
-from fedrec.interfaces import ClientDefense
-from fedrec.uploads import RowGroup
-from tests.federations import build_system, cases
+from fedrec.interfaces import ClientDefense, RowGroup
+from tests.reference.federations import build_system, cases
 
 OPTIONS = {"N": 3, "beta": 1.0, "gamma": 1.0, "divergence": "user_from_item", "reduction": "mean", "mining_times": 2}
 
@@ -20,7 +19,7 @@ def test_closed_form_equals_autograd(case):
         if system.defense.client.miner.has_mined.any():
             break
     batch = system.data.batch(torch.arange(system.n_users))
-    arguments = (system.users, system.received, batch)
+    arguments = (system.users, system.global_model, batch)
     closed = system.defense.client.penalty_gradients(*arguments)
     generic = ClientDefense.penalty_gradients(system.defense.client, *arguments)
     assume(closed.rows and torch.isfinite(generic.loss).all() and system.users.abs().max() < 1e3)
@@ -38,4 +37,4 @@ def test_kappa(weighting, expected):
 
 def test_more_mined_items_than_items():
     with pytest.raises(ValueError, match=r"defense\.N = 3: at most 2 of the 2 items"):
-        PopularityRegularizer(**OPTIONS, weighting="exp").begin(n_clients=1, n_items=2)
+        PopularityRegularizer(**OPTIONS, weighting="exp").setup(n_clients=1, n_items=2)

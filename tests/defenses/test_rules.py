@@ -5,15 +5,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.bulyan import Bulyan
 from fedrec.defenses.krum import Krum
 from fedrec.defenses.median import Median
 from fedrec.defenses.multi_krum import MultiKrum
 from fedrec.defenses.trimmed_mean import TrimmedMean
-from fedrec.federation.aggregation import aggregate
 from fedrec.interfaces import Defense
 from tests.defenses.uploads import KINDS, case, of_rows
-from tests.oracle_defenses import RobustSum
+from tests.reference.defenses import RobustSum
 
 CLASSES = {"median": Median, "trimmed_mean": TrimmedMean, "krum": Krum, "multi_krum": MultiKrum, "bulyan": Bulyan}
 SCOPED = ("krum", "multi_krum", "bulyan")
@@ -30,13 +30,13 @@ def check(one, rule, share, fallback="sum", score="paper", scope="per_item", exa
     """Equal but where others score the same but for rounding; `exact`: there, too, the first of equals."""
     aggregation, n_dropped = aggregate(Defense(server=build(rule, share, fallback, score, scope)), one.upload, one.view)
     expected = RobustSum(rule, share, fallback, score, scope if rule in SCOPED else "per_item")
-    total, parameters = expected(one.view.model.items, one.view.model.interaction, one.sent)
+    total, parameters = expected(one.view.model.items, one.view.model.scorer, one.sent)
     assert n_dropped == expected.n_dropped
     doubtful = [] if exact else expected.doubtful
     for item in set(range(len(total))) - set(doubtful):
         assert torch.allclose(aggregation.gradient.items[item], total[item], rtol=1e-9, atol=1e-9)
-    for name in set(aggregation.gradient.interaction) - set(doubtful):
-        value = aggregation.gradient.interaction[name]
+    for name in set(aggregation.gradient.scorer) - set(doubtful):
+        value = aggregation.gradient.scorer[name]
         assert torch.allclose(value, parameters.get(name, torch.zeros_like(value)), rtol=1e-9, atol=1e-9)
     assert sorted(aggregation.fell_back.tolist()) == sorted(expected.fell_back)
     return aggregation, expected
@@ -114,5 +114,5 @@ def test_in_single_precision_one_huge_row_changes_no_choice_among_the_others(rul
     single = of_rows(torch.zeros(40).int(), torch.arange(40), rows.float(), 40)
     defense = Defense(server=build(rule, share, "skip", score, "per_item"))
     (precise, _), (found, _) = (aggregate(defense, each.upload, each.view) for each in (one, single))
-    assert not precise.kept[17]
-    assert torch.equal(found.judged, precise.judged) and torch.equal(found.kept, precise.kept)
+    assert not precise.accepted[17]
+    assert torch.equal(found.inspected, precise.inspected) and torch.equal(found.accepted, precise.accepted)

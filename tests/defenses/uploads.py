@@ -6,9 +6,18 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from fedrec.interfaces import GlobalModel, ServerView
-from fedrec.uploads import DenseInteraction, DenseRows, FactoredRows, InteractionPart, ProjectedRows, RowGroup, Upload
-from tests.oracle import Sent
+from fedrec.interfaces import (
+    DenseRows,
+    DenseScorerGradients,
+    FactoredRows,
+    GlobalModel,
+    ProjectedRows,
+    RowGroup,
+    ScorerPart,
+    ServerView,
+    Upload,
+)
+from tests.reference.federation import Sent
 
 
 @dataclass(frozen=True)
@@ -45,13 +54,13 @@ def case(
         bad = torch.rand(len(rows), generator=drawing) < broken
         rows[bad, 0] = torch.tensor([torch.nan, torch.inf, -torch.inf]).double()[torch.randint(3, (int(bad.sum()),), generator=drawing)]
         groups = (replace(group, parts=(DenseRows(rows),)),)
-    interaction: tuple[InteractionPart, ...] = ()
+    scorer: tuple[ScorerPart, ...] = ()
     if parameters:
         senders = (torch.rand(n_clients, generator=drawing) >= silent).nonzero().flatten()
         values = {name: _random((len(senders), *shape), ties, drawing) for name, shape in {"W1": (4, 2), "b1": (2,)}.items()}
         values["b1"][torch.rand(len(senders), generator=drawing) < broken] = torch.nan
-        interaction = (InteractionPart(senders, DenseInteraction(values)),)
-    upload = Upload(torch.arange(n_clients), groups, interaction)
+        scorer = (ScorerPart(senders, DenseScorerGradients(values)),)
+    upload = Upload(torch.arange(n_clients), groups, scorer)
     model = GlobalModel(
         torch.zeros(n_items, size).double(), {"W1": torch.zeros(4, 2).double(), "b1": torch.zeros(2).double()} if parameters else {}
     )
@@ -80,9 +89,9 @@ def single(one: Case) -> tuple[Upload, ServerView]:
     return upload, replace(one.view, model=GlobalModel(one.view.model.items.float()))
 
 
-def of_rows(items: Tensor, senders: Tensor, rows: Tensor, n_clients: int, interaction: tuple[InteractionPart, ...] = ()) -> Case:
+def of_rows(items: Tensor, senders: Tensor, rows: Tensor, n_clients: int, scorer: tuple[ScorerPart, ...] = ()) -> Case:
     """Row k [n, d] is what client senders[k] sends for items[k]."""
-    upload = Upload.of_rows(torch.arange(n_clients), items, senders, rows, interaction)
+    upload = Upload.of_rows(torch.arange(n_clients), items, senders, rows, scorer)
     model = GlobalModel(torch.zeros(int(items.max()) + 1, rows.shape[1], dtype=rows.dtype))
     return Case(upload, ServerView(0, model, 1.0), sent_by(upload))
 
@@ -104,7 +113,7 @@ def _parts(kind: str, items: Tensor, n_clients: int, n_items: int, size: int, ti
 
 
 def sent_by(upload: Upload) -> list[Sent]:
-    senders, gradients = upload.interaction_rows()
+    senders, gradients = upload.scorer_rows()
     sent = []
     for client in range(len(upload.clients)):
         mine, of_mine = upload.segments == client, (senders == client).nonzero().flatten().tolist()

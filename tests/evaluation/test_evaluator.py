@@ -7,13 +7,13 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fedrec.data.interactions import Split
 from fedrec.evaluation import held_out as drawing
 from fedrec.evaluation import user_block
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.evaluation.ranking import rank
-from tests import oracle
-from tests.federations import SYSTEM, Case, build_system, cases
+from fedrec.interfaces import Split
+from tests.reference import federation as oracle
+from tests.reference.federations import SYSTEM, Case, build_system, cases
 
 OPTIONS = {
     "every": 1,
@@ -28,7 +28,7 @@ OPTIONS = {
 
 def make(case, system, test, seed=None, **changes):
     evaluator = Evaluator(**{**OPTIONS, **changes})
-    evaluator.begin(Split("tiny", case.train, test, None), system, case.seed if seed is None else seed)
+    evaluator.setup(Split("tiny", case.train, test, None), system, case.seed if seed is None else seed)
     return evaluator
 
 
@@ -47,8 +47,8 @@ def test_equals_the_oracle(case, data):
     metrics = evaluator.evaluate()
     seen = [torch.tensor(positives) for positives in case.positives]
     candidates = candidates_of(evaluator.held_out[""])
-    received = system.received.items, system.received.interaction
-    expected = oracle.evaluate(list(system.users), *received, seen, test.tolist(), candidates, case.targets, OPTIONS["k"])
+    global_model = system.global_model.items, system.global_model.scorer
+    expected = oracle.evaluate(list(system.users), *global_model, seen, test.tolist(), candidates, case.targets, OPTIONS["k"])
     for name in (f"{metric}@{k}" for metric in ("ER", "HR", "full_HR", "full_NDCG") for k in OPTIONS["k"]):
         assert metrics[name] == pytest.approx(expected.get(name, 0.0)), name
     for user, held_out in enumerate(test.tolist()):
@@ -77,7 +77,7 @@ def test_evaluating_changes_no_trajectory(case):
         evaluator.evaluate()
     for _ in alone.rounds():
         pass
-    assert torch.equal(watched.users, alone.users) and torch.equal(watched.received.items, alone.received.items)
+    assert torch.equal(watched.users, alone.users) and torch.equal(watched.global_model.items, alone.global_model.items)
 
 
 def test_ties_and_nan_count_against_the_item():
@@ -98,7 +98,7 @@ def test_the_error_of_several_targets_is_that_of_their_mean():
     case = Case([[0]] * 400, 60, [1, 2], "none", {}, None, SYSTEM, 0)
     system = build_system(case)
     system.users[:200], system.users[200:] = 1.0, -1.0
-    system.received.items[[1, 2]] = 9.0
+    system.global_model.items[[1, 2]] = 9.0
     test = torch.full((400,), 3)
     samples = [make(case, system, test, max_users=50, candidates=9, seed=seed).evaluate() for seed in range(60)]
     values, errors = (torch.tensor([one[name] for one in samples]) for name in ("ER@2", "ER@2_stderr"))
@@ -111,7 +111,7 @@ def test_the_validation_item_is_no_candidate(case):
     system = build_system(case)
     test, validation = (torch.full((len(case.positives),), item) for item in (0, 1))
     evaluator = Evaluator(**{**OPTIONS, "candidates": case.n_items, "k": [1]} | {"selection": "HR@1"})
-    evaluator.begin(Split("tiny", case.train, test, validation), system, case.seed)
+    evaluator.setup(Split("tiny", case.train, test, validation), system, case.seed)
     for held_out in evaluator.held_out.values():
         for positives, offered in zip(case.positives, candidates_of(held_out), strict=True):
             assert set(offered.tolist()) == set(range(case.n_items)) - {*positives, 0, 1}

@@ -8,8 +8,8 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import HydraContext, RunMode
 
-from experiments.cells import Planner
-from fedrec.composition import FOLDER
+from fedrec.campaigns.cells import Planner
+from fedrec.config.compose import FOLDER
 
 
 def two(dataset: str) -> range:

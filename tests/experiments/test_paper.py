@@ -10,7 +10,7 @@ import pytest
 
 from experiments import paper as driver
 from experiments.paper import main
-from experiments.store import Address, attributes
+from fedrec.campaigns.store import Address, attributes
 from fedrec.data.amazon import SOURCE
 from tests.experiments.driver import QUICK, address, measured, paper, plan, run, start, write_data
 from tests.sweeps.postgresql import server

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.claims import CLAIMS
-from experiments.explanations import EXPLANATIONS, explanation
-from experiments.measured import Measured, MeasuredCell
+from experiments.analysis.claims import CLAIMS
+from experiments.analysis.explanations import EXPLANATIONS, explanation
+from experiments.analysis.measured import Measured, MeasuredCell
+from experiments.analysis.tables import TABLES, agreement, comparisons, printed
 from experiments.report import main
-from experiments.store import COLUMNS
-from experiments.tables import TABLES, agreement, comparisons, printed
+from fedrec.campaigns.store import COLUMNS
 from tests.experiments.driver import QUICK, paper, run, write_data
 
 ROOT = Path(__file__).parents[2]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.measured import Measured
+from experiments.analysis.measured import Measured
+from experiments.analysis.tables import agreement, comparisons
 from experiments.paper import main
-from experiments.store import Address
-from experiments.tables import agreement, comparisons
+from fedrec.campaigns.store import Address
 
 pytestmark = pytest.mark.reproduction
 

@@ -7,9 +7,9 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fedrec.federation.sampling import ClientSampler
+from fedrec.federation.client_sampling import ClientSampler
 from fedrec.federation.system import TrainingDiverged
-from tests.federations import ATTACKS, RULES, SYSTEM, Case, build_oracle, build_system, cases, copy_state
+from tests.reference.federations import ATTACKS, RULES, SYSTEM, Case, build_oracle, build_system, cases, copy_state
 
 
 def assert_close(actual, expected, tolerance, floor=0.0):
@@ -18,11 +18,11 @@ def assert_close(actual, expected, tolerance, floor=0.0):
     assert torch.allclose(actual.double(), expected.double(), rtol=tolerance, atol=scale)
 
 
-def assert_interaction_close(system, server, rounding):
+def assert_scorer_close(system, server, rounding):
     """A bias may be a sum of gradients that cancel: `rounding`, relative to the largest weight, is what may be left of them."""
-    floor = rounding * max((float(value.abs().max()) for value in server.interaction.values()), default=0.0)
-    for name, value in server.interaction.items():
-        assert_close(system.received.interaction[name], value, 1e-5, floor)
+    floor = rounding * max((float(value.abs().max()) for value in server.scorer.values()), default=0.0)
+    for name, value in server.scorer.items():
+        assert_close(system.global_model.scorer[name], value, 1e-5, floor)
 
 
 FAMILIES = {"mf": ["mf"], "ncf": ["ncf", "ncf_flat"]}
@@ -41,9 +41,9 @@ def test_every_round_equals_the_oracle(data, attack, family):
         for result in system.rounds():
             loss, delta_norm = server.round(result.round - 1, system.sampler.sample(result.round - 1).tolist())
             assert result.loss == pytest.approx(loss, rel=1e-5, abs=1e-12, nan_ok=True)
-            assert_close(system.received.items, server.items, 1e-5)
+            assert_close(system.global_model.items, server.items, 1e-5)
             assert_close(system.users, torch.stack([client.user for client in server.benign]), 1e-5)
-            assert_interaction_close(system, server, rounding=1e-14)
+            assert_scorer_close(system, server, rounding=1e-14)
             assert_close(result.delta_norm, delta_norm, 1e-5, floor=1e-14 * float(server.items.abs().max()))
             copy_state(system, server)
     finally:
@@ -54,7 +54,7 @@ def test_every_round_equals_the_oracle(data, attack, family):
 @pytest.mark.parametrize("rule", RULES)
 @given(data=st.data())
 def test_every_round_under_a_robust_rule_equals_the_oracle(data, rule, family):
-    """With attacks that send copies, a few rows or gradients of the interaction function, and with a client-side defense beside it."""
+    """With attacks that send copies, a few rows or gradients of the scorer, and with a client-side defense beside it."""
     case = replace(data.draw(cases(["none", "pieck_uea", "a_ra"], FAMILIES[family])), rule=rule)
     torch.set_default_dtype(torch.float64)
     try:
@@ -63,10 +63,10 @@ def test_every_round_under_a_robust_rule_equals_the_oracle(data, rule, family):
         for result in system.rounds():
             server.round(result.round - 1, system.sampler.sample(result.round - 1).tolist())
             for key in server.agg.doubtful:  # of unlike uploads with the same score either may be selected
-                ours, theirs = (one.items if isinstance(key, int) else one.interaction for one in (system.received, server))
+                ours, theirs = (one.items if isinstance(key, int) else one.scorer for one in (system.global_model, server))
                 theirs[key] = ours[key]
-            assert_close(system.received.items, server.items, 1e-5)
-            assert_interaction_close(system, server, rounding=1e-14)
+            assert_close(system.global_model.items, server.items, 1e-5)
+            assert_scorer_close(system, server, rounding=1e-14)
             sampled = system.sampler.sample(result.round - 1) >= system.n_users
             assert_telemetry(result.telemetry, server.agg, case.targets, sampled.tolist())
             copy_state(system, server)
@@ -81,10 +81,10 @@ def assert_telemetry(telemetry, agg, targets, is_malicious):
         on_targets = [item in items for item in targets if item in agg.items]
         expected |= {f"{name}_rows": len(items) / len(agg.items)} if agg.items else {}
         expected |= {f"{name}_targets": sum(on_targets) / len(on_targets)} if on_targets else {}
-    filtered = [is_malicious[sender] for sender, kept in agg.judged if not kept]
-    judged = [is_malicious[sender] for sender, _ in agg.judged]
+    filtered = [is_malicious[sender] for sender, accepted in agg.inspected if not accepted]
+    inspected = [is_malicious[sender] for sender, _ in agg.inspected]
     expected |= {"filter_precision": sum(filtered) / len(filtered)} if filtered else {}
-    expected |= {"filter_recall": sum(filtered) / sum(judged)} if any(judged) else {}
+    expected |= {"filter_recall": sum(filtered) / sum(inspected)} if any(inspected) else {}
     compared = ("dropped", "target", "fallback", "unguarded", *(() if agg.tied else ("filter",)))
     found, expected = ({name: part[name] for name in part if name.split("_")[0] in compared} for part in (telemetry, expected))
     assert found == pytest.approx(expected)
@@ -98,14 +98,14 @@ def test_one_round_in_float32_equals_the_float64_oracle(data, attack):
     system = build_system(case)
     server = build_oracle(case, system)
     server.items = server.items.double()
-    server.interaction = {name: value.double() for name, value in server.interaction.items()}
+    server.scorer = {name: value.double() for name, value in server.scorer.items()}
     for client in server.benign:
         client.user = client.user.double()
     next(iter(system.rounds()))
     server.round(0, system.sampler.sample(0).tolist())
-    assert_close(system.received.items, server.items, 1e-5)
+    assert_close(system.global_model.items, server.items, 1e-5)
     assert_close(system.users, torch.stack([client.user for client in server.benign]), 1e-5)
-    assert_interaction_close(system, server, rounding=1e-6)
+    assert_scorer_close(system, server, rounding=1e-6)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -121,9 +121,9 @@ def test_stopping_and_resuming_changes_nothing(data, attack):
         for _ in system.rounds():
             pass
     assert torch.equal(whole.users, second.users)
-    assert torch.equal(whole.received.items, second.received.items)
-    for name, value in whole.received.interaction.items():
-        assert torch.equal(value, second.received.interaction[name])
+    assert torch.equal(whole.global_model.items, second.global_model.items)
+    for name, value in whole.global_model.scorer.items():
+        assert torch.equal(value, second.global_model.scorer[name])
 
 
 def hand_made(**changes):
@@ -162,7 +162,7 @@ def test_client_learning_rates_are_drawn_from_the_whole_range():
 
 def test_the_share_of_poison_counts_uploads_for_the_targets():
     """In a round of everybody, 1 malicious client against the users who train on target 5; nothing before mining ends."""
-    options = {"N": 2, "mining_times": 1, "multi_target": "copy", "batches": 1, "rounds": 1, "poison_interaction": False}
+    options = {"N": 2, "mining_times": 1, "multi_target": "copy", "batches": 1, "rounds": 1, "poison_scorer": False}
     case = replace(hand_made(clients_per_round=4), attack="pieck_uea", attack_options=options, positives=[[5, 1], [2], [0, 3]])
     system = build_system(case)
     assert system.n_malicious == 1

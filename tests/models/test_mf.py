@@ -6,19 +6,18 @@ from unittest import mock
 import torch
 from hypothesis import given
 
-from fedrec import interfaces
-from fedrec.interfaces import ClientBatch, GlobalModel, Model
+from fedrec.interfaces import ClientBatch, GlobalModel, Model, RowGroup
+from fedrec.interfaces import model as model_module
 from fedrec.models.losses import LOSSES
 from fedrec.models.mf import MatrixFactorization
-from fedrec.uploads import RowGroup
-from tests.federations import build_system, cases
+from tests.reference.federations import build_system, cases
 
 
 @given(case=cases(models=["mf"]))
 def test_closed_form_equals_autograd(case):
     system = build_system(case)
     batch = system.data.batch(torch.arange(system.n_users))
-    arguments = (system.users, system.received, batch, LOSSES[system.loss])
+    arguments = (system.users, system.global_model, batch, LOSSES[system.loss])
     closed, generic = system.model.local_gradients(*arguments), Model.local_gradients(system.model, *arguments)
     owners = torch.arange(system.n_users)
     rows = [RowGroup(owners, batch.offsets, batch.items, one.rows).at(slice(None)) for one in (closed, generic)]
@@ -29,12 +28,12 @@ def test_closed_form_equals_autograd(case):
 
 def test_score_all_is_score_of_every_pair():
     model = MatrixFactorization(dim=4, init_std=1.0)
-    users, received = model.initialise(3, 5, torch.Generator().manual_seed(0))
-    expected = model.score(users[None], received.items[:, None], received.interaction)  # [M, B]
+    users, global_model = model.initialise(3, 5, torch.Generator().manual_seed(0))
+    expected = model.score(users[None], global_model.items[:, None], global_model.scorer)  # [M, B]
     for score_all in (model.score_all, partial(Model.score_all, model)):
         scores = torch.empty_like(expected)
-        with mock.patch.object(interfaces, "NUMBERS_AT_ONCE", 2 * users.numel()):  # the items in several parts
-            score_all(users, received, out=scores)
+        with mock.patch.object(model_module, "NUMBERS_AT_ONCE", 2 * users.numel()):  # the items in several parts
+            score_all(users, global_model, out=scores)
         assert torch.allclose(scores, expected, atol=1e-6)
 
 
@@ -42,11 +41,11 @@ class Scaled(MatrixFactorization):
     """A model that only writes `score`, with a parameter that is one number."""
 
     def initialise(self, n_users, n_items, generator):
-        users, received = super().initialise(n_users, n_items, generator)
-        return users, GlobalModel(received.items, {"scale": torch.tensor(2.0)})
+        users, global_model = super().initialise(n_users, n_items, generator)
+        return users, GlobalModel(global_model.items, {"scale": torch.tensor(2.0)})
 
-    def score(self, users, items, interaction):
-        return (users * items).sum(-1) * interaction["scale"]
+    def score(self, users, items, scorer):
+        return (users * items).sum(-1) * scorer["scale"]
 
     local_gradients = Model.local_gradients
 
@@ -56,8 +55,8 @@ def test_a_model_with_a_single_number_as_parameter():
         Scaled(dim=3, init_std=1.0),
         ClientBatch(torch.arange(2), torch.tensor([0, 1, 3]), torch.tensor([0, 1, 0]), torch.ones(3)),
     )
-    users, received = model.initialise(2, 2, torch.Generator().manual_seed(0))
-    gradients = model.local_gradients(users, received, batch, LOSSES["bce"])
-    by_client = gradients.interaction.per_client()["scale"]
+    users, global_model = model.initialise(2, 2, torch.Generator().manual_seed(0))
+    gradients = model.local_gradients(users, global_model, batch, LOSSES["bce"])
+    by_client = gradients.scorer.per_client()["scale"]
     assert by_client.shape == (2,)
-    assert torch.allclose(by_client.sum(), gradients.interaction.total()["scale"])
+    assert torch.allclose(by_client.sum(), gradients.scorer.total()["scale"])

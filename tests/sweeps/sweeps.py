@@ -11,7 +11,7 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from fedrec.sweeps.shared_study import WORKER
+from fedrec.sweeps.study import WORKER
 from tests.cli.program import COMMAND, ENVIRONMENT
 from tests.tracking.runs import wait_until
 

@@ -6,7 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import HydraContext
 from omegaconf import OmegaConf
 
-from fedrec.composition import FOLDER
+from fedrec.config.compose import FOLDER
 from fedrec.sweeps.composer import Composer
 
 ARGUMENTS = ["sweep=defense", "attack=pieck_uea", "system.epochs=3"]

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from mlflow.tracking import MlflowClient
 
-from fedrec.sweeps.shared_study import SharedStudy
+from fedrec.sweeps.study import SharedStudy
 from fedrec.sweeps.study_storage import open_storage
 from tests.sweeps.postgresql import server
 from tests.sweeps.sweeps import LONG, SMALL, assert_complete, counted, finish, pid_of, results, start, trials, wait_for_running
-from tests.sweeps.test_shared_study import SPACE, value
+from tests.sweeps.test_study import SPACE, value
 
 HOLDER = """
 import sys, time

@@ -9,7 +9,7 @@ from optuna.distributions import CategoricalDistribution as Choice
 from optuna.distributions import FloatDistribution as Real
 from optuna.distributions import IntDistribution as Whole
 
-from fedrec.options import ConfigError
+from fedrec.config.validation import ConfigError
 from fedrec.sweeps.search_space import SearchSpace
 
 PARSER = OverridesParser.create()

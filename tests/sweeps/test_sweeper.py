@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
-from fedrec.composition import FOLDER
+from fedrec.config.compose import FOLDER
 from tests.cli.program import fedrec
 from tests.sweeps.sweeps import DATA, NAME, SMALL, counted, finish, of_state, results, start, trials
 

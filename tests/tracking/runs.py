@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from fedrec.interfaces import Evaluation, RoundResult, RunInfo
-from fedrec.tracking.mlflow_tracker import MLflowTracker
+from fedrec.tracking.mlflow.tracker import MLflowTracker
 
 N_ITEMS = 40
 CONFIG: Mapping[str, Any] = {

@@ -19,17 +19,17 @@ def test_the_validation_item_chooses_and_the_earliest_of_equals() -> None:
         seen.append(chosen["ER@10"])
         return False
 
-    watch = Pruning("HR@10", hopeless)
+    callback = Pruning("HR@10", hopeless)
     for evaluation in evaluations():
-        watch.on_evaluation(evaluation)
-    assert seen == [0.9, 0.5, 0.5, 0.5] and watch.chosen["ER@10"] == 0.5 and not watch.pruned
+        callback.on_evaluation(evaluation)
+    assert seen == [0.9, 0.5, 0.5, 0.5] and callback.chosen["ER@10"] == 0.5 and not callback.pruned
 
 
 def test_a_hopeless_run_is_pruned() -> None:
-    watch = Pruning("HR@10", lambda chosen: chosen["ER@10"] < 0.6)
+    callback = Pruning("HR@10", lambda chosen: chosen["ER@10"] < 0.6)
     first, second, *_ = evaluations()
-    watch.on_evaluation(first)
-    assert not watch.pruned
+    callback.on_evaluation(first)
+    assert not callback.pruned
     with pytest.raises(Pruned):
-        watch.on_evaluation(second)
-    assert watch.pruned
+        callback.on_evaluation(second)
+    assert callback.pruned

@@ -1,0 +1,82 @@
+"""Figures as PNG, by matplotlib, in colours that are distinct for every kind of colour vision."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.analysis.figures import Figure, Panel, Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito
+MARKERS = ("o", "^", "s", "D", "v", "P")
+_INCHES = (5.2, 3.6)  # of a panel
+
+
+def draw(figure: Figure, path: Path) -> None:
+    """All panels side by side, at most two in a row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    columns = min(2, len(figure.panels))
+    rows = -(-len(figure.panels) // columns)
+    canvas = Canvas(figsize=(_INCHES[0] * columns, _INCHES[1] * rows), dpi=110, layout="constrained")
+    grid = canvas.subplots(rows, columns, squeeze=False).flat
+    for axes, panel in zip(grid, figure.panels, strict=False):
+        _panel(axes, panel)
+    for axes in list(grid)[len(figure.panels) :]:
+        axes.set_visible(False)
+    FigureCanvasAgg(canvas).print_png(str(path), metadata={"Software": None})
+
+
+def style(panel: Panel, position: int) -> tuple[str, str]:
+    """Colour and marker of a series; dashed lines take those of the solid ones again, unless there is but one of each."""
+    series = panel.series[position]
+    if 2 * sum(one.dashed for one in panel.series) == len(panel.series) > 2:
+        position = [one for one in panel.series if one.dashed == series.dashed].index(series)
+    return PALETTE[position % len(PALETTE)], MARKERS[position % len(MARKERS)]
+
+
+def _panel(axes: "Axes", panel: Panel) -> None:
+    for position, series in enumerate(panel.series):
+        _series(axes, series, *style(panel, position), position, len(panel.series))
+    for border in panel.borders:
+        axes.axvline(border, color="#666666", linestyle=":", linewidth=1)
+    if panel.log_x:
+        axes.set_xscale("log")
+        ticks = sorted({float(x) for series in panel.series for x in series.x})
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45, fontsize=8)
+        axes.minorticks_off()
+    axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
+    axes.title.set_fontsize(10)
+    if all(isinstance(y, str) for series in panel.series for y in series.y):
+        axes.invert_yaxis()
+    if len(panel.series) > 1:
+        axes.legend(fontsize=8, frameon=False)
+
+
+def _series(axes: "Axes", series: Series, colour: str, marker: str, position: int, of: int) -> None:
+    x: Any = list(series.x)
+    y: Any = list(series.y)
+    if series.kind == "bars":
+        width = 0.8 / of
+        places = [place + (position - (of - 1) / 2) * width for place in range(len(x))]
+        axes.bar(places, y, width, color=colour, label=series.name)
+        axes.set_xticks(range(len(x)), x, rotation=30, ha="right", fontsize=8)
+    elif series.kind == "points":
+        axes.scatter(x, y, s=22, color=colour, marker=marker, alpha=0.7, linewidths=0, label=series.name)
+    else:
+        errors = [error or 0.0 for error in series.errors] if any(series.errors) else None
+        few = len(x) <= 40
+        axes.errorbar(
+            x,
+            y,
+            yerr=errors,
+            color=colour,
+            marker=marker if few else None,
+            markersize=4,
+            linestyle="--" if series.dashed else "-",
+            linewidth=1.4,
+            capsize=2,
+            label=series.name,
+        )

@@ -1,0 +1,52 @@
+"""What watches a run, and what it is told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from torch import Tensor
+
+from fedrec.interfaces.round import RoundResult
+
+Status = Literal["FINISHED", "FAILED", "KILLED", "PRUNED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Metrics after a round; every value in [0, 1] unless its name says otherwise."""
+
+    round: int
+    epoch: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What a callback is told at the start of a run."""
+
+    config: Mapping[str, Any]  # the whole configuration, resolved
+    folder: Path  # the run's own folder, exists
+    n_rounds: int
+    target_items: Sequence[int]
+    popularity: Tensor  # [M] int64, interactions of each item in training
+    popularity_ranks: Tensor  # [M] int64, 1 = most interactions in training
+    statistics: Mapping[str, float]  # of the data set: users, items, interactions, rate, sparsity
+    data_checksum: str  # of the split
+
+
+class Pruned(Exception):
+    """A callback raises it to end a run that is not worth going on."""
+
+
+class Callback(Protocol):
+    """Watches a run, never changes it, but may end it early (`Pruned`)."""
+
+    def on_run_start(self, info: RunInfo) -> None: ...
+
+    def on_round_end(self, result: RoundResult) -> None: ...
+
+    def on_evaluation(self, evaluation: Evaluation) -> None: ...
+
+    def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Called once however the run ends; what it returns is added to the summary (a tracker returns its run id)."""

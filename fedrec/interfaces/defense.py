@@ -1,0 +1,127 @@
+"""A defense: what clients add to their loss, and what the server does to uploads before and when it aggregates them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from fedrec.interfaces.model import Loss, Model
+from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, LocalModel, gather
+from fedrec.interfaces.upload import DenseRows, Upload
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """What an aggregator is told in a round beside the upload: what the server has broadcast."""
+
+    round: int
+    model: GlobalModel
+    learning_rate: float  # eta
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKnowledge:
+    """An aggregator's only argument before training; who is malicious and what for, no server knows."""
+
+    n_clients: int  # all, malicious ones included
+    n_items: int
+    model: "Model"
+    loss: "Loss"
+    seed: int  # the aggregator's own
+    device: torch.device
+    root: ClientBatch | None = None  # D_i of the benign users whose data the server owns, if the aggregator asked for any
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """What an aggregator made of an upload, and, if it is a robust rule, what it decided: the telemetry of a round tells why it failed."""
+
+    gradient: GlobalModel  # items [M, d] and every scorer parameter that somebody sent a gradient for
+    fell_back: Tensor | None = None  # [k] int64, items with too few rows for the rule
+    unguarded: Tensor | None = None  # [k] int64, items with so few rows that the rule tolerates no malicious one
+    inspected: Tensor | None = None  # [k] int64 positions in `Upload.clients`: who sent each upload that a selecting rule decided on
+    accepted: Tensor | None = None  # [k] bool, its decisions
+
+
+class ClientDefense(ABC):
+    """A regulariser that every benign client adds to its training loss."""
+
+    paper: ClassVar[str] = ""  # short citation, for the catalog
+    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+
+    @abstractmethod
+    def setup(self, n_clients: int, n_items: int) -> None:
+        """Run-time facts, once. Raises ValueError if an option does not fit them."""
+
+    @abstractmethod
+    def observe(self, round: int, clients: Tensor, global_model: GlobalModel) -> None:
+        """Clients [C] receive the global model; memory changes here only."""
+
+    @abstractmethod
+    def penalty(self, local: LocalModel, batch: ClientBatch) -> Tensor:
+        """What is added to each client's loss, [C]; pure and differentiable."""
+
+    def penalty_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch) -> LocalGradients:
+        """Gradients of `penalty` by automatic differentiation; a defense may override this with its closed form."""
+        local = gather(users, global_model, batch)
+        with torch.enable_grad():
+            value = self.penalty(local, batch)
+            user_gradient, rows = torch.autograd.grad(value.sum(), (local.users, local.rows), materialize_grads=True)
+        return LocalGradients(value.detach(), user_gradient, (DenseRows(rows),))
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Aggregator(ABC):
+    """Agg of Sec. III-A: all gradients uploaded in a round -> one gradient per global parameter. Rows and gradients are finite."""
+
+    paper: ClassVar[str] = ""  # short citation, for the catalog
+    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+
+    def root_wanted(self) -> float:
+        """The share of benign users whose data `setup` shall be told."""
+        return 0.0
+
+    def setup(self, known: ServerKnowledge) -> None:  # noqa: B027 - most aggregators need to know nothing
+        """Run-time facts, once. Raises ValueError if an option does not fit them."""
+
+    @abstractmethod
+    def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
+        """The gradients to step along; memory changes here only."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What an aggregator remembers from round to round; most remember nothing."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """Go on from there."""
+
+
+class Transform(ABC):
+    """What is done to uploads before they are aggregated."""
+
+    paper: ClassVar[str] = ""  # short citation, for the catalog
+    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+
+    @abstractmethod
+    def __call__(self, upload: Upload, view: ServerView) -> Upload:
+        """From the same clients; pure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defense:
+    """A defense yaml fills one part or more; an absent part is no defense there. Transforms are applied in the order they are listed in.
+
+    The catalog reads `paper` and `applies_to` off the classes of all parts.
+    """
+
+    client: ClientDefense | None = None
+    transforms: Sequence[Transform] = ()
+    server: Aggregator | None = None

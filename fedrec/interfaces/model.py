@@ -1,0 +1,102 @@
+"""A recommender, and the loss that it is trained on; gradients by automatic differentiation unless a model knows a closed form."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Generator, Tensor
+from torch.func import grad, vmap
+
+from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, gather
+from fedrec.interfaces.upload import DenseRows
+from fedrec.ragged import segment_sum
+
+NUMBERS_AT_ONCE = 2_000_000  # of embeddings held at once while every item is scored
+
+
+class Loss(Protocol):
+    def __call__(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
+        """Scores [E] -> the loss of each client [C] and its derivative by each score [E]."""
+
+
+class Model(ABC):
+    """A recommender: `score` is the paper's scorer Psi before its sigmoid."""
+
+    paper: ClassVar[str] = ""  # short citation, for the catalog
+
+    @abstractmethod
+    def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:
+        """User embeddings [U, d], private to the clients, and the global model."""
+
+    @abstractmethod
+    def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
+        """[..., d] and [..., d] -> [...]; differentiable."""
+
+    def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
+        """Write the score of every item for every user; users [B, d], out [M, B]. A model may override this with a faster way."""
+        for rows in torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // users.numel())):
+            items = slice(int(rows[0]), int(rows[-1]) + 1)
+            out[items] = self.score(users[None], model.items[items, None], model.scorer)
+
+    def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
+        """Per-client gradients by automatic differentiation of `score`; a model may override this with its closed form."""
+        local = gather(users, global_model, batch)
+        parameters = {name: value.detach().clone().requires_grad_() for name, value in global_model.scorer.items()}
+        with torch.enable_grad():
+            scores = self.score(local.users[batch.segments], local.rows, parameters)  # [E]
+            value, derivative = loss(scores.detach(), batch)
+            leaves = (local.users, local.rows, *parameters.values())
+            user_gradient, rows, *total = torch.autograd.grad(scores, leaves, derivative, materialize_grads=True)
+        summed = dict(zip(parameters, total, strict=True))
+        scorer = PairwiseScorerGradients(self, users, global_model, batch, derivative, summed) if summed else None
+        return LocalGradients(value, user_gradient, (DenseRows(rows),), scorer)
+
+    def fit_users(
+        self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
+    ) -> Tensor:
+        """Users [n, d] after gradient steps on the mean binary cross-entropy of their scores for all items [T, d] with one label.
+
+        By automatic differentiation of `score`; a model may override this with a faster way.
+        """
+        for _ in range(steps):
+            leaf = users.detach().clone().requires_grad_()
+            with torch.enable_grad():
+                scores = self.score(leaf[:, None], items, scorer)  # [n, T]
+            (gradient,) = torch.autograd.grad(scores, leaf, (torch.sigmoid(scores.detach()) - label) / len(items))
+            users = users - learning_rate * gradient
+        return users
+
+
+@dataclass(frozen=True, slots=True)
+class PairwiseScorerGradients:
+    """Gradients of the scorer by automatic differentiation, of each client pair by pair."""
+
+    model: Model
+    users: Tensor  # [C, d]
+    global_model: GlobalModel
+    batch: ClientBatch
+    derivative: Tensor  # [E] of the loss by each score
+    summed: Mapping[str, Tensor]
+
+    def total(self) -> Mapping[str, Tensor]:
+        return self.summed
+
+    def per_client(self) -> Mapping[str, Tensor]:
+        def score(parameters: Mapping[str, Tensor], user: Tensor, row: Tensor) -> Tensor:
+            return self.model.score(user, row, parameters)
+
+        batch, pairs = self.batch, torch.arange(len(self.derivative), device=self.derivative.device)
+        if not len(pairs):  # vmap needs one
+            return {name: value.new_zeros(len(batch.clients), *value.shape) for name, value in self.global_model.scorer.items()}
+        by_pair = vmap(grad(score), in_dims=(None, 0, 0))
+        rows = self.global_model.items[batch.items]
+        gradients = by_pair(dict(self.global_model.scorer), self.users[batch.segments], rows)  # {name: [E, ...]}
+        sums = {}
+        for name, value in gradients.items():
+            flat = value.reshape(len(pairs), math.prod(value.shape[1:]))
+            total = segment_sum(flat, pairs, batch.offsets.long(), self.derivative)
+            sums[name] = total.view(-1, *value.shape[1:])
+        return sums

@@ -1,0 +1,74 @@
+"""What travels in a round: the private data of its clients, the global model, local gradients and the result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from torch import Tensor
+
+from fedrec.interfaces.upload import Rows, ScorerGradients
+from fedrec.ragged import segment_numbers
+
+
+@dataclass(frozen=True)
+class ClientBatch:
+    """The private data D_i of the benign clients of one round; client c owns pairs offsets[c]:offsets[c + 1], positives first."""
+
+    clients: Tensor  # [C] int64 user ids
+    offsets: Tensor  # [C + 1] int32
+    items: Tensor  # [E] int32
+    labels: Tensor  # [E] float32 in {0, 1}
+
+    @cached_property
+    def sizes(self) -> Tensor:
+        return self.offsets.diff()  # [C]
+
+    @cached_property
+    def segments(self) -> Tensor:
+        """Position in `clients` of each pair, [E] int32."""
+        return segment_numbers(self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalModel:
+    """What the server broadcasts: all that an attacker may know of the model. Never changed in place."""
+
+    items: Tensor  # [M, d]
+    scorer: Mapping[str, Tensor] = field(default_factory=dict)  # parameters of the scorer, {} for MF
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """The leaves of one round, gathered so that no two clients share one: autograd then yields per-client gradients."""
+
+    users: Tensor  # [C, d]
+    rows: Tensor  # [E, d], rows[k] embeds batch.items[k]
+    global_model: GlobalModel  # constants
+
+
+@dataclass(frozen=True, slots=True)
+class LocalGradients:
+    """What local training of C clients yields: `rows` add up to the gradient rows of batch.items, a block per client."""
+
+    loss: Tensor  # [C]
+    users: Tensor  # [C, d]
+    rows: tuple[Rows, ...]
+    scorer: ScorerGradients | None = None  # None if the scorer has no parameters
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """One finished communication round."""
+
+    round: int  # from 1
+    epoch: int  # from 1
+    ends_epoch: bool
+    loss: float  # mean of the benign clients' losses (Eq. 2); nan when no benign client was sampled
+    delta_norm: Tensor  # [M], Eq. (7)
+    seconds: float
+    telemetry: Mapping[str, float]
+
+
+def gather(users: Tensor, global_model: GlobalModel, batch: ClientBatch) -> LocalModel:
+    """Copy what the clients of a batch train on into leaves; users [C, d] are theirs."""
+    return LocalModel(users.detach().clone().requires_grad_(), global_model.items[batch.items].requires_grad_(), global_model)

@@ -1,0 +1,62 @@
+"""What both PIECK attacks share: mining first, then gradients of the target rows from the embeddings of the mined items.
+
+Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated Recommendations", ICDE 2024, Algorithms 2 and 3.
+A client uploads from the participation in which its mining ends (its third with R~ = 2).
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor
+
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, Positive, Upload
+from fedrec.mining import PopularItemMiner
+from fedrec.poisoning.fake_users import target_upload
+
+
+@dataclass(kw_only=True)
+class PopularItemAttack(Attack):
+    """`multi_target`: `copy` optimises the first target and uploads its gradient for all; `together` optimises all (supplement C)."""
+
+    paper = "Zhang et al., PIECK, ICDE 2024"
+    knowledge = "none"
+    applies_to = "MF-FRS, DL-FRS"
+
+    N: Positive
+    mining_times: Positive
+    multi_target: Literal["copy", "together"]
+    known: AttackerKnowledge = field(init=False)
+    miner: PopularItemMiner = field(init=False)
+
+    def setup(self, known: AttackerKnowledge) -> None:
+        self.known = known
+        try:
+            self.miner = PopularItemMiner(known.n_clients, known.n_items, self.N, self.mining_times, excluded=known.target_items)
+        except ValueError as error:
+            raise ValueError(f"attack.{error}") from None
+
+    @abstractmethod
+    def gradients(self, popular: Tensor, targets: Tensor, view: AttackerView) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Of the attack loss of A clients by the target rows [A, T, d] and by the scorer {name: [A, ...]}.
+
+        popular [A, N, d]: embeddings of each client's mined items, constants; targets [T]: the optimised items. An empty mapping
+        leaves the scorer alone.
+        """
+
+    def poison(self, view: AttackerView) -> Upload:
+        self.miner.observe(view.round, view.clients, view.model.items)
+        device, target_items = view.model.items.device, self.known.target_items
+        active = self.miner.ready(view.clients).nonzero().flatten()  # [A] positions in view.clients
+        mined = self.miner.mined[view.clients.cpu()[active]].to(device)  # [A, N]
+        optimised = target_items[:1] if self.multi_target == "copy" else target_items
+        rows, scorer = self.gradients(view.model.items[mined], optimised, view)
+        rows = rows.expand(-1, len(target_items), -1)  # [A, T, d]
+        return target_upload(view, active.to(device), target_items, rows, scorer)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.miner.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.miner.load_state_dict(state)

@@ -1,0 +1,40 @@
+"""Which items an experiment promotes (Sec. VI-A): the experimenter's choice, not the attacker's knowledge."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from fedrec.interfaces import Interactions
+
+PUBLISHED_SEED = 20211110  # of the released code of MF-FRS, which draws its targets before anything else
+
+
+def choose_targets(
+    targets: Literal["random", "unpopular", "published"] | list[int], num_targets: int, train: Interactions, generator: Generator
+) -> Tensor:
+    """Distinct target items [T] int64: drawn uniformly, the least popular (ties at random), those named, or "published".
+
+    The released code of MF-FRS draws its targets uniformly, with a seed that never changes; in a split numbered as its own, these are
+    its items.
+
+    Raises ValueError if an item does not exist, is named twice, or if no item would be left to recommend.
+    """
+    if not isinstance(targets, str):
+        chosen = torch.tensor(targets, dtype=torch.int64)
+        if len(set(targets)) < len(targets):
+            raise ValueError(f"attack.targets = {targets}: an item is named twice")
+        if not targets or max(targets) >= train.n_items:
+            raise ValueError(f"attack.targets = {targets}: allowed is a list of one or more item ids from 0 to {train.n_items - 1}")
+        if len(targets) == train.n_items:
+            raise ValueError(f"attack.targets: all {train.n_items} items would be targets; at most {train.n_items - 1}")
+        return chosen
+    if num_targets >= train.n_items:
+        raise ValueError(f"attack.num_targets = {num_targets}: all {train.n_items} items would be targets; at most {train.n_items - 1}")
+    if targets == "published":
+        return torch.from_numpy(np.random.RandomState(PUBLISHED_SEED).choice(train.n_items, num_targets, replace=False))
+    shuffled = torch.randperm(train.n_items, generator=generator)
+    if targets == "unpopular":
+        shuffled = shuffled[torch.argsort(train.popularity()[shuffled], stable=True)]
+    return shuffled[:num_targets]

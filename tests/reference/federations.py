@@ -1,0 +1,309 @@
+"""Small ragged federations drawn by hypothesis, and the same federation built from `fedrec` and from the oracle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from fedrec.attacks.a_hum import HardUserMining
+from fedrec.attacks.a_ra import RandomApproximation
+from fedrec.attacks.bandwagon import Bandwagon
+from fedrec.attacks.fedreca import FedRecAttack
+from fedrec.attacks.none import NoAttack
+from fedrec.attacks.pieck_ipe import PieckIPE
+from fedrec.attacks.pieck_uea import PieckUEA
+from fedrec.attacks.pipa import PipAttack
+from fedrec.attacks.popular import PopularFillers
+from fedrec.attacks.random import RandomFillers
+from fedrec.data.federated_data import FederatedData
+from fedrec.defenses.bulyan import Bulyan
+from fedrec.defenses.krum import Krum
+from fedrec.defenses.median import Median
+from fedrec.defenses.multi_krum import MultiKrum
+from fedrec.defenses.ours import PopularityRegularizer
+from fedrec.defenses.trimmed_mean import TrimmedMean
+from fedrec.federation.system import System
+from fedrec.interfaces import Aggregator, Attack, Defense, Interactions
+from fedrec.mining import PopularItemMiner
+from fedrec.models.mf import MatrixFactorization
+from fedrec.models.ncf import NeuralCollaborativeFiltering
+from fedrec.poisoning.fake_profiles import FakeProfiles
+from fedrec.poisoning.popular_item_attack import PopularItemAttack
+from fedrec.poisoning.prior_knowledge import reveal
+from fedrec.randomness import generator
+from tests.reference import attacks as oracle_attacks
+from tests.reference import defenses as oracle_defenses
+from tests.reference import federation as oracle
+
+ATTACKS = {
+    "none": NoAttack,
+    "pieck_ipe": PieckIPE,
+    "pieck_uea": PieckUEA,
+    "fedreca": FedRecAttack,
+    "pipa": PipAttack,
+    "a_ra": RandomApproximation,
+    "a_hum": HardUserMining,
+    "random": RandomFillers,
+    "popular": PopularFillers,
+    "bandwagon": Bandwagon,
+}
+MODELS = {  # embeddings start large enough for every direction to matter
+    "mf": MatrixFactorization(dim=3, init_std=0.3),
+    "ncf": NeuralCollaborativeFiltering(dim=3, init_std=0.3, layers=[4, 2]),
+    "ncf_flat": NeuralCollaborativeFiltering(dim=2, init_std=0.3, layers=[5]),
+}
+
+RULES = {"median": Median, "trimmed_mean": TrimmedMean, "krum": Krum, "multi_krum": MultiKrum, "bulyan": Bulyan}
+RULE_OPTIONS: Mapping[str, Any] = {"malicious_share": 0.34, "fallback": "sum", "score": "paper", "scope": "per_item"}
+
+SYSTEM: Mapping[str, Any] = {
+    "learning_rate": 1.0,
+    "client_learning_rate": None,
+    "clients_per_round": 5,
+    "epochs": 3,
+    "sampling": "epoch",
+    "negatives_per_positive": 1,
+    "loss": "bce",
+    "malicious_share": 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that defines a small federation."""
+
+    positives: list[list[int]]
+    n_items: int
+    targets: list[int]
+    attack: str
+    attack_options: dict[str, Any]
+    defense: dict[str, Any] | None
+    system: Mapping[str, Any]
+    seed: int
+    model: str = "mf"
+    rule: str | None = None  # the server's, with RULE_OPTIONS
+
+    @property
+    def train(self) -> Interactions:
+        offsets = torch.tensor([0] + [len(one) for one in self.positives]).cumsum(0)
+        return Interactions(offsets, torch.tensor(list(chain(*self.positives)), dtype=torch.int32), self.n_items)
+
+
+@st.composite
+def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequence[str] = tuple(MODELS)) -> Case:
+    """Users with duplicates, one scorer, or no item left for a negative; rounds without benign or malicious clients."""
+    n_items = draw(st.integers(4, 12))
+    user = st.lists(st.integers(0, n_items - 1), min_size=1, max_size=n_items + 2)
+    positives = draw(st.lists(user, min_size=2, max_size=7))
+    if draw(st.booleans()):
+        positives[0] = list(range(n_items))  # no negatives left
+    targets = draw(st.lists(st.integers(0, n_items - 1), min_size=1, max_size=2, unique=True))
+    attack = draw(st.sampled_from(attacks))
+    options = draw(attack_options(attack, n_items, len(targets)))
+    defense = {
+        "N": draw(st.integers(1, n_items)),
+        "beta": draw(st.sampled_from([0.0, 1.0, 3.0])),
+        "gamma": draw(st.sampled_from([0.0, 1.0, 20.0])),
+        "weighting": draw(st.sampled_from(["exp", "square"])),
+        "divergence": draw(st.sampled_from(["user_from_item", "item_from_user"])),
+        "reduction": draw(st.sampled_from(["mean", "sum"])),
+        "mining_times": draw(st.sampled_from([1, 2])),
+    }
+    model = draw(st.sampled_from(models))
+    system = {
+        "learning_rate": 1.0 if model == "mf" else 0.05,  # a perceptron would diverge
+        "client_learning_rate": draw(st.sampled_from([None, 0.1, (0.1, 1.0)])),
+        "clients_per_round": draw(st.integers(1, 5)),
+        "epochs": 5,
+        "sampling": draw(st.sampled_from(["epoch", "uniform"])),
+        "negatives_per_positive": draw(st.integers(1, 3)),
+        "loss": draw(st.sampled_from(["bce", "bpr"])),
+        "malicious_share": 0.5,
+    }
+    chosen = defense if draw(st.booleans()) else None
+    return Case(positives, n_items, targets, attack, options, chosen, system, draw(st.integers(0, 99)), model)
+
+
+@st.composite
+def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -> dict[str, Any]:
+    """Options that fit the federation, small enough for the oracle and extreme enough for every branch."""
+    mined = draw(st.integers(1, n_items - n_targets))
+    pieck = {"N": mined, "mining_times": draw(st.sampled_from([1, 2, 2, 3])), "multi_target": draw(st.sampled_from(["copy", "together"]))}
+    synthetic = {"synthetic_users": draw(st.integers(1, 3)), "user_std": draw(st.sampled_from([0.01, 1.0]))}
+    profiles = {"kappa": draw(st.integers(2 * n_targets, n_items))}
+    popularity = {"prior": draw(st.sampled_from(["masked", "popularity"]))}
+    return {
+        "none": {},
+        "pieck_ipe": {
+            **pieck,
+            "lambda_": draw(st.sampled_from([0.5, 0.9])),
+            "ranks": draw(st.sampled_from(["all", "subset"])),
+            "vanishing_guard": draw(st.sampled_from([None, 0.1, 0.95])),
+            "similarity": draw(st.sampled_from(["split_cosine", "cosine", "kl"])),
+            "weighted": draw(st.booleans()),
+        },
+        "pieck_uea": {
+            **pieck,
+            "batches": draw(st.integers(1, mined)),
+            "rounds": draw(st.integers(1, 3)),
+            "poison_scorer": draw(st.booleans()),
+        },
+        "fedreca": {
+            "prior": draw(st.sampled_from(["masked", "interactions"])),
+            "known_share": draw(st.sampled_from([0.3, 1.0])),
+            "synthetic_users": draw(st.integers(0, 3)),
+            "user_std": 1.0,
+            "user_rate": 0.1,
+            "top_k": draw(st.integers(1, 4)),
+            "kappa": n_targets + draw(st.integers(0, 3)),
+            "max_norm": draw(st.sampled_from([0.2, 1.0])),
+        },
+        "pipa": {
+            **popularity,
+            "user_std": 1.0,
+            "alignment": draw(st.sampled_from([0.0, 2.0])),
+            "high_share": 0.3,
+            "medium_share": 0.3,
+            "hidden": 3,
+            "estimator_rate": 0.1,
+            "estimator_steps": draw(st.integers(1, 2)),
+        },
+        "a_ra": synthetic,
+        "a_hum": {**synthetic, "steps": draw(st.integers(1, 3)), "least_slope": draw(st.sampled_from([0.0, 1e-12, 0.2]))},
+        "random": profiles,
+        "popular": {**profiles, **popularity},
+        "bandwagon": {**profiles, **popularity, "popular_share": draw(st.sampled_from([0.1, 0.6]))},
+    }[attack]
+
+
+def build_attack(case: Case) -> Attack:
+    return ATTACKS[case.attack](num_targets=len(case.targets), targets=case.targets, **case.attack_options)
+
+
+def build_system(case: Case, device: str = "cpu") -> System:
+    """`fedrec`'s engine, in torch's default precision."""
+    system, attack, train = System(**case.system), build_attack(case), case.train
+    defense = Defense(PopularityRegularizer(**case.defense) if case.defense else None, server=build_rule(case.rule))
+    prior = reveal(attack.prior_wanted(), train, generator(case.seed, "prior"), torch.device(device))
+    system.setup(train, MODELS[case.model], attack, defense, torch.tensor(case.targets), case.seed, torch.device(device), prior)
+    return system
+
+
+def build_rule(name: str | None) -> Aggregator | None:
+    if name is None:
+        return None
+    fields = RULES[name].__dataclass_fields__ if name != "median" else ()
+    return RULES[name](**{option: value for option, value in RULE_OPTIONS.items() if option in fields})
+
+
+def build_oracle(case: Case, system: System) -> oracle.Server:
+    """The same federation, client by client, from the state in which `system` starts."""
+    rates: Any = system.client_rates
+    benign = []
+    for user, positives in enumerate(case.positives):
+        batch = system.data.batch(torch.tensor([user]))
+        rate = rates if isinstance(rates, float) else float(rates[user])
+        defense = oracle.Ours(**case.defense) if case.defense else None
+        benign.append(oracle.BenignClient(system.users[user], batch.items.long(), len(positives), case.system["loss"], rate, defense))
+        if defense:
+            benign[user].miner.settle_ties = partial(_same_changes, system.defense.client.miner, user)
+    attacker = build_attacker(case, system.attack, system.n_malicious)
+    for number, miner in enumerate(attacker.miners if attacker else ()):
+        miner.settle_ties = partial(_same_changes, system.attack.miner, number)
+    agg = oracle_defenses.RobustSum(case.rule, **RULE_OPTIONS) if case.rule else None
+    return oracle.Server(system.global_model.items, case.system["learning_rate"], benign, attacker, system.global_model.scorer, agg=agg)
+
+
+def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacker | None:
+    """The oracle of the same attack; what is drawn at random it takes from where the engine does, or from the engine."""
+    options, targets = case.attack_options, case.targets
+    if isinstance(attack, PopularItemAttack):
+        return oracle_attacks.Pieck(options, targets, n_clients)
+    if isinstance(attack, RandomApproximation):
+        return oracle_attacks.SyntheticUsers(options, targets, partial(_synthetic_users, attack, MODELS[case.model].dim))
+    if isinstance(attack, PipAttack):
+        levels = _levels(case.train.popularity_ranks().tolist(), options) if attack.estimator else None
+        return oracle_attacks.Pipa(options, targets, attack.users.clone(), levels, attack.estimator.parameters if attack.estimator else ())
+    if isinstance(attack, FakeProfiles):
+        n_popular = attack.n_popular(options["kappa"] // 2 - len(targets))
+        miners = [oracle.Miner(n_popular, 2, targets) for _ in range(n_clients)] if attack.miner else []
+        return oracle_attacks.FakeProfiles(attack.users.clone(), case.system["loss"], partial(_profile, attack, n_popular, case), miners)
+    if isinstance(attack, FedRecAttack):
+        return _fedreca(case, attack)
+    return None
+
+
+def _synthetic_users(attack: RandomApproximation, size: int, round: int, clients: list[int]) -> Tensor:
+    shape = (len(clients), attack.synthetic_users, size)
+    return attack.user_std * torch.randn(shape, generator=generator(attack.known.seed, f"users/{round}"))
+
+
+def _levels(ranks: list[int], options: Mapping[str, Any]) -> Tensor:
+    high = options["high_share"] * len(ranks)
+    low = high + options["medium_share"] * len(ranks)
+    return torch.tensor([0 if rank - 0.5 <= high else 1 if rank - 0.5 <= low else 2 for rank in ranks])
+
+
+def _profile(attack: FakeProfiles, n_popular: int, case: Case, client: int) -> list[int]:
+    """The profile that the engine drew, once proven to be what the attack calls for."""
+    profile: list[int] = attack.profiles[client].tolist()
+    assert len(set(profile)) == len(profile) == case.attack_options["kappa"] // 2 * 2
+    assert profile[: len(case.targets)] == case.targets
+    popular = profile[len(case.targets) :][:n_popular]
+    if attack.miner:
+        assert popular == attack.miner.mined[client].tolist()
+    elif n_popular:
+        counts = case.train.popularity()
+        counts[case.targets] = -1
+        assert counts[popular].tolist() == counts.sort(descending=True).values[:n_popular].tolist()
+    return profile
+
+
+def _fedreca(case: Case, attack: FedRecAttack) -> oracle_attacks.FedRecA:
+    seed, size = attack.known.seed, MODELS[case.model].dim
+    known: list[list[int]] | None = None
+    if attack.known_users:
+        owners, items = (part.tolist() for part in attack.known.prior.interactions)
+        known = [[item for one, item in zip(owners, items, strict=True) if one == owner] for owner in sorted(set(owners))]
+        for owner, mine in zip(sorted(set(owners)), known, strict=True):
+            assert len(mine) - 1 < attack.known_share * len(case.positives[owner]) + 1 and set(mine) <= set(case.positives[owner])
+
+    def users(round: int) -> Tensor:
+        if attack.known_users:
+            return attack.known_users.users.detach().clone()
+        return attack.user_std * torch.randn(attack.synthetic_users, size, generator=generator(seed, f"users/{round}"))
+
+    def negatives(round: int, user: int) -> list[int]:
+        data = FederatedData.draw(attack.known_users.pairs, 1, generator(seed, f"negatives/{round}"))
+        drawn: list[int] = data.batch(torch.tensor([user])).items[len(known[user]) :].tolist()
+        assert not set(drawn) & set(known[user])
+        return drawn
+
+    def keys(round: int, n: int) -> Tensor:
+        return torch.empty(n, case.n_items).exponential_(generator=generator(seed, f"choose/{round}"))
+
+    return oracle_attacks.FedRecA(case.attack_options, case.targets, known, users, negatives, keys)
+
+
+def copy_state(system: System, server: oracle.Server) -> None:
+    """Let the oracle go on from the engine's state, or rounding grows over the rounds where a drawn case diverges."""
+    server.items, server.scorer = system.global_model.items, system.global_model.scorer
+    for client, user in zip(server.benign, system.users, strict=True):
+        client.user = user.clone()
+    if isinstance(server.attacker, oracle_attacks.Pipa | oracle_attacks.FakeProfiles):
+        server.attacker.users = list(system.attack.users.clone())
+    elif isinstance(server.attacker, oracle_attacks.FedRecA) and system.attack.known_users:
+        server.attacker.users = list(system.attack.known_users.users.detach().clone())
+
+
+def _same_changes(miner: PopularItemMiner, client: int, delta_norm: Tensor, expected: list[int]) -> list[int]:
+    """The engine's mined items, once proven equal to the oracle's up to items that changed equally much (but for rounding)."""
+    mined = miner.mined[client].tolist()
+    assert miner.has_mined[client] and len(set(mined)) == len(expected)
+    assert torch.allclose(delta_norm[mined], delta_norm[expected], rtol=1e-5)
+    return mined

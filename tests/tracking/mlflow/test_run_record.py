@@ -1,0 +1,58 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fedrec.tracking.mlflow.run_record import git_tags, metric_name, names, numbers, parameters, run_name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("HR@20", "HR_at_20"),
+        ("full_NDCG@5", "full_NDCG_at_5"),
+        ("a/b-c.d e:f", "a/b-c.d e:f"),
+        ("share%,(x)", "share___x_"),
+        ("x" * 300, "x" * 250),
+    ],
+)
+def test_metric_names_that_mlflow_accepts(name: str, expected: str) -> None:
+    assert metric_name(name) == expected
+
+
+def test_parameters_of_every_kind() -> None:
+    config = {"a": {"b": None, "c": True, "d": [], "e": {}, "f": "text"}, "x@y": 1.5, "long": "z" * 9000}
+    flat = parameters(config)
+    assert flat.pop("long") == "z" * 6000
+    assert flat == {"a.b": "null", "a.c": "true", "a.d": "[]", "a.e": "{}", "a.f": "text", "x_at_y": "1.5"}
+
+
+def test_names_come_from_the_choices_of_the_user_first() -> None:
+    config = {
+        "attack": {"_target_": "my_attack.Mine"},
+        "defense": {"client": {"_target_": "fedrec.defenses.ours.P"}, "server": {"_target_": "fedrec.defenses.krum.K"}},
+        "model": None,
+        "choices": {"dataset": "ml100k"},
+        "seed": 4,
+    }
+    assert names(config) == {"attack": "my_attack", "defense": "ours+krum", "model": "none", "dataset": "ml100k"}
+    assert run_name(config) == "my_attack-ours+krum-none-ml100k-seed4"
+    assert names(config | {"choices": {"defense": ["ours", "median"]}})["defense"] == "ours+median"
+
+
+def test_numbers_leave_out_what_is_none() -> None:
+    summary = {"best": {"HR@5": 0.5, "bad": float("nan")}, "done": True, "name": "x", "items": [1], "config": {"a": 1}}
+    assert numbers(summary) == {"best/HR_at_5": 0.5}
+
+
+def test_git_revision(tmp_path: Path) -> None:
+    assert git_tags(tmp_path) == {}
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b")
+    (tmp_path / "file").write_text("1")
+    for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        subprocess.run([*git, *command], check=True)
+    tags = git_tags(tmp_path)
+    assert len(tags["mlflow.source.git.commit"]) == 40
+    assert tags["mlflow.source.git.dirty"] == "false"
+    (tmp_path / "file").write_text("2")
+    assert git_tags(tmp_path)["mlflow.source.git.dirty"] == "true"

@@ -1,0 +1,55 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from fedrec.interfaces import Evaluation
+from fedrec.tracking.run_progress import Progress, clock, headline
+from tests.tracking.runs import info, result
+
+
+def play(progress: Progress, folder: Path, n_rounds: int) -> None:
+    progress.on_run_start(info(folder, n_rounds))
+    for round in range(1, n_rounds + 1):
+        progress.on_round_end(result(round))
+        if round % 2 == 0 or round == n_rounds:
+            progress.on_evaluation(Evaluation(round, round // 2, {"ER@5": 0.5, "ER@10": round / n_rounds, "HR@10": 0.25}))
+
+
+@pytest.mark.parametrize("n_rounds", [41, 1200])
+def test_plain_lines_without_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], n_rounds: int) -> None:
+    progress = Progress()
+    play(progress, tmp_path, n_rounds)
+    assert progress.on_run_end("FINISHED", {}) == {}
+    said = capsys.readouterr()
+    assert said.out == ""
+    first, *lines = said.err.splitlines()
+    assert first == "data: 9 users, 40 items, 90 interactions (10 per user, sparsity 50.00 %)"
+    assert 10 <= len(lines) <= 20
+    assert lines[-1].startswith(f"round {n_rounds}/{n_rounds}  loss {1 / n_rounds:.4f}  ER@10 1.0000  HR@10 0.2500  ")
+    assert lines[-1].endswith(" rounds/s  0:00:00 left")
+
+
+def test_bar_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    progress = Progress()
+    play(progress, tmp_path, 40)
+    progress.on_run_end("KILLED", {})
+    said = capsys.readouterr().err
+    assert "round 40/40  loss 0.0250  ER@10 1.0000  HR@10 0.2500" in said
+    assert "━" in said
+
+
+def test_end_before_the_start_is_harmless() -> None:
+    assert Progress().on_run_end("FAILED", {}) == {}
+
+
+def test_headline_takes_what_there_is() -> None:
+    assert headline({"HR@20": 0.5, "full_HR@10": 0.75}) == "HR@20 0.5000"
+    assert headline({}) == ""
+
+
+def test_clock() -> None:
+    assert [clock(0), clock(59.6), clock(86400)] == ["0:00:00", "0:01:00", "24:00:00"]
