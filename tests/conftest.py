@@ -1,4 +1,4 @@
-"""Fixtures that every part of the tests may use, and how hypothesis runs."""
+"""Fixtures that every part of the tests may use, and the profiles of hypothesis."""
 
 import os
 from pathlib import Path
@@ -7,12 +7,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-# the same examples every time; others with `pytest --hypothesis-profile=explore`
-settings.register_profile("explore", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fedrec", settings.get_profile("explore"), derandomize=True)
-settings.load_profile("fedrec")
+# `default` tries few examples, the same ones every time; `pytest --hypothesis-profile=explore` tries many new ones.
+SLOW_EXAMPLES = [HealthCheck.too_slow]
+settings.register_profile("default", deadline=None, max_examples=12, derandomize=True, suppress_health_check=SLOW_EXAMPLES)
+settings.register_profile("explore", deadline=None, max_examples=200, suppress_health_check=SLOW_EXAMPLES)
+settings.load_profile("default")
 torch.set_num_threads(1)  # workers of pytest share the cores
-# clusters of the tests take no token, though another Ray may have left one; beside other tests workers at priority 15 would hardly run
+# Ray clusters of the tests take no token, although another Ray may have left one. Ray starts its workers at a low priority, at which they
+# would hardly run beside other tests.
 os.environ.update(RAY_AUTH_MODE="disabled", RAY_worker_niceness="0")
 
 
