@@ -38,7 +38,7 @@ def job(config: DictConfig, callback: "Callback | None" = None) -> float:
     from fedrec.config.build import check
     from fedrec.config.halves import check_choices
     from fedrec.config.validation import ConfigError
-    from fedrec.tracking.mlflow.idle_writer import start_early
+    from fedrec.tracking.mlflow.writer_process import start_early
 
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
         start_early()  # it takes seconds to import MLflow

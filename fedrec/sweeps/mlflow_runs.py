@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from fedrec.tracking.mlflow.idle_writer import acquire, environment, keep, start_early
 from fedrec.tracking.mlflow.store_uri import locate_store
+from fedrec.tracking.mlflow.writer_process import acquire, release, start_early
 
 TRACKER = "fedrec.tracking.mlflow.tracker.MLflowTracker"
 
@@ -16,17 +16,11 @@ class MlflowRuns:
     """Asks the writer process, which has imported MLflow, and waits. The first request makes the store and the experiment."""
 
     def __init__(self, uri: str, experiment: str) -> None:
-        address = locate_store(uri)
-        self._store = {
-            "uri": address.uri,
-            "database": address.database and str(address.database),
-            "experiment": experiment,
-            "artifact_location": address.artifact_location(experiment),
-        }
+        self._store = locate_store(uri).describe(experiment)
 
     def setup(self, name: str, tags: Mapping[str, str], run_id: str | None = None) -> str:
         """The id of a new run, or of one that goes on. Raises RuntimeError if the store does not take it."""
-        return self._ask("begin", name=name, tags=tags, run_id=run_id)
+        return self._ask("setup", name=name, tags=tags, run_id=run_id)
 
     def end(
         self,
@@ -42,12 +36,11 @@ class MlflowRuns:
 
     def _ask(self, wanted: str, **arguments: Any) -> str:
         writer = acquire()
-        writer.send({**self._store, "wanted": wanted, "arguments": arguments, "environment": environment()})
+        writer.start({**self._store, "wanted": wanted, "arguments": arguments})
         line = writer.answers.readline()
         if not line.endswith(b"\n"):
             raise RuntimeError(writer.end())
-        writer.release()
-        keep(writer)
+        release(writer)
         news = json.loads(line)
         if "failed" in news:
             raise RuntimeError(news["failed"])

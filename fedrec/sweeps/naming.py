@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fedrec.tracking.mlflow.run_record import names, parameters
+from fedrec.tracking.mlflow.run_description import names, parameters
 
 _IRRELEVANT = ("hydra", "tracking", "threads", "device")
 _SETTINGS = ("direction", "params", "sampler", "pruner")  # n_trials may grow

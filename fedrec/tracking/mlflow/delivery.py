@@ -1,4 +1,4 @@
-"""Brings the metrics and snapshots of a run from its spool files to MLflow, again and again while the run goes on."""
+"""Brings the metrics and snapshots of a run from its files to MLflow, again and again while the run goes on."""
 
 import math
 import threading
@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 
 from fedrec.tracking.delta_norm import Ranks, leading_ranks
-from fedrec.tracking.mlflow.backend_store import MOST_METRICS, MlflowStore, is_hopeless
-from fedrec.tracking.mlflow.spool import SNAPSHOTS
-from fedrec.tracking.mlflow.spool_reader import SpoolReader
+from fedrec.tracking.mlflow.metric_files import SNAPSHOTS, MetricFilesReader
+from fedrec.tracking.mlflow.open_store import is_permanent
 from fedrec.tracking.mlflow.store_uri import without_password
+from fedrec.tracking.mlflow.stored_run import MOST_METRICS, StoredRun
 
-_BATCH_SECONDS = 2.0  # metrics that do not fill a batch wait so long for more: a small one costs almost as much as a full one
+_BATCH_SECONDS = 2.0  # how long metrics wait for more to fill a batch: a small batch costs almost as much as a full one
 _SHORTEST_PAUSE = 0.5  # seconds between two looks at the files, or two tries
 _LONGEST_PAUSE = 8.0
-_LONGEST_REASON = 200  # letters
+_LONGEST_REASON = 200  # characters
 
 
 @dataclass
 class Ending:
-    """How the run ended, once it has."""
+    """How the run ended, once `came` is set."""
 
     status: str = "KILLED"
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -31,10 +31,10 @@ class Ending:
 
 
 class Delivery:
-    """`report` is called with what happens: run_id, position in the file of metrics, snapshot (a round), trouble (a reason)."""
+    """Delivers one run. `report` is called with news: run_id, position in the metrics file, snapshot (its round), trouble (a reason)."""
 
-    def __init__(self, store: MlflowStore, reader: SpoolReader, ending: Ending, report: Callable[..., None]) -> None:
-        self.store = store
+    def __init__(self, run: StoredRun, reader: MetricFilesReader, ending: Ending, report: Callable[..., None]) -> None:
+        self.run = run
         self.reader = reader
         self.ending = ending
         self.report = report
@@ -44,7 +44,7 @@ class Delivery:
         self._strips: dict[int, Ranks] = {}  # round -> leading ranks
 
     def follow(self) -> None:
-        """Until the run ends; what fails is tried again."""
+        """Deliver until the run ends. Whatever fails is tried again."""
         pause = 0.0
         while not self.ending.came.wait(pause):
             try:
@@ -56,37 +56,37 @@ class Delivery:
                 pause = _SHORTEST_PAUSE
 
     def complete(self, retry_seconds: float) -> None:
-        """Until everything has arrived; what fails is tried again, for `retry_seconds`: then it raises."""
+        """Deliver all that is left of a run that has ended. Raises the error that lasts for `retry_seconds`."""
         pause, deadline = 0.0, math.inf
         while True:
             try:
                 self._catch_up()
                 if self._strips:
-                    self.store.log_figure(self._strips, len(self.reader.ranks), self.reader.folder)
-                self.store.finish(self.ending.status, self.ending.summary, self._last_round, self.reader.folder)
+                    self.run.log_figure(self._strips, len(self.reader.ranks), self.reader.folder)
+                self.run.finish(self.ending.status, self.ending.summary, self._last_round, self.reader.folder)
                 return
             except Exception as error:
                 self.report(trouble=one_line(error))
                 deadline = min(deadline, time.monotonic() + retry_seconds)
-                if is_hopeless(error) or time.monotonic() + pause > deadline:
+                if is_permanent(error) or time.monotonic() + pause > deadline:
                     raise
                 time.sleep(pause)
                 pause = _longer(pause)
 
     def _catch_up(self) -> None:
-        """All that there is; returns early if the run ends meanwhile, since `complete` goes on faster."""
+        """Deliver all there is. Stop early if the run ends meanwhile, because `complete` goes on at full priority."""
         ended = self.ending.came.is_set()
-        self.report(run_id=self.store.begin())
+        self.report(run_id=self.run.setup())
         self._send_rows(ended)
         self._send_snapshots(ended)
 
     def _send_rows(self, ended: bool) -> None:
         while ended or not self.ending.came.is_set():
             rows, position = self.reader.rows(self._position, MOST_METRICS)
-            soon = ended or len(rows) == MOST_METRICS or time.monotonic() > self._last_batch + _BATCH_SECONDS
-            if not rows or not soon:
+            due = ended or len(rows) == MOST_METRICS or time.monotonic() > self._last_batch + _BATCH_SECONDS
+            if not rows or not due:
                 return
-            self.store.log_rows(rows)
+            self.run.log_rows(rows)
             self._position, self._last_round, self._last_batch = position, rows[-1].round, time.monotonic()
             self.report(position=position)
 
@@ -96,7 +96,7 @@ class Delivery:
                 return
             if round not in self._strips:
                 values = np.load(path)
-                self.store.log_snapshot(round, values, self.reader.ranks, self.reader.folder / SNAPSHOTS)
+                self.run.log_snapshot(round, values, self.reader.ranks, self.reader.folder / SNAPSHOTS)
                 self._strips[round] = leading_ranks(values, self.reader.ranks)
                 self.report(snapshot=round)
 
@@ -106,7 +106,7 @@ def _longer(pause: float) -> float:
 
 
 def one_line(error: Exception) -> str:
-    """What lies at the bottom of it, without SQL statement, password and stack."""
+    """Return the first line of the innermost cause, without passwords."""
     cause: BaseException = error
     while earlier := cause.__cause__ or cause.__context__:
         cause = earlier

@@ -1,9 +1,10 @@
-"""Address of an MLflow store: made absolute and checked cheaply, before any training."""
+"""The address of an MLflow store: made absolute and checked cheaply, before any training."""
 
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 _ALLOWED = "sqlite:///FILE, http(s)://SERVER or postgresql://USER@HOST/DATABASE"
@@ -21,15 +22,21 @@ class StoreAddress:
         """The address without a password."""
         return without_password(self.uri)
 
-    def artifact_location(self, experiment: str) -> str | None:
-        """Where a new experiment keeps its artifacts, as file URI."""
-        if self.artifacts is None:
-            return None
-        return (self.artifacts / re.sub(r"[^\w.-]", "_", experiment)).as_uri()
+    def describe(self, experiment: str) -> dict[str, Any]:
+        """Return what `open_store.open_experiment` needs. The artifact location, a file URI, is only for a new experiment."""
+        folder = self.artifacts and self.artifacts / re.sub(r"[^\w.-]", "_", experiment)
+        return {
+            "uri": self.uri,
+            "database": self.database and str(self.database),
+            "experiment": experiment,
+            "artifact_location": folder and folder.as_uri(),
+        }
 
 
 def without_password(uri: str) -> str:
     """
+    Return a text with the password of every address in it replaced.
+
     >>> without_password("postgresql://me:secret@host/runs")
     'postgresql://me:***@host/runs'
     """
@@ -57,14 +64,13 @@ def _locate_sqlite(uri: str) -> StoreAddress:
     if match is None or match[2] == ":memory:":
         raise ValueError(f"tracking.uri={uri}: an SQLite store needs a file; allowed: {_ALLOWED}")
     database = Path.cwd() / match[2]
-    trouble = _file_trouble(database)
-    if trouble:
-        raise ValueError(f"tracking.uri={uri}: {trouble}")
+    if problem := _problem(database):
+        raise ValueError(f"tracking.uri={uri}: {problem}")
     return StoreAddress(f"{match[1]}:///{database}", database, database.parent / "mlartifacts")
 
 
-def _file_trouble(database: Path) -> str | None:
-    """Does not open the file: closing it would take away the locks that this process may hold on it."""
+def _problem(database: Path) -> str | None:
+    """Return why the file cannot be written. Do not open it: closing it would release the locks this process may hold on it."""
     folder = database.parent
     if not folder.is_dir():
         return f"{folder} is not an existing folder"

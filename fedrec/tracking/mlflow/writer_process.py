@@ -1,76 +1,123 @@
-"""Feeds and awaits the process that writes a run to MLflow (`fedrec.tracking.mlflow.writer`)."""
+"""The processes that write runs to MLflow. Importing MLflow takes them seconds, so they start early and serve one run after another."""
 
+import atexit
+import contextlib
+import functools
 import json
+import os
+import subprocess
 import sys
-import threading
-import time
+import tempfile
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
-from fedrec.tracking.mlflow.idle_writer import acquire, environment, keep
-
-_PATIENCE = 3.0  # seconds before the user is told what the end waits for
-
-
-def say(text: str) -> None:
-    """One line to the user."""
-    print(f"fedrec: {text}", file=sys.stderr, flush=True)
+MLFLOW_DEFAULTS = {  # the user's environment may say otherwise
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds; the writer tries again what failed
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+}
+_FORCED = {
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",  # a value that is reported as stored must be stored
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),  # the cores are for the training
+}
+_idle: list["WriterProcess"] = []  # at most one
 
 
 class WriterProcess:
-    """Writes one run, beside the training. Afterwards the process waits for the next `WriterProcess`, unless something is wrong with it."""
+    """A process that runs `writer_main`.
 
-    def __init__(self, start: Mapping[str, Any]) -> None:
-        """`start` is what `MlflowStore` and `mlflow_writer` need. Raises OSError if no process can be started."""
-        self.run_id: str | None = None
-        self._start = start
-        self._outcome: str | None = None  # "" if all is well, else the reason
-        self._trouble = ""
-        self._heard = time.monotonic()
-        self._writer = acquire()
-        self._listener = threading.Thread(target=self._listen, name="fedrec-writer", daemon=True)
-        self._listener.start()
-        self._writer.send({**start, "environment": environment()})
+    It has a process group of its own, so Ctrl-C does not reach it, but no session of its own, in which Linux would ignore `nice`.
+    """
 
-    def finish(self, ending: Mapping[str, Any], silence: float) -> str:
-        """Tell how the run ended and wait until it is stored; return "" or why it is not.
+    def __init__(self) -> None:
+        """Start the process. Raises OSError if that is not possible."""
+        self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  it lives as long as the process
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "fedrec.tracking.mlflow.writer_main"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=_environment(),
+            process_group=0,
+        )
 
-        A writer that gets nothing done for `silence` seconds is ended.
-        """
-        self._writer.send(ending)
-        begin = self._heard = time.monotonic()
-        told, killed = False, ""
-        while self._listener.is_alive():
-            self._listener.join(0.1)
-            if not told and time.monotonic() > begin + _PATIENCE:
-                told = True
-                say("waiting for MLflow to take the last metrics")
-            if time.monotonic() > self._heard + silence:
-                self._writer.process.kill()
-                killed = self._trouble or f"no answer for {silence:.0f} s"
-        if self._outcome is None or killed:
-            last_words = self._writer.end()
-            return killed or last_words
-        self._writer.release()
-        keep(self._writer)
-        return self._outcome
+    @property
+    def answers(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
 
-    def _listen(self) -> None:
-        """Until the run is over, or the writer."""
-        for line in self._writer.answers:
-            if not line.endswith(b"\n"):
-                return
-            news = json.loads(line)
-            if "trouble" in news:
-                self._report_trouble(news["trouble"])
-                continue
-            self._heard = time.monotonic()
-            self.run_id = news.get("run_id", self.run_id)
-            if "done" in news or "failed" in news:
-                self._outcome = news.get("failed", "")
-                return
+    def start(self, message: Mapping[str, Any]) -> None:
+        """Send the first message of a run or of a request, together with the environment of this process."""
+        self.send({**message, "environment": _environment()})
 
-    def _report_trouble(self, reason: str) -> None:
-        if not self._trouble:
-            say(f"MLflow store {self._start['public_uri']}: {reason}; trying again, the run goes on")
-        self._trouble = reason
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message as one line of JSON. It is lost if the process has ended."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def clear_log(self) -> None:
+        """Empty the log, so that `end` never reports a line of an earlier run."""
+        self._log.seek(0)
+        self._log.truncate()
+
+    def end(self) -> str:
+        """Close the input of the process, wait until it ends and return its exit status and the last line of its log."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        status = self.process.wait()
+        self.answers.close()
+        with self._log:
+            self._log.seek(0)
+            lines = self._log.read().decode(errors="replace").split("\n")
+        last = next(filter(None, map(str.strip, reversed(lines))), "no message")
+        return f"its writer ended with status {status}: {last}"
+
+
+def start_early() -> None:
+    """Start the writer of the next run now: it imports MLflow while the caller imports torch."""
+    with contextlib.suppress(OSError):  # the next run will report it
+        release(acquire())
+
+
+def acquire() -> WriterProcess:
+    """Return the idle writer if there is one and it lives, else a new one. Raises OSError if no process can be started."""
+    while _idle:
+        writer = _idle.pop()
+        if writer.process.poll() is None:
+            return writer
+        writer.end()
+    return WriterProcess()
+
+
+def release(writer: WriterProcess) -> None:
+    """Keep a writer that has nothing more to write for the next run. One is enough: a second one is killed."""
+    _watch_this_program()
+    if _idle:
+        writer.process.kill()
+        writer.end()
+    else:
+        writer.clear_log()
+        _idle.append(writer)
+
+
+@functools.cache
+def _watch_this_program() -> None:
+    """Stop the idle writer when this program ends. A fork of this program leaves the writer to its parent."""
+    atexit.register(_stop_idle)
+    os.register_at_fork(after_in_child=_idle.clear)
+
+
+def _stop_idle() -> None:
+    """Kill the idle writer: it has nothing to write, and may still be importing MLflow."""
+    for writer in _idle:
+        writer.process.kill()
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
+    return MLFLOW_DEFAULTS | os.environ | _FORCED | {"PYTHONPATH": path}

@@ -16,15 +16,15 @@ def test_sqlite_files_lie_in_the_working_directory(tmp_path: Path) -> None:
     address = locate_store("sqlite:///runs/a.db")
     assert address.uri == f"sqlite:///{tmp_path}/runs/a.db"
     assert address.database == tmp_path / "runs" / "a.db"
-    assert address.artifact_location("my study/1") == f"file://{tmp_path}/runs/mlartifacts/my_study_1"
+    assert address.describe("my study/1")["artifact_location"] == f"file://{tmp_path}/runs/mlartifacts/my_study_1"
     assert locate_store(f"sqlite:///{tmp_path}/b.db").database == tmp_path / "b.db"
 
 
 def test_servers_are_taken_as_they_are(tmp_path: Path) -> None:
-    assert locate_store("https://host:5000").artifact_location("x") is None
+    assert locate_store("https://host:5000").describe("x")["artifact_location"] is None
     assert locate_store("http://host").database is None
     assert locate_store("postgresql+psycopg2://me:secret@host/runs").public_uri == "postgresql+psycopg2://me:***@host/runs"
-    assert locate_store("postgresql://host/runs").artifact_location("x") == f"file://{tmp_path}/mlartifacts/x"
+    assert locate_store("postgresql://host/runs").describe("x")["artifact_location"] == f"file://{tmp_path}/mlartifacts/x"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Where the seconds go, once an epoch: a mean over its rounds says more than each, and the store has a third of the work."""
+"""Mean seconds of the rounds of an epoch. They say more than the seconds of each round, and give the store a third of the work."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 PREFIX = "seconds_"
 
 
-class Timings:
-    """Takes the timings out of the telemetry of rounds."""
+class EpochSeconds:
+    """Takes the seconds out of the telemetry of rounds."""
 
     def __init__(self) -> None:
         self._taken: dict[str, list[float]] = defaultdict(list)
 
     def take(self, telemetry: Mapping[str, float]) -> dict[str, float]:
-        """Keep the timings of a round; return its other metrics.
+        """Remember the seconds of a round and return its other telemetry.
 
-        >>> Timings().take({"seconds_attack": 0.5, "penalty": 2.0})
+        >>> EpochSeconds().take({"seconds_attack": 0.5, "penalty": 2.0})
         {'penalty': 2.0}
         """
         for name in telemetry:
@@ -24,6 +24,6 @@ class Timings:
         return {name: value for name, value in telemetry.items() if not name.startswith(PREFIX)}
 
     def means(self) -> dict[str, float]:
-        """Over the rounds since the last call; a round without an attack counts for no `seconds_attack`."""
+        """Return the means over the rounds since the last call. A round without an attack does not count for `seconds_attack`."""
         taken, self._taken = self._taken, defaultdict(list)
         return {name: sum(values) / len(values) for name, values in taken.items()}

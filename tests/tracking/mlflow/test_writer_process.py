@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fedrec.tracking.mlflow import idle_writer
+from fedrec.tracking.mlflow import writer_process
 from fedrec.tracking.mlflow import tracker as mlflow_tracker
 from fedrec.tracking.mlflow.tracker import MLflowTracker
 from tests.tracking.runs import SUMMARY, info, play, tracker, wait_until
@@ -153,7 +153,7 @@ def test_of_two_runs_at_the_same_time_one_writer_is_kept(tmp_path: Path) -> None
     second.on_run_start(info(tmp_path / "second"))
     answers = [watcher.on_run_end("FINISHED", {}) for watcher in (first, second)]
     assert None not in [answer["mlflow_run_id"] for answer in answers]
-    assert [writer.process.pid for writer in idle_writer._idle] == [pid_of(first)]
+    assert [writer.process.pid for writer in writer_process._idle] == [pid_of(first)]
     with pytest.raises(ProcessLookupError):
         os.kill(pid_of(second), 0)
 
@@ -161,11 +161,11 @@ def test_of_two_runs_at_the_same_time_one_writer_is_kept(tmp_path: Path) -> None
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
 def test_a_fork_does_not_share_the_writer_of_its_parent(tmp_path: Path) -> None:
     writer = whole_run(tmp_path / "first")
-    assert idle_writer._idle
+    assert writer_process._idle
     child = os.fork()
     if child == 0:
-        idle_writer._stop_idle()
-        os._exit(len(idle_writer._idle))
+        writer_process._stop_idle()
+        os._exit(len(writer_process._idle))
     assert os.waitpid(child, 0)[1] == 0
     assert whole_run(tmp_path / "second") == writer
 
@@ -198,7 +198,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.parametrize(
     "program",
     [
-        "from fedrec.tracking.mlflow import idle_writer as w; w.start_early(); w.start_early(); (one,) = w._idle; print(one.process.pid)",
+        "from fedrec.tracking.mlflow import writer_process as w; w.start_early(); w.start_early(); (one,) = w._idle; print(one.process.pid)",
         """
 from pathlib import Path
 from tests.tracking.runs import info, tracker
@@ -208,13 +208,13 @@ watcher.on_run_end("FINISHED", {})
 print(watcher._writer._writer.process.pid)""",
         """
 import os, signal
-from fedrec.tracking.mlflow import idle_writer as w
+from fedrec.tracking.mlflow import writer_process as w
 w.start_early()
 print(w._idle[0].process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)""",
     ],
     ids=["started early, no run", "after its run", "killed"],
 )
-def test_an_idle_writer_ends_with_its_program(program: str) -> None:
+def test_an_writer_process_ends_with_its_program(program: str) -> None:
     """Two early starts are one."""
     wait_for_end(int(run_program(program, capture_output=True, text=True, timeout=60).stdout))

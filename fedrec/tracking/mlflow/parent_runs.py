@@ -1,4 +1,4 @@
-"""Runs that hold other runs, those of a sweep for instance: what the writer process does at once, for whoever asks and waits."""
+"""Runs that hold other runs, such as the run of a sweep. The writer process makes and ends them on request."""
 
 import time
 from collections.abc import Mapping
@@ -9,20 +9,20 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from fedrec.tracking.mlflow.backend_store import open_experiment
-from fedrec.tracking.mlflow.run_record import metric_name
+from fedrec.tracking.mlflow.open_store import open_experiment
+from fedrec.tracking.mlflow.run_description import metric_name
 
 
 def answer(request: Mapping[str, Any]) -> str:
-    """The id of the run that is begun or ended. `request` has the store's address as `MlflowTracker` tells it, and what is wanted."""
+    """Do what is `wanted`, `setup` or `end`, and return the id of the run. `request` also holds what `StoreAddress.describe` returns."""
     client, experiment = open_experiment(request)
-    if request["wanted"] == "begin":
-        return _begin(client, experiment, **request["arguments"])
+    if request["wanted"] == "setup":
+        return _setup(client, experiment, **request["arguments"])
     return _end(client, **request["arguments"])
 
 
-def _begin(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], run_id: str | None) -> str:
-    """One that goes on, or a new run if this store does not know it."""
+def _setup(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], run_id: str | None) -> str:
+    """Continue the run `run_id`, or make a new one if there is none of this id in the store."""
     if run_id is not None:
         with suppress(MlflowException):
             client.update_run(run_id, "RUNNING", name)
@@ -39,7 +39,7 @@ def _end(
     metrics: Mapping[str, float],
     folder: str | None,
 ) -> str:
-    """With the files of a folder, if there is one."""
+    """Log what is known at the end, with the files of `folder` if there is one, and end the run."""
     now = int(time.time() * 1000)
     client.log_batch(
         run_id,

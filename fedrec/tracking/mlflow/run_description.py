@@ -1,21 +1,51 @@
-"""What is told about a run besides its metrics: its names, parameters, tags and git revision, as the flat text that MLflow takes."""
+"""What MLflow is told about a run besides its metrics: name, parameters, tags, data set, git revision, as the flat text that it takes."""
 
+import getpass
 import json
 import math
 import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-GROUPS = ("attack", "defense", "model", "dataset")
+from fedrec.tracking.mlflow.store_uri import without_password
+
+if TYPE_CHECKING:
+    from fedrec.interfaces import RunInfo
+
+_GROUPS = ("attack", "defense", "model", "dataset")
 _LONGEST_KEY = 250  # limits of MLflow
 _LONGEST_PARAMETER = 6000
+_LONGEST_DIGEST = 36
+
+
+def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) -> dict[str, Any]:
+    """Return what `StoredRun` writes about the run of `info`; without a `run_name` it is `default_run_name`."""
+    chosen = names(info.config)
+    own_tags = {
+        "mlflow.user": _user(),
+        "mlflow.source.name": "fedrec.main",
+        "mlflow.source.type": "LOCAL",
+        "data_checksum": info.data_checksum,
+    }
+    return {
+        "run_name": run_name or default_run_name(info.config),
+        "tags": {**own_tags, **chosen, **{name: str(value) for name, value in tags.items()}},
+        "parameters": {name: without_password(value) for name, value in parameters(info.config).items()},
+        "dataset": {
+            "name": chosen["dataset"],
+            "digest": info.data_checksum[:_LONGEST_DIGEST],
+            "source_type": "fedrec",
+            "source": json.dumps(info.config.get("dataset", {}), default=str),
+            "profile": json.dumps(plain(info.statistics)),
+        },
+    }
 
 
 def metric_name(name: str) -> str:
     """
-    The name under which MLflow accepts a metric.
+    Return the name under which MLflow accepts a metric.
 
     >>> metric_name("ER@10")
     'ER_at_10'
@@ -25,7 +55,7 @@ def metric_name(name: str) -> str:
 
 def parameters(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """
-    The configuration with dotted keys; lists as JSON, texts cut to what MLflow takes.
+    Return the configuration with dotted keys, lists as JSON and texts cut to what MLflow takes.
 
     >>> parameters({"seed": 0, "attack": {"N": 50, "targets": [3, 4]}})
     {'seed': '0', 'attack.N': '50', 'attack.targets': '[3, 4]'}
@@ -43,23 +73,23 @@ def parameters(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def names(config: Mapping[str, Any]) -> dict[str, str]:
     """
-    Which attack, defense, model and dataset this run has: Hydra's choice if `config` holds it, else the module of the class.
+    Return the attack, defense, model and dataset of a run: Hydra's choice if `config` holds it, else the module of the class.
 
     >>> names({"attack": {"_target_": "fedrec.attacks.pieck_uea.PieckUEA"}, "defense": {}, "choices": {"model": "mf"}})
     {'attack': 'pieck_uea', 'defense': 'none', 'model': 'mf', 'dataset': 'none'}
     """
     choices = config.get("choices") or {}
-    return {group: _text(choices[group]) if group in choices else _module(config.get(group)) for group in GROUPS}
+    return {group: _text(choices[group]) if group in choices else _module(config.get(group)) for group in _GROUPS}
 
 
-def run_name(config: Mapping[str, Any]) -> str:
-    """<attack>-<defense>-<model>-<dataset>-seed<seed>."""
+def default_run_name(config: Mapping[str, Any]) -> str:
+    """Return <attack>-<defense>-<model>-<dataset>-seed<seed>."""
     return "-".join((*names(config).values(), f"seed{config.get('seed')}"))
 
 
 def numbers(summary: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     """
-    Every number of a summary but those of its configuration, as metrics.
+    Return every finite number of a summary as a metric, except those of the configuration.
 
     >>> numbers({"best": {"ER@10": 0.5}, "rounds": 4, "config": {"seed": 1}, "validation": None})
     {'best/ER_at_10': 0.5, 'rounds': 4.0}
@@ -73,8 +103,13 @@ def numbers(summary: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     return flat
 
 
+def plain(values: Mapping[str, Any]) -> Any:
+    """Return `values` as JSON can hold them: numbers of NumPy and PyTorch as numbers, anything unknown as text."""
+    return json.loads(json.dumps(dict(values), default=lambda value: value.item() if hasattr(value, "item") else str(value)))
+
+
 def git_tags(folder: Path) -> dict[str, str]:
-    """Commit of the checkout `folder` and whether it was changed since; empty if it is no checkout."""
+    """Return the commit of the checkout `folder` and whether its files have changed since; empty if it is no checkout."""
     if not (folder / ".git").exists():
         return {}
     try:
@@ -90,12 +125,19 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container that knows no user names
+        return "unknown"
+
+
 def _text(choice: Any) -> str:
     return choice if isinstance(choice, str) else "+".join(map(str, choice)) if choice else "none"
 
 
 def _module(node: Any) -> str:
-    """Name of the module of a node's class; a node may hold its classes one level down (the halves of a defense)."""
+    """Return the module of a node's class. A node may hold its classes one level down, as the halves of a defense."""
     if not isinstance(node, Mapping):
         return "none"
     target = node.get("_target_")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fedrec.tracking.mlflow.run_record import git_tags, metric_name, names, numbers, parameters, run_name
+from fedrec.tracking.mlflow.run_description import git_tags, metric_name, names, numbers, parameters, default_run_name
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_names_come_from_the_choices_of_the_user_first() -> None:
         "seed": 4,
     }
     assert names(config) == {"attack": "my_attack", "defense": "ours+krum", "model": "none", "dataset": "ml100k"}
-    assert run_name(config) == "my_attack-ours+krum-none-ml100k-seed4"
+    assert default_run_name(config) == "my_attack-ours+krum-none-ml100k-seed4"
     assert names(config | {"choices": {"defense": ["ours", "median"]}})["defense"] == "ours+median"
 
 

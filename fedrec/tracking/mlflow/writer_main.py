@@ -1,0 +1,133 @@
+"""The process that writes runs to MLflow, one after another. The run's own process never imports, calls or waits for MLflow.
+
+Standard input brings two lines of JSON for each run: its description, then how it ended. A run without a second line was killed.
+Metrics and snapshots come through files (`metric_files`). Standard output reports progress to the run in lines of JSON
+(`Delivery.report`, at last `done` or `failed`). A single line may instead ask for something at once (`parent_runs`). The process
+ends when standard input ends.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from fedrec.tracking.mlflow.delivery import Delivery, Ending
+
+_NICENESS = 10  # training comes first while it lasts
+Report = Callable[..., None]
+
+
+def main() -> None:
+    """Serve runs until there are no more, then exit without the slow shutdown of everything that was imported."""
+    gc.set_threshold(100_000)  # saves a sixth of the processor time of the imports and of SQLAlchemy
+    _ignore_signals()
+    answers = _take_standard_output()
+
+    def report(**news: Any) -> None:
+        with contextlib.suppress(OSError):  # the run may be gone, but its metrics still count
+            print(json.dumps(news), file=answers, flush=True)
+
+    while _serve(report):
+        pass
+    os._exit(0)
+
+
+def _serve(report: Report) -> bool:
+    """Serve one run or one request. Return False if none comes.
+
+    A thread of its own does what happens in the background of a run, because on Linux a thread that is nice stays nice. The run
+    waits for the rest, and whoever sends a request waits for its answer: this thread does both at full priority.
+    """
+    with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as background:
+        message = background.submit(_next_message).result()
+        if message is None:
+            return False
+        if "wanted" in message:
+            _answer(message, report)
+            return True
+        delivery = background.submit(_follow, message, report).result()
+    _complete(delivery)
+    return True
+
+
+def _next_message() -> dict[str, Any] | None:
+    """Return the next message, or None after the last, and adopt the environment that came with it."""
+    import fedrec.tracking.mlflow.stored_run  # noqa: F401  imports MLflow, which takes seconds, before a run is there
+
+    line = sys.stdin.readline()
+    if not line.endswith("\n"):
+        return None
+    message: dict[str, Any] = json.loads(line)
+    os.environ.clear()
+    os.environ.update(message.pop("environment"))
+    return message
+
+
+def _answer(request: dict[str, Any], report: Report) -> None:
+    from fedrec.tracking.mlflow.delivery import one_line
+    from fedrec.tracking.mlflow.parent_runs import answer
+
+    try:
+        report(answer=answer(request))
+    except Exception as error:
+        report(failed=one_line(error))
+
+
+def _follow(description: dict[str, Any], report: Report) -> "Delivery":
+    """Store what a run has so far, again and again until the run ends."""
+    from fedrec.tracking.mlflow.delivery import Delivery, Ending
+    from fedrec.tracking.mlflow.metric_files import MetricFilesReader
+    from fedrec.tracking.mlflow.stored_run import StoredRun
+
+    ending = Ending()
+    threading.Thread(target=_await_ending, args=(ending,), daemon=True).start()
+    delivery = Delivery(StoredRun(description), MetricFilesReader(Path(description["folder"])), ending, report)
+    delivery.follow()
+    return delivery
+
+
+def _complete(delivery: "Delivery") -> None:
+    from fedrec.tracking.mlflow.delivery import one_line
+
+    try:
+        delivery.complete(delivery.run.description["retry_seconds"])
+    except Exception as error:
+        delivery.run.give_up(delivery.ending.status)
+        delivery.report(failed=one_line(error))
+    else:
+        delivery.reader.remove()
+        delivery.report(done=True)
+
+
+def _await_ending(ending: "Ending") -> None:
+    try:
+        message = json.loads(sys.stdin.readline())
+        ending.status, ending.summary = message["status"], message["summary"]
+    except ValueError:  # the run was killed before it sent the whole line
+        pass
+    ending.came.set()
+
+
+def _ignore_signals() -> None:
+    """Ignore signals that are meant for the run: they end the run, and its end or its silence ends this process."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _take_standard_output() -> TextIO:
+    """Return the stream for answers and send what libraries print to standard error, so that it never mixes with answers."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    main()
