@@ -13,12 +13,18 @@ from scipy.sparse import csc_matrix
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-torch.sparse.check_sparse_tensor_invariants.disable()  # said explicitly, or torch warns at the first use
-warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
-
 DENSE_BELOW = 4  # all products are cheaper than the wanted ones where at least one in so many is wanted
 
 FOLDED = 16  # values of which only the largest is compared at first
+
+
+def silence_sparse_tensors() -> None:
+    """Make torch spend its one warning per process about CSR tensors, which it gives at their first use, where nobody sees it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.sparse_csr_tensor(
+            torch.zeros(2, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), torch.zeros(0), check_invariants=False
+        )
 
 
 def on_gpu(values: Tensor) -> bool:
@@ -57,7 +63,8 @@ def segment_products(left: Tensor, right: Tensor, offsets: Tensor, columns: Tens
         return (left @ right.T).flatten().index_select(0, segment_numbers(offsets) * len(right) + columns)
     if not len(columns):
         return left.new_zeros(0)
-    pattern = torch.sparse_csr_tensor(offsets, columns, left.new_zeros(len(columns)), (len(left), len(right)))
+    zeros = left.new_zeros(len(columns))
+    pattern = torch.sparse_csr_tensor(offsets, columns, zeros, (len(left), len(right)), check_invariants=False)
     products: Tensor = torch.sparse.sampled_addmm(pattern, left, right.T, beta=0.0).values()
     return products
 

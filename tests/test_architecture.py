@@ -68,7 +68,8 @@ MAY_LOOP_OVER = {  # never over clients, users or items
             "shapes.values()",
             "zip(shapes.items(), parts, strict=True)",
         ),
-        *("parts.items()", "gradient.items()", "self.gradients.items()", "global_model.scorer.items()", "part.gradients.total().items()"),
+        *("parts.items()", "self.gradients.items()", "global_model.scorer.items()", "part.gradients.total().items()"),
+        "gradient.scorer.items()",
         *("('users', 'profiles', 'has_profile')", "('participations', 'history', 'mined')"),
         *("drawn", "self.parameters", "zip(self.parameters, state['parameters'], strict=True)"),
     },
@@ -81,7 +82,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "parts of a defense": {"defense.transforms"},
     "steps": {"range(steps)", "range(self.steps)", "range(self.iterations)"},
     "selections of all groups at once": {"range(n_steps)"},
-    "targets": {"self.targets"},
+    "targets": {"targets", "self.targets"},
     "blocks": {
         "torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers))))",
         "torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items)))",

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from torch import Tensor
-
 from fedrec.aggregation.finite_rows import finite
 from fedrec.interfaces import Aggregation, Aggregator, Defense, GlobalModel, ServerView, Upload
 
@@ -30,14 +28,3 @@ def aggregate(defense: Defense, upload: Upload, view: ServerView) -> tuple[Aggre
     if aggregation.inspected is not None:
         aggregation = replace(aggregation, inspected=positions[aggregation.inspected])
     return aggregation, n_dropped
-
-
-def concatenate(benign: Upload, poison: Upload, positions: Tensor, clients: Tensor) -> Upload:
-    """Both uploads as the server sees them: clients [S] in sampling order, nothing marks who is malicious.
-
-    positions [S]: where the benign and then the malicious clients stand in that order.
-    """
-    of = (benign, positions[: len(benign.clients)]), (poison, positions[len(benign.clients) :])
-    groups = [replace(group, owners=place[group.owners]) for upload, place in of for group in upload.groups]
-    scorer = [replace(part, senders=place[part.senders]) for upload, place in of for part in upload.scorer]
-    return Upload(clients, tuple(groups), tuple(scorer))

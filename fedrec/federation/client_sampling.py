@@ -1,7 +1,7 @@
 """Which clients take part in a round (Sec. III-A, step 1).
 
-`epoch` (published code): shuffle all clients, cut them into consecutive batches; everybody takes part once per epoch, the last
-batch is short. `uniform` (paper text): draw each round's clients anew. A round's draw follows from the seed and the round alone.
+`epoch` (published code): shuffle all clients and cut them into consecutive batches. Everybody takes part once an epoch, and the last
+batch is short. `uniform` (paper text): draw the clients of every round anew. A round's draw follows from the seed and the round alone.
 """
 
 import math
@@ -19,18 +19,20 @@ Sampling = Literal["epoch", "uniform"]
 
 @dataclass
 class ClientSampler:
+    """Draws the clients of a round; users are clients 0..U-1, and malicious clients follow."""
+
     n_clients: int
     clients_per_round: int
     mode: Sampling
     seed: int
-    _shuffled: tuple[int, Tensor] = field(init=False, default=(-1, torch.empty(0)))  # the current epoch's permutation
+    _shuffled: tuple[int, Tensor] = field(init=False, default=(-1, torch.empty(0)))  # an epoch and its permutation
 
     @property
     def rounds_per_epoch(self) -> int:
         return math.ceil(self.n_clients / self.clients_per_round)
 
     def sample(self, round: int) -> Tensor:
-        """Distinct client ids [S] of a round, counted from 0."""
+        """Return distinct client ids [S] for a round; rounds count from 0."""
         if self.mode == "uniform":
             drawing = np.random.default_rng(generator(self.seed, f"sample/{round}").initial_seed())  # torch would permute all clients
             return torch.from_numpy(drawing.choice(self.n_clients, min(self.clients_per_round, self.n_clients), replace=False))
@@ -38,3 +40,19 @@ class ClientSampler:
         if self._shuffled[0] != epoch:
             self._shuffled = epoch, torch.randperm(self.n_clients, generator=generator(self.seed, f"sample/{epoch}"))
         return self._shuffled[1][position * self.clients_per_round : (position + 1) * self.clients_per_round]
+
+
+@dataclass(frozen=True, slots=True)
+class SampledClients:
+    """The S = C + A clients of a round; a position is a place in the sampling order."""
+
+    ids: Tensor  # [S] int64
+    is_malicious: Tensor  # [S] bool
+    benign: Tensor  # [C] positions of the benign clients
+    malicious: Tensor  # [A] positions of the malicious clients
+
+    @classmethod
+    def split(cls, ids: Tensor, n_users: int) -> "SampledClients":
+        """Tell benign clients from malicious ones, on the CPU, where the clients were drawn."""
+        is_malicious = ids >= n_users
+        return cls(ids, is_malicious, (~is_malicious).nonzero().flatten(), is_malicious.nonzero().flatten())

@@ -1,22 +1,45 @@
 """Local training of all benign clients of a round as one batch (Sec. III-A, step 2; Eq. 16 with a client-side defense)."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
-from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGradients, Loss, Model
+from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGradients, Loss, Model, RowGroup, ScorerPart, Upload
 
 
-def local_update(
-    model: Model, loss: Loss, defense: ClientDefense | None, users: Tensor, global_model: GlobalModel, batch: ClientBatch
-) -> tuple[LocalGradients, Tensor | None]:
-    """Gradients of every client's loss, penalty included, and the penalties [C]; users [C, d] are the clients' embeddings.
+@dataclass(frozen=True, slots=True)
+class LocalTraining:
+    """The result of local training: what C benign clients send, and what stays with them."""
 
-    The loss that is reported stays Eq. (2): it is comparable with and without a defense.
+    upload: Upload  # one group of rows, a block per client
+    users: Tensor  # [C, d] the clients' own embeddings after their step
+    loss: Tensor  # [C] Eq. (2), without the penalty, so that runs with and without a defense compare
+    penalty: Tensor | None  # [C]; None without a client-side defense
+
+
+def train_locally(
+    model: Model,
+    loss: Loss,
+    defense: ClientDefense | None,
+    users: Tensor,
+    rates: Tensor | float,
+    global_model: GlobalModel,
+    batch: ClientBatch,
+) -> LocalTraining:
+    """Step along the gradients of every client's loss, penalty included.
+
+    users [C, d] are the clients' own embeddings, rates [C, 1] their own learning rates, or one number for all.
     """
-    training = model.local_gradients(users, global_model, batch, loss)
-    if defense is None:
-        return training, None
-    penalty = defense.penalty_gradients(users, global_model, batch)
-    gradients = replace(training, users=training.users + penalty.users, rows=training.rows + penalty.rows)
-    return gradients, penalty.loss
+    gradients, penalty = model.local_gradients(users, global_model, batch, loss), None
+    if defense is not None:
+        added = defense.penalty_gradients(users, global_model, batch)
+        gradients, penalty = replace(gradients, users=gradients.users + added.users, rows=gradients.rows + added.rows), added.loss
+    return LocalTraining(benign_upload(batch, gradients), users - rates * gradients.users, gradients.loss, penalty)
+
+
+def benign_upload(batch: ClientBatch, gradients: LocalGradients) -> Upload:
+    """Return what the clients of a batch send: all gradients but those of their own embeddings."""
+    owners = torch.arange(len(batch.clients), device=batch.clients.device)
+    scorer = () if gradients.scorer is None else (ScorerPart(owners, gradients.scorer),)
+    return Upload(batch.clients, (RowGroup(owners, batch.offsets, batch.items, gradients.rows),), scorer)

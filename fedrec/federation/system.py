@@ -2,19 +2,20 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor
 
-from fedrec.aggregation.aggregate import aggregate, concatenate
+from fedrec.aggregation.aggregate import aggregate
 from fedrec.data.federated_data import FederatedData
-from fedrec.federation.client_sampling import ClientSampler, Sampling
-from fedrec.federation.local import local_update
-from fedrec.federation.telemetry.filtering import explain
-from fedrec.federation.telemetry.stealth import Stealth
+from fedrec.federation.client_sampling import ClientSampler, SampledClients, Sampling
+from fedrec.federation.local import LocalTraining, train_locally
+from fedrec.federation.server_step import concatenate, step
+from fedrec.federation.telemetry.filtering import describe_filtering
+from fedrec.federation.telemetry.stealth import describe_poison
 from fedrec.federation.telemetry.stopwatch import Stopwatch
 from fedrec.interfaces import (
     Attack,
@@ -29,17 +30,14 @@ from fedrec.interfaces import (
     PriorKnowledge,
     Rate,
     RoundResult,
-    RowGroup,
-    ScorerPart,
     ServerKnowledge,
     ServerView,
     Share,
     Upload,
 )
 from fedrec.models.losses import LOSSES
+from fedrec.ragged import silence_sparse_tensors
 from fedrec.randomness import derived_seed, generator
-
-NOTHING = PriorKnowledge()
 
 
 class TrainingDiverged(ArithmeticError):
@@ -48,7 +46,7 @@ class TrainingDiverged(ArithmeticError):
 
 @dataclass(kw_only=True)
 class System:
-    """`setup` once, then iterate `rounds()`; between two rounds the state is whole and can be saved."""
+    """Call `setup` once, then iterate `rounds()`. Between two rounds the state is whole and can be saved."""
 
     learning_rate: Rate
     client_learning_rate: Rate | tuple[Rate, Rate] | None
@@ -58,6 +56,20 @@ class System:
     negatives_per_positive: Positive
     loss: Literal["bce", "bpr"]
     malicious_share: Share
+
+    model: Model = field(init=False)
+    attack: Attack = field(init=False)
+    defense: Defense = field(init=False)
+    targets: Sequence[int] = field(init=False)  # T items
+    device: torch.device = field(init=False)
+    n_users: int = field(init=False)
+    n_items: int = field(init=False)
+    n_malicious: int = field(init=False)
+    data: FederatedData = field(init=False)  # D_i of every user
+    client_rates: Tensor | float = field(init=False)  # [U, 1] learning rates of the clients' own embeddings, or one for all
+    sampler: ClientSampler = field(init=False)
+    users: Tensor = field(init=False)  # [U, d] the clients' own embeddings, which never reach the server
+    global_model: GlobalModel = field(init=False)
     round: int = field(init=False, default=0)  # rounds finished
 
     def setup(
@@ -69,35 +81,48 @@ class System:
         target_items: Tensor,
         seed: int,
         device: torch.device,
-        prior: PriorKnowledge = NOTHING,
+        prior: PriorKnowledge,
     ) -> None:
-        """Draw D_i and all embeddings. Raises ValueError if an option of a part does not fit the data."""
+        """Draw D_i and all embeddings, and tell every part what it may know.
+
+        Raises ValueError if an option of a part does not fit the data.
+        """
+        silence_sparse_tensors()
         self.model, self.attack, self.defense, self.device = model, attack, defense, device
-        self.n_users, self.n_items = train.n_users, train.n_items
-        self.n_malicious = math.floor(self.malicious_share * self.n_users + 1e-9) if attack.takes_part else 0
-        if attack.takes_part and not self.n_malicious and self.malicious_share:
-            raise ValueError(f"system.malicious_share = {self.malicious_share}: no client of {self.n_users}; take a larger share or 0")
-        self.targets = target_items.tolist()
-        self.stealth = Stealth(self.targets, self.n_items)
-        targets, loss, own_seed = target_items.to(device), LOSSES[self.loss], derived_seed(seed, "attack")
-        attack.setup(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, targets, own_seed, prior))
+        self.n_users, self.n_items, self.targets = train.n_users, train.n_items, target_items.tolist()
+        self.n_malicious = self._count_malicious()
+        loss, attack_seed, n_clients = LOSSES[self.loss], derived_seed(seed, "attack"), self.n_users + self.n_malicious
+        attack.setup(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, target_items.to(device), attack_seed, prior))
         if defense.client:
             defense.client.setup(self.n_users, self.n_items)
         self.data = FederatedData.draw(train, self.negatives_per_positive, generator(seed, "negatives")).to(device)
         users, global_model = model.initialise(self.n_users, self.n_items, generator(seed, "initialise"))
-        self.users = users.to(device)  # [U, d]
-        self.global_model = GlobalModel(
-            global_model.items.to(device), {name: value.to(device) for name, value in global_model.scorer.items()}
-        )
-        self.client_rates = self._draw_client_rates(seed)
-        n_clients = self.n_users + self.n_malicious
+        scorer = {name: value.to(device) for name, value in global_model.scorer.items()}
+        self.users, self.global_model = users.to(device), GlobalModel(global_model.items.to(device), scorer)
+        self.client_rates = self._draw_client_rates(generator(seed, "client_rates"))
         self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed)
         if defense.server:
-            own_seed, root = derived_seed(seed, "server"), self._root_data(defense.server.root_wanted(), generator(seed, "root"))
-            defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
+            root = self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
+            server_seed = derived_seed(seed, "server")
+            defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, server_seed, device, root))
 
-    def _root_data(self, share: float, generator: Generator) -> ClientBatch | None:
-        """D_i of a share of the benign users, drawn at random, at least one if any."""
+    def _count_malicious(self) -> int:
+        count = math.floor(self.malicious_share * self.n_users + 1e-9) if self.attack.takes_part else 0
+        if self.attack.takes_part and not count and self.malicious_share:
+            raise ValueError(f"system.malicious_share = {self.malicious_share}: no client of {self.n_users}; take a larger share or 0")
+        return count
+
+    def _draw_client_rates(self, generator: Generator) -> Tensor | float:
+        """Draw the learning rate of every client's own embedding (supplement D)."""
+        if isinstance(self.client_learning_rate, float | int | None):
+            return float(self.client_learning_rate or self.learning_rate)
+        low, high = self.client_learning_rate
+        if low > high:
+            raise ValueError(f"system.client_learning_rate = [{low}, {high}]: the first must not be above the second")
+        return (low + (high - low) * torch.rand(self.n_users, generator=generator)).to(self.device)[:, None]
+
+    def _draw_root_data(self, share: float, generator: Generator) -> ClientBatch | None:
+        """Return D_i of a random share of the benign users, of one user at least; None for a share of 0."""
         chosen = torch.randperm(self.n_users, generator=generator)[: math.ceil(share * self.n_users)]
         return self.data.batch(chosen.sort().values.to(self.device)) if len(chosen) else None
 
@@ -109,57 +134,63 @@ class System:
         """Train until the last epoch ends. Raises TrainingDiverged with the round and the likely cause."""
         while self.round < self.n_rounds:
             started = time.perf_counter()
-            sampled = self.sampler.sample(self.round)
             with torch.no_grad():
-                loss, delta_norm, telemetry = self._train(sampled)
+                loss, delta_norm, telemetry = self._train()
             self.round += 1
             epoch, left = divmod(self.round, self.sampler.rounds_per_epoch)
             seconds = time.perf_counter() - started
             yield RoundResult(self.round, epoch + bool(left), not left, loss, delta_norm, seconds, telemetry)
 
-    def _train(self, sampled: Tensor) -> tuple[float, Tensor, dict[str, float]]:
-        is_benign = sampled < self.n_users
-        benign, malicious = is_benign.nonzero().flatten(), (~is_benign).nonzero().flatten()  # positions in sampling order
-        stopwatch = Stopwatch(self.device)
-        batch = self.data.batch(sampled[benign].to(self.device))
-        users = self.users.index_select(0, batch.clients)  # [C, d]
-        if self.defense.client:
-            self.defense.client.observe(self.round, batch.clients, self.global_model)
-        gradients, penalty = local_update(self.model, LOSSES[self.loss], self.defense.client, users, self.global_model, batch)
-        owners = torch.arange(len(benign), device=self.device)
-        scorer = () if gradients.scorer is None else (ScorerPart(owners, gradients.scorer),)
-        group = RowGroup(owners, batch.offsets, batch.items, gradients.rows)
-        upload = Upload(batch.clients, (group,), scorer)
-        telemetry = {"seconds_training": stopwatch.lap()}
-        if len(malicious):
-            attackers = (sampled[malicious] - self.n_users).to(self.device)
-            poison = self.attack.poison(AttackerView(self.round, attackers, self.global_model, self.learning_rate))
-            telemetry["seconds_attack"] = stopwatch.lap()
-            telemetry |= self.stealth.measure(group, poison)
-            stopwatch.lap()
-            upload = concatenate(upload, poison, torch.cat([benign, malicious]).to(self.device), sampled.to(self.device))
+    def _train(self) -> tuple[float, Tensor, dict[str, float]]:
+        """Train one round. Return the mean loss of the benign clients, Delta-Norm [M] and the telemetry."""
+        clients, stopwatch = SampledClients.split(self.sampler.sample(self.round), self.n_users), Stopwatch(self.device)
+        local = self._train_locally(clients)
+        stopwatch.lap("seconds_training")
+        poison = self._poison(clients)
+        if poison is not None:
+            stopwatch.lap("seconds_attack")
+        upload = concatenate(local.upload, poison, clients)
         aggregation, n_dropped = aggregate(self.defense, upload, ServerView(self.round, self.global_model, self.learning_rate))
-        telemetry["seconds_aggregation"] = stopwatch.lap()
-        if n_dropped is not None:
-            is_malicious = ~is_benign.to(self.device)
-            telemetry |= {"dropped_uploads": n_dropped, **explain(aggregation, upload, is_malicious, self.targets)}
-        gradient = aggregation.gradient
-        self.users.index_copy_(0, batch.clients, users - self._rates(batch.clients) * gradients.users)
-        change = self.learning_rate * gradient.items
-        self.global_model = GlobalModel(self.global_model.items - change, self._stepped(gradient.scorer))
-        loss = self._checked(gradients.loss.mean(), "loss") if len(benign) else math.nan
-        if penalty is not None and len(benign):
-            telemetry["penalty"] = self._checked(penalty.mean(), "defense penalty")
-        delta_norm = torch.linalg.vector_norm(change, dim=1)  # Eq. (7)
-        self._checked(delta_norm.sum(), "change of the item embeddings")
+        stopwatch.lap("seconds_aggregation")
+        delta_norm = self._step(local, aggregation.gradient)
+        loss, telemetry = self._checked_means(local, delta_norm)
+        telemetry |= stopwatch.laps | describe_poison(local.upload.groups[0], poison, self.targets, self.n_items)
+        telemetry |= describe_filtering(aggregation, n_dropped, upload, clients.is_malicious, self.targets)
         return loss, delta_norm, telemetry
 
-    def _stepped(self, gradient: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Parameters of the scorer after the server's step; those that nobody sent a gradient for stay."""
-        global_model = self.global_model.scorer
-        return {**global_model, **{name: global_model[name] - self.learning_rate * value for name, value in gradient.items()}}
+    def _train_locally(self, clients: SampledClients) -> LocalTraining:
+        """Let the sampled benign clients train on the global model that they receive."""
+        batch = self.data.batch(clients.ids[clients.benign].to(self.device))
+        users = self.users.index_select(0, batch.clients)  # [C, d]
+        rates = self.client_rates if isinstance(self.client_rates, float) else self.client_rates[batch.clients]
+        if self.defense.client:
+            self.defense.client.observe(self.round, batch.clients, self.global_model)
+        return train_locally(self.model, LOSSES[self.loss], self.defense.client, users, rates, self.global_model, batch)
 
-    def _checked(self, value: Tensor, name: str) -> float:
+    def _poison(self, clients: SampledClients) -> Upload | None:
+        """Return the upload of the sampled malicious clients, None if there are none."""
+        if not len(clients.malicious):
+            return None
+        attackers = (clients.ids[clients.malicious] - self.n_users).to(self.device)
+        return self.attack.poison(AttackerView(self.round, attackers, self.global_model, self.learning_rate))
+
+    def _step(self, local: LocalTraining, gradient: GlobalModel) -> Tensor:
+        """Move the clients' own embeddings and the global model; return Delta-Norm [M]."""
+        self.users.index_copy_(0, local.upload.clients, local.users)
+        self.global_model, delta_norm = step(self.global_model, gradient, self.learning_rate)
+        return delta_norm
+
+    def _checked_means(self, local: LocalTraining, delta_norm: Tensor) -> tuple[float, dict[str, float]]:
+        """Return the clients' mean loss, nan without clients, and the telemetry of their mean penalty."""
+        loss, telemetry = math.nan, {}
+        if len(local.loss):
+            loss = self._finite(local.loss.mean(), "loss")
+            telemetry = {} if local.penalty is None else {"penalty": self._finite(local.penalty.mean(), "defense penalty")}
+        self._finite(delta_norm.sum(), "change of the item embeddings")
+        return loss, telemetry
+
+    def _finite(self, value: Tensor, name: str) -> float:
+        """Return a number. Raises TrainingDiverged if it is not finite."""
         number = float(value)
         if math.isfinite(number):
             return number
@@ -169,20 +200,8 @@ class System:
             cause += ", or the weights of the defense or attack are"
         raise TrainingDiverged(f"round {self.round + 1}: the {name} is {number}; {cause}")
 
-    def _rates(self, clients: Tensor) -> Tensor | float:
-        return self.client_rates if isinstance(self.client_rates, float) else self.client_rates[clients, None]
-
-    def _draw_client_rates(self, seed: int) -> Tensor | float:
-        """Learning rates of the clients' own embeddings (supplement D)."""
-        if isinstance(self.client_learning_rate, float | int | None):
-            return float(self.client_learning_rate or self.learning_rate)
-        low, high = self.client_learning_rate
-        if low > high:
-            raise ValueError(f"system.client_learning_rate = [{low}, {high}]: the first must not be above the second")
-        return (low + (high - low) * torch.rand(self.n_users, generator=generator(seed, "client_rates"))).to(self.device)
-
     def state_dict(self) -> dict[str, Any]:
-        """All that changes from round to round; the rest follows from configuration, data and seed."""
+        """Return all that changes from round to round; the rest follows from configuration, data and seed."""
         client, server = self.defense.client, self.defense.server
         return {
             "round": self.round,
@@ -194,6 +213,7 @@ class System:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state."""
         self.round, self.users, self.global_model = state["round"], state["users"].clone(), state["global_model"]
         self.attack.load_state_dict(state["attack"])
         if self.defense.client:

@@ -5,7 +5,7 @@ import torch
 
 from fedrec.aggregation.aggregate import Sum
 from fedrec.federation.system import System
-from fedrec.interfaces import Defense
+from fedrec.interfaces import Defense, PriorKnowledge
 from fedrec.models.losses import LOSSES
 from tests.reference.federations import MODELS, SYSTEM, Case, build_attack
 
@@ -38,7 +38,8 @@ def watched_rounds(case):
     send = attack.poison
     attack.poison = lambda view: poison.append(send(view)) or poison[-1]
     defense = Defense(server=recorder)
-    system.setup(case.train, MODELS[case.model], attack, defense, torch.tensor(case.targets), case.seed, torch.device("cpu"))
+    facts = (torch.tensor(case.targets), case.seed, torch.device("cpu"), PriorKnowledge())
+    system.setup(case.train, MODELS[case.model], attack, defense, *facts)
     while system.round < system.n_rounds:
         before, users = system.global_model, system.users.clone()
         poison.clear()

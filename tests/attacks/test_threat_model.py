@@ -91,14 +91,16 @@ class Run:
             self.broadcast.append((self.system.round, self.system.global_model, self.system.sampler.sample(self.system.round)))
             return poison(attack, *arguments)
 
-        def watched_concatenate(benign, poison, positions, clients):
+        def watched_concatenate(benign, poison, clients):
+            if poison is None:
+                return benign
             number = len(self.views)
             self._keep(f"benign upload {number}", [benign.rows, benign.items, benign.segments, benign.clients])
             self._keep(f"benign parts {number}", [self._own(part) for group in benign.groups for part in group.parts])
             self._keep(f"benign scorer {number}", [part.gradients.per_client() for part in benign.scorer])
             self._keep(f"benign total {number}", benign.scorer_total())
-            self._keep(f"positions {number}", [positions, clients])
-            return concatenate(benign, poison, positions, clients)
+            self._keep(f"positions {number}", clients)
+            return concatenate(benign, poison, clients)
 
         patch.setattr(attacks, "setup", watched_setup)
         patch.setattr(attacks, "poison", watched_poison)

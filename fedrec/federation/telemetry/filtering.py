@@ -1,4 +1,4 @@
-"""Why a robust rule fails: where it did not apply, and whom it filtered, as one sees who knows the malicious clients and the targets."""
+"""Why a robust rule fails: where it did not apply, and whom it left out. Only an observer who knows the malicious clients can tell."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,24 @@ from torch import Tensor
 from fedrec.interfaces import Aggregation, Upload
 
 
-def explain(aggregation: Aggregation, upload: Upload, is_malicious: Tensor, targets: Sequence[int]) -> dict[str, float]:
-    """Of a round in which clients [S] that are malicious or not uploaded.
+def describe_filtering(
+    aggregation: Aggregation, n_dropped: int | None, upload: Upload, is_malicious: Tensor, targets: Sequence[int]
+) -> dict[str, float]:
+    """Return the telemetry of what a server-side defense made of an upload; empty without one, when `n_dropped` is None.
 
-    target_uploads: n_j, uploads for a target item, mean over targets. fallback_rows, fallback_targets: share of items, and of target
-    items, with too few rows for the rule; unguarded_rows, unguarded_targets: with so few that it tolerates no malicious one.
-    filter_precision: share of malicious uploads among those that a selecting rule filtered out; filter_recall: share of the malicious
-    uploads that it filtered out. A share of nothing is absent.
+    is_malicious [S] bool marks the clients of the upload.
     """
+    if n_dropped is None:
+        return {}
     counts = torch.bincount(upload.items, minlength=max(targets) + 1)
     uploaded = counts.nonzero().flatten()
     rows, on_targets = len(uploaded), _number_of(uploaded, targets)
-    found: dict[str, float | None] = {"target_uploads": int(counts[targets].sum()) / len(targets)}
+    found: dict[str, float | None] = {"dropped_uploads": n_dropped, "target_uploads": int(counts[targets].sum()) / len(targets)}
     for name, items in (("fallback", aggregation.fell_back), ("unguarded", aggregation.unguarded)):
         if items is not None:
             found |= {f"{name}_rows": _share(len(items), rows), f"{name}_targets": _share(_number_of(items, targets), on_targets)}
     if aggregation.inspected is not None and aggregation.accepted is not None:
-        malicious, filtered = is_malicious[aggregation.inspected], ~aggregation.accepted
+        malicious, filtered = is_malicious.to(upload.clients.device)[aggregation.inspected], ~aggregation.accepted
         caught = int((malicious & filtered).sum())
         found |= {"filter_precision": _share(caught, int(filtered.sum())), "filter_recall": _share(caught, int(malicious.sum()))}
     return {name: value for name, value in found.items() if value is not None}

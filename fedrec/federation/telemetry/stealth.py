@@ -1,11 +1,10 @@
 """How much poison stands out: what a server that knew the malicious clients would see in one round.
 
-Norm and cosine are the two statistics that the server-side defenses of Sec. VI-A look at; both are compared with the benign rows of
-the same item, so a z-score near 0 says why such a defense must fail, and `poison_share` (Eq. 11) how few benign rows there are.
+The server-side defenses of Sec. VI-A look at the norm and the cosine of rows. Both are compared with the benign rows of the same item:
+a z-score near 0 says why such a defense must fail, and `poison_share` (Eq. 11) says how few benign rows there are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,43 +19,40 @@ Reals = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Stealth:
-    targets: Sequence[int]
-    n_items: int
+def describe_poison(benign: RowGroup, poison: Upload | None, targets: Sequence[int], n_items: int) -> dict[str, float]:
+    """Return the telemetry of how the rows of malicious clients differ from benign ones; empty without malicious clients.
 
-    def measure(self, benign: RowGroup, poison: Upload) -> dict[str, float]:
-        """Telemetry of a round.
-
-        poison_rows and poison_items: rows uploaded by malicious clients, and different items among them. poison_share: of all
-        rows for target items. poison_norm_z, poison_cosine_z: median over malicious rows of how many standard deviations their norm,
-        and their cosine with the sum of the other benign rows, lie from the mean of the benign rows of the same item; absent if
-        no item has FEWEST benign rows.
-        """
-        if not len(poison.items):
-            return {"poison_rows": 0.0, "poison_items": 0.0}
-        items, benign_items = poison.items.cpu().numpy(), benign.items.cpu().numpy()
-        poisoned = np.bincount(items, minlength=self.n_items)  # [M]
-        telemetry = {"poison_rows": float(len(items)), "poison_items": float(np.count_nonzero(poisoned))}
-        compared = np.linspace(0, len(items) - 1, min(len(items), COMPARED)).round().astype(np.int64)
-        touched = np.zeros(self.n_items, bool)
-        touched[items[compared]] = touched[self.targets] = True
-        chosen = np.flatnonzero(touched.take(benign_items))  # benign rows of the same items
-        of_benign = benign_items[chosen]
-        if on_targets := int(poisoned[self.targets].sum()):
-            telemetry["poison_share"] = on_targets / (on_targets + sum(int(np.count_nonzero(of_benign == one)) for one in self.targets))
-        device = benign.items.device
-        good = benign.at(torch.from_numpy(chosen).to(device)).cpu().numpy()
-        bad = poison.rows[torch.from_numpy(compared).to(device)].cpu().numpy()
-        numbers = touched.cumsum() - 1  # [M], 0..J-1 for touched items
-        scores = _z_scores(good, numbers[of_benign], bad, numbers[items[compared]])
-        if scores.size:
-            telemetry["poison_norm_z"], telemetry["poison_cosine_z"] = np.median(scores, axis=1).tolist()
-        return telemetry
+    The z-scores are absent if no compared item has FEWEST benign rows.
+    """
+    if poison is None:
+        return {}
+    if not len(poison.items):
+        return {"poison_rows": 0.0, "poison_items": 0.0}
+    items, benign_items = poison.items.cpu().numpy(), benign.items.cpu().numpy()
+    poisoned = np.bincount(items, minlength=n_items)  # [M]
+    telemetry = {"poison_rows": float(len(items)), "poison_items": float(np.count_nonzero(poisoned))}
+    compared = np.linspace(0, len(items) - 1, min(len(items), COMPARED)).round().astype(np.int64)
+    touched = np.zeros(n_items, bool)
+    touched[items[compared]] = touched[targets] = True
+    chosen = np.flatnonzero(touched.take(benign_items))  # benign rows of the same items
+    of_benign = benign_items[chosen]
+    if on_targets := int(poisoned[targets].sum()):
+        telemetry["poison_share"] = on_targets / (on_targets + sum(int(np.count_nonzero(of_benign == one)) for one in targets))
+    device = benign.items.device
+    good = benign.at(torch.from_numpy(chosen).to(device)).cpu().numpy()
+    bad = poison.rows[torch.from_numpy(compared).to(device)].cpu().numpy()
+    numbers = touched.cumsum() - 1  # [M], 0..J-1 for touched items
+    scores = _z_scores(good, numbers[of_benign], bad, numbers[items[compared]])
+    if scores.size:
+        telemetry["poison_norm_z"], telemetry["poison_cosine_z"] = np.median(scores, axis=1).tolist()
+    return telemetry
 
 
 def _z_scores(good: Reals, of_good: Integers, bad: Reals, of_bad: Integers) -> Reals:
-    """Norm and cosine of bad rows among the good rows of their group, [2, n]; rows without FEWEST unlike good ones are left out."""
+    """Return the z-scores of the norm and the cosine of bad rows among the good rows of their group, [2, n].
+
+    Bad rows of a group without FEWEST good rows, or whose good rows are all alike, are left out.
+    """
     n_groups = 1 + max(of_good.max(initial=0), of_bad.max(initial=0))
     sizes = np.bincount(of_good, minlength=n_groups)
     order, starts = of_good.argsort(kind="stable"), sizes.cumsum() - sizes
@@ -74,6 +70,6 @@ def _z_scores(good: Reals, of_good: Integers, bad: Reals, of_bad: Integers) -> R
 
 
 def _norm_and_cosine(rows: Reals, others: Reals) -> Reals:
-    """Norm of each row and its cosine with the other row, [2, n]."""
+    """Return the norm of each row and its cosine with the other row, [2, n]."""
     norms, lengths = (np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64)) for part in (rows, others))
     return np.stack([norms, np.einsum("nd,nd->n", rows, others, dtype=np.float64) / (norms * lengths).clip(1e-12)])

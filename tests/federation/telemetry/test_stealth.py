@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.federation.telemetry.stealth import COMPARED, FEWEST, Stealth
+from fedrec.federation.telemetry.stealth import COMPARED, FEWEST, describe_poison
 from fedrec.interfaces import DenseRows, FactoredRows, ProjectedRows, RowGroup, Upload
 from tests.reference.federations import SYSTEM, Case, build_system
 
@@ -27,9 +27,9 @@ def poison_upload(items, rows):
 
 
 def measured(benign_items, benign_rows, poison_items, poison_rows, targets):
-    """`Stealth.measure` with all benign rows from one client."""
+    """`describe_poison` with all benign rows from one client."""
     group = benign_group([len(benign_items)], benign_items, benign_rows)
-    return Stealth(targets, N_ITEMS).measure(group, poison_upload(poison_items, poison_rows))
+    return describe_poison(group, poison_upload(poison_items, poison_rows), targets, N_ITEMS)
 
 
 def by_loop(benign_items, benign_rows, poison_items, poison_rows, targets):
@@ -63,7 +63,7 @@ def test_equals_a_loop_over_the_rows(sizes, poison_items, targets, seed):
     generator = torch.Generator().manual_seed(seed)
     benign_items = torch.randint(5, (sum(sizes),), generator=generator).tolist()
     rows, poison_rows = (torch.randn(len(items), 3, generator=generator).double() for items in (benign_items, poison_items))
-    telemetry = Stealth(targets, N_ITEMS).measure(benign_group(sizes, benign_items, rows), poison_upload(poison_items, poison_rows))
+    telemetry = describe_poison(benign_group(sizes, benign_items, rows), poison_upload(poison_items, poison_rows), targets, N_ITEMS)
     expected = by_loop(benign_items, rows, poison_items, poison_rows, targets)
     assert telemetry == pytest.approx(expected, rel=1e-5, abs=1e-8)
     assert all(isinstance(value, float) for value in telemetry.values())
