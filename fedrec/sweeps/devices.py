@@ -1,4 +1,4 @@
-"""Which GPU a worker computes on, where a machine has several."""
+"""The GPU on which a worker computes, where a machine has several."""
 
 import os
 import tempfile
@@ -10,10 +10,10 @@ from filelock import FileLock, Timeout
 _held: dict[str, FileLock] = {}  # until the process ends
 
 
-def take_device(names: Sequence[str], folder: Path | None = None) -> int:
-    """The position of a device that no other worker of this machine has taken, or that this process has already.
+def acquire_device(names: Sequence[str], folder: Path | None = None) -> int:
+    """Return the position of a device that no other worker of this machine has; ask again, and it is the same one.
 
-    It belongs to this process until it ends, however it ends. When all are taken they are shared.
+    The device belongs to this process until the process ends in any way. When all devices are taken, workers share them.
     """
     for position, name in enumerate(names):
         if name in _held:
@@ -30,10 +30,10 @@ def take_device(names: Sequence[str], folder: Path | None = None) -> int:
 
 
 def use_own_device(name: str) -> None:
-    """Make the next free GPU the one that `cuda` means in this process; `name` is the option `device`."""
+    """Make the next free GPU the one that `cuda` means in this process, unless `name`, the option `device`, is `cpu`."""
     if name == "cpu":
         return
     import torch
 
     if torch.cuda.is_available() and (n_devices := torch.cuda.device_count()) > 1:
-        torch.cuda.set_device(take_device([str(torch.cuda.get_device_properties(number).uuid) for number in range(n_devices)]))
+        torch.cuda.set_device(acquire_device([str(torch.cuda.get_device_properties(number).uuid) for number in range(n_devices)]))

@@ -1,4 +1,4 @@
-"""Workers in processes of their own, through any launcher of Hydra, until what they share is done."""
+"""Starting workers, through any launcher of Hydra, and starting them again until their common work is done."""
 
 import logging
 import os
@@ -8,29 +8,30 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 from pydantic import Field
 
 from fedrec.config.validation import ConfigError, convert
+from fedrec.sweeps.hydra_jobs import value_of
 
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
-_FRUITLESS = 3  # launches in a row that ended early without a single run more: then it is given up
+_FRUITLESS = 3  # after so many launches in a row that raised and ended no further run, `work` gives up
 
 log = logging.getLogger(__name__)
 
 
 def settle_launcher(config: DictConfig) -> None:
-    """Hydra's own launcher knows one process: joblib takes its place if `n_jobs` asks for more. Raises ConfigError."""
+    """Choose joblib instead of Hydra's own launcher if `n_jobs` asks for several processes. Raises ConfigError."""
     n_jobs = convert("hydra.sweeper.n_jobs", config.hydra.sweeper.n_jobs, Annotated[int, Field(ge=1)])
     if config.hydra.launcher["_target_"] == BASIC and n_jobs > 1:
         config.hydra.launcher = {"_target_": JOBLIB, "n_jobs": n_jobs}
 
 
 def warm_up(config: DictConfig) -> None:
-    """Joblib keeps its processes: while others prepare they may import what every run needs."""
+    """Start joblib's processes, which stay alive, and let them import what every run needs while the caller prepares."""
     launcher, n_jobs = config.hydra.launcher, config.hydra.sweeper.n_jobs
     if launcher["_target_"] == JOBLIB and launcher.n_jobs == n_jobs:
         from joblib import Parallel, delayed
@@ -48,17 +49,16 @@ def work(
     is_complete: Callable[[], bool],
     n_ended: Callable[[], int],
 ) -> None:
-    """Launch workers until all is complete: one that dies may take the others with it, but nothing is lost.
+    """Launch workers until all is complete. A worker that dies may take the others with it, but nothing is lost.
 
-    Raises what a worker raised if it is a ConfigError, or if several launches in a row brought nothing.
+    Raises what a worker raised if it is a ConfigError, or if several launches in a row ended no further run.
     """
     fruitless = 0
     while not is_complete():
         before = n_ended()
         try:
             for job in _launch(worker, context, config, arguments):
-                if job.status == JobStatus.FAILED:
-                    raise job._return_value  # `return_value` would print around it
+                value_of(job)
         except ConfigError:
             raise
         except Exception as error:
@@ -66,10 +66,10 @@ def work(
             if fruitless == _FRUITLESS:
                 raise
             reason = " ".join(str(error).split())[:200]
-            log.warning(f"a worker ended early, what it was at is repeated ({type(error).__name__}: {reason})")
+            log.warning(f"a worker ended early, and its trial is repeated ({type(error).__name__}: {reason})")
 
 
-def _launch(worker: Any, context: HydraContext, config: DictConfig, arguments: Sequence[str]) -> Any:
+def _launch(worker: Any, context: HydraContext, config: DictConfig, arguments: Sequence[str]) -> Sequence[JobReturn]:
     os.environ["PYTHONPATH"] = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)  # for workers that are not forked
     launcher = Plugins.instance().instantiate_launcher(context, worker, config)
     return launcher.launch([[*arguments, f"hydra.sweep.subdir=worker_{number}"] for number in range(config.hydra.sweeper.n_jobs)], 0)

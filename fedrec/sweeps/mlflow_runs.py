@@ -1,15 +1,24 @@
-"""A sweep in MLflow: one run for the sweep, below it one for each trial, below that the trial's own runs."""
+"""A sweep in MLflow: one run for the sweep, below it one for each trial, and below that the trial's own runs."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from fedrec.tracking.mlflow.store_uri import locate_store
 from fedrec.tracking.mlflow.writer_process import acquire, release, start_early
 
+if TYPE_CHECKING:  # the command line imports this module before it knows that there is a study
+    from optuna.trial import FrozenTrial, Trial
+
 TRACKER = "fedrec.tracking.mlflow.tracker.MLflowTracker"
+RUN_ID = "mlflow_run_id"  # user attribute of a study or a trial that has a run
+_ENDINGS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}  # MLflow has no other words; the tag `state` has Optuna's
+
+log = logging.getLogger(__name__)
 
 
 class MlflowRuns:
@@ -19,7 +28,7 @@ class MlflowRuns:
         self._store = locate_store(uri).describe(experiment)
 
     def setup(self, name: str, tags: Mapping[str, str], run_id: str | None = None) -> str:
-        """The id of a new run, or of one that goes on. Raises RuntimeError if the store does not take it."""
+        """Start a run, or continue the one with this id, and return its id. Raises RuntimeError if the store refuses."""
         return self._ask("setup", name=name, tags=tags, run_id=run_id)
 
     def end(
@@ -31,8 +40,26 @@ class MlflowRuns:
         metrics: Mapping[str, float] | None = None,
         folder: str | None = None,
     ) -> None:
-        """FINISHED, FAILED or KILLED. Raises RuntimeError if the store does not take it."""
+        """End a run as FINISHED, FAILED or KILLED, with the files in `folder`. Raises RuntimeError if the store refuses."""
         self._ask("end", run_id=run_id, status=status, tags=tags, parameters=parameters or {}, metrics=metrics or {}, folder=folder)
+
+    def start_trial(self, trial: "Trial", parent: str) -> str | None:
+        """Start the run of a trial below the run `parent`, and return its id. The repetition of a trial continues the trial's run."""
+        run_id = None
+        with _tolerated():
+            tags = {"mlflow.parentRunId": parent, "trial": str(trial.number)}
+            run_id = self.setup(f"trial {trial.number}", tags, trial.user_attrs.get(RUN_ID))
+            trial.set_user_attr(RUN_ID, run_id)
+        return run_id
+
+    def end_trial(self, trial: "FrozenTrial") -> None:
+        """End the run of a trial, if it has one."""
+        if RUN_ID not in trial.user_attrs:
+            return
+        state = trial.state.name
+        metrics = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float)}
+        with _tolerated():
+            self.end(trial.user_attrs[RUN_ID], _ENDINGS[state], {"state": state}, trial.params, metrics)
 
     def _ask(self, wanted: str, **arguments: Any) -> str:
         writer = acquire()
@@ -48,8 +75,17 @@ class MlflowRuns:
 
 
 def runs_of(tracking: DictConfig) -> MlflowRuns | None:
-    """None if runs are not tracked in MLflow; else a writer starts to import it."""
+    """Return None if runs are not tracked in MLflow; else start a writer, which imports MLflow while the caller goes on."""
     if tracking.get("_target_") != TRACKER:
         return None
     start_early()
     return MlflowRuns(tracking.uri, tracking.experiment)
+
+
+@contextmanager
+def _tolerated() -> Iterator[None]:
+    """Let no trouble with MLflow stop a sweep: the study has everything."""
+    try:
+        yield
+    except Exception as error:
+        log.warning(f"MLflow did not take a trial: {' '.join(str(error).split())[:200]}")

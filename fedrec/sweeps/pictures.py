@@ -1,21 +1,23 @@
-"""Pictures of a study, by Optuna: history, importance of the parameters, slices, contours, Pareto front."""
+"""Pictures of a study, drawn by Optuna: history, importance of the parameters, slices, contours, Pareto front."""
 
 import logging
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.trial import FrozenTrial
+from optuna import Study
+from optuna.trial import FrozenTrial
 
 log = logging.getLogger(__name__)
 
 
-def draw(study: "Study", names: Sequence[str], folder: Path) -> None:
-    """PNG files into `folder`; a picture that needs more trials or parameters than there are is left out. `names` are of the values."""
+def draw(study: Study, names: Sequence[str], folder: Path) -> None:
+    """Write PNG files into `folder`; `names` are those of the study's values.
+
+    A picture that needs more trials or parameters than there are is left out.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -40,18 +42,18 @@ def _save(path: Path, plot: Callable[[], Any]) -> None:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the interface is experimental, that a pruned trial has no value
+            warnings.simplefilter("ignore")  # Optuna warns that the interface is experimental, and that pruned trials have no value
             axes = plot()
         figure = axes.flat[0].figure if hasattr(axes, "flat") else axes.figure
         if hasattr(axes, "flat"):
             rows, columns = axes.shape if axes.ndim == 2 else (1, axes.size)
             figure.set_size_inches(3.5 * columns + 1, 3 * rows + 0.5)
         figure.savefig(path, dpi=90, bbox_inches="tight")
-    except (ValueError, RuntimeError) as error:  # too little to draw
+    except (ValueError, RuntimeError) as error:  # there is too little to draw
         log.info(f"no picture {path.name}: {str(error).splitlines()[0]}")
     finally:
         pyplot.close("all")
 
 
-def _value(number: int, trial: "FrozenTrial") -> float:
+def _value(number: int, trial: FrozenTrial) -> float:
     return float(trial.values[number])

@@ -1,4 +1,4 @@
-"""Configuration and command line -> a checked `Sweep`: everything that can be wrong is found before the first trial."""
+"""Configuration and command line -> a checked `Sweep`: every mistake is found before the first trial."""
 
 import os
 import platform
@@ -16,10 +16,11 @@ from fedrec.config.build import build, check
 from fedrec.config.halves import check_choices
 from fedrec.config.validation import ConfigError, convert, shown
 from fedrec.interfaces import Positive
-from fedrec.sweeps.objectives import Direction, Plan, ReturnedValue
+from fedrec.sweeps.objectives import Objective, ReturnedValue
 from fedrec.sweeps.samplers import is_grid, make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace, existing
 from fedrec.sweeps.stages import Sweep
+from fedrec.sweeps.study import Direction
 from fedrec.sweeps.study_storage import locate
 
 SETTINGS: dict[str, Any] = {
@@ -34,30 +35,33 @@ _NOT_TUNED = ("seed", "dataset.validation", "evaluation", "sweep", "tracking")
 
 
 def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[str]) -> Sweep:
-    """Raises ConfigError, one line that names the option, if a trial could not run, or not be judged."""
+    """Return what the workers of a sweep must know.
+
+    Raises ConfigError, one line that names the option, if a trial could not run or could not be judged.
+    """
     plain: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     settings = {name: convert(f"hydra.sweeper.{name}", plain[name], annotation) for name, annotation in SETTINGS.items()}
     parser = OverridesParser.create(config_loader=context.config_loader)
     parsed = {text: parser.parse_override(text) for text in arguments}
     fixed = [text for text, override in parsed.items() if not override.is_sweep_override()]
     base = _checked(config, context, fixed)
-    plan = _plan(base, settings["direction"])
-    named = {str(override.key_or_group): text for text, override in parsed.items()}  # on the command line, which wins
+    objective = _objective(base, settings["direction"])
+    named = {str(override.key_or_group): text for text, override in parsed.items()}  # the command line wins
     swept = {name: text for name, text in named.items() if text not in fixed}
-    inner = [text for name, text in swept.items() if name in plan.inner_space]
-    inner_space = SearchSpace.parse([*existing(_without(plan.inner_space, named), base), *inner], parser)
+    inner = [text for name, text in swept.items() if name in objective.inner_space]
+    inner_space = SearchSpace.parse([*existing(_without(objective.inner_space, named), base), *inner], parser)
     params = _without(settings["params"] or {}, named)
-    strict = [f"{name}={values}" for name, values in params.items()]
-    wanted = existing(_without(plan.space, {**named, **params}), base)
-    space = SearchSpace.parse([*wanted, *strict, *(text for text in swept.values() if text not in inner)], parser)
-    for one, options in ((space, plan.space), (inner_space, plan.inner_space)):
+    wanted = existing(_without(objective.space, {**named, **params}), base)
+    given = [f"{name}={values}" for name, values in params.items()]  # wrong, unlike `wanted`, if there is no such option
+    space = SearchSpace.parse([*wanted, *given, *(text for text in swept.values() if text not in inner)], parser)
+    for one, options in ((space, objective.space), (inner_space, objective.inner_space)):
         if not one.distributions and (options or one is space):
             known = f"none of {', '.join(options)} is an option of this configuration; " if options else ""
             raise ConfigError(f"nothing to tune: {known}name parameters, for instance 'defense.beta=interval(0,10)'")
         _check_corners(config, context, fixed, one)
     sampler, pruner = config.hydra.sweeper.sampler, config.hydra.sweeper.pruner
     make_sampler(sampler, space, 0)
-    if make_pruner(pruner) is not None and len(plan.directions) > 1:
+    if make_pruner(pruner) is not None and len(objective.directions) > 1:
         raise ConfigError(
             "hydra/sweeper/pruner: Optuna cannot prune a study with several objectives; choose hydra/sweeper/pruner=none, or sweep=defense"
         )
@@ -65,7 +69,7 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
         name=settings["study_name"],
         address=locate(settings["storage"], Path(config.hydra.sweep.dir)),
         n_trials=min(settings["n_trials"], space.size()) if is_grid(sampler) else settings["n_trials"],
-        plan=plan,
+        objective=objective,
         space=space,
         inner_space=inner_space,
         sampler=sampler,
@@ -79,7 +83,10 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
 
 
 def as_given(sweep: Sweep, config: DictConfig) -> dict[str, Any] | None:
-    """What the configuration itself sets the parameters to, the paper's values for instance; None if the space has no room for them."""
+    """Return the parameters as the configuration sets them, to the paper's values for instance.
+
+    Return None if the search space does not allow them, or if a grid is searched.
+    """
     choices = config.hydra.runtime.choices
     values = {name: choices[name] if name in choices else OmegaConf.select(config, name) for name in sweep.space.distributions}
     return values if sweep.space.contains(values) and not is_grid(sweep.sampler) else None
@@ -90,7 +97,10 @@ def _without(params: Mapping[str, str], names: Container[str]) -> dict[str, str]
 
 
 def _check_corners(config: DictConfig, context: HydraContext, fixed: Sequence[str], space: SearchSpace) -> None:
-    """Both ends of every range, and every choice; of a group, with the other parameters, which are perhaps not options of each choice."""
+    """Check both ends of every range and every choice.
+
+    A choice of a group is checked together with the first corners of the other parameters, because it may lack their options.
+    """
     corners = list(space.corners())
     first = dict(reversed(corners))
     for name, override in corners:
@@ -105,7 +115,7 @@ def _check_corners(config: DictConfig, context: HydraContext, fixed: Sequence[st
 
 
 def _checked(config: DictConfig, context: HydraContext, overrides: Sequence[str]) -> DictConfig:
-    """The configuration of a run with these overrides; raises ConfigError if it could not be built."""
+    """Return the configuration of a run with these overrides. Raises ConfigError if it cannot be built."""
     composed = context.config_loader.load_sweep_config(config, list(overrides))
     check_choices(composed.hydra)
     job = composed.copy()
@@ -115,13 +125,15 @@ def _checked(config: DictConfig, context: HydraContext, overrides: Sequence[str]
     return composed
 
 
-def _plan(config: DictConfig, direction: Direction | list[Direction]) -> Plan:
+def _objective(config: DictConfig, direction: Direction | list[Direction]) -> Objective:
+    """Return what the sweep tunes for. Raises ConfigError if the rest of the configuration does not allow to measure it."""
     directions: tuple[Direction, ...] = (direction,) if isinstance(direction, str) else tuple(direction)
-    plan: Plan | None = build(config.get("sweep"))
-    if plan is None:
+    objective: Objective | None = build(config.get("sweep"))
+    if objective is None:
         return ReturnedValue(space={}, returned=directions)
-    if plan.directions != directions:
-        raise ConfigError(f"hydra.sweeper.direction={direction}: this sweep has {', '.join(plan.directions)}, and nothing else makes sense")
+    own = tuple(objective.directions.values())
+    if own != directions:
+        raise ConfigError(f"hydra.sweeper.direction={shown(direction)} is not allowed: this sweep must {' and '.join(own)}")
     if not config.dataset.get("validation"):
         raise ConfigError("dataset.validation must be true: sweeps are tuned on the validation item, never on the test item")
     metric, _, k = config.evaluation.selection.partition("@")
@@ -130,4 +142,4 @@ def _plan(config: DictConfig, direction: Direction | list[Direction]) -> Plan:
             f"a sweep needs ER among evaluation.metrics={shown(list(config.evaluation.metrics))}, and HR@K, full_HR@K or full_NDCG@K "
             f"as evaluation.selection={config.evaluation.selection}, with K among evaluation.k"
         )
-    return plan
+    return objective

@@ -1,28 +1,26 @@
-"""Samplers and pruners of Optuna from their configuration."""
+"""Samplers and pruners of Optuna, made from their configuration."""
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig, open_dict
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler, GridSampler
 
 from fedrec.config.build import build
-
-if TYPE_CHECKING:
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
-
-    from fedrec.sweeps.search_space import SearchSpace
+from fedrec.sweeps.search_space import SearchSpace
 
 GRID = "optuna.samplers.GridSampler"
 
 
-def make_sampler(node: DictConfig, space: "SearchSpace", number: int) -> "BaseSampler":
-    """For the trial with this number. Its seed follows from the number: workers never draw alike, and a sweep that was stopped goes on
-    as if it had not been. Raises ConfigError if an option is not allowed."""
-    if is_grid(node):
-        from optuna.samplers import GridSampler
+def make_sampler(node: DictConfig, space: SearchSpace, number: int) -> BaseSampler:
+    """Return the sampler for the trial with this number.
 
+    Its seed follows from the number, so workers never draw alike, and a sweep that was stopped continues as if it had not been
+    stopped. Raises ConfigError if an option is not allowed.
+    """
+    if is_grid(node):
         return GridSampler(space.grid(), node.get("seed"))
     node = node.copy()
     if node.get("seed") is not None:
@@ -32,18 +30,18 @@ def make_sampler(node: DictConfig, space: "SearchSpace", number: int) -> "BaseSa
     return sampler
 
 
-def make_pruner(node: DictConfig | None) -> "BasePruner | None":
-    """Raises ConfigError if an option is not allowed."""
+def make_pruner(node: DictConfig | None) -> BasePruner | None:
+    """Return the pruner of a study, None for no pruner. Raises ConfigError if an option is not allowed."""
     pruner: BasePruner | None = _build(node)
     return pruner
 
 
 def is_grid(node: DictConfig) -> bool:
-    """Whether the sampler tries everything once."""
+    """Return whether the sampler tries every point of the search space once."""
     return bool(node.get("_target_") == GRID)
 
 
 def _build(node: DictConfig | None) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that an option is experimental
+        warnings.simplefilter("ignore")  # Optuna warns of experimental options
         return build(node)

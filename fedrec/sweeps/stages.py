@@ -1,83 +1,82 @@
-"""The studies of one sweep: references (no defense, the trials' seeds), the tuning itself, comparisons (fresh seeds, test item)."""
+"""The three studies of a sweep: references (no defense, the trials' seeds), the tuning, comparisons (fresh seeds, test item)."""
 
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig
+from optuna.trial import FrozenTrial, TrialState
 
 from fedrec.config.validation import ConfigError
-from fedrec.sweeps.objectives import AS_GIVEN, Direction, Plan
+from fedrec.sweeps.objectives import AS_GIVEN, Objective
 from fedrec.sweeps.samplers import make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace
-from fedrec.sweeps.study import SharedStudy, failure
+from fedrec.sweeps.study import Direction, SharedStudy, failure
 from fedrec.sweeps.study_storage import open_storage
 
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
-LABEL, SEED, OVERRIDES = "label", "seed", "overrides"  # user attributes of a single run
-REFERENCE = "reference"  # label
-OPTIONS, PARENT = "options", "mlflow_run_id"  # user attributes of the study
+LABEL, SEED, OVERRIDES = "label", "seed", "overrides"  # user attributes of a reference or a comparison
+REFERENCE = "reference"  # the label of references
+OPTIONS = "options"  # user attribute of the tuning: what it depends on
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What every worker is told."""
+    """What every worker must know."""
 
     name: str  # of the study
     address: str  # of the storage
     n_trials: int
-    plan: Plan
+    objective: Objective
     space: SearchSpace
-    inner_space: SearchSpace  # of what is tuned inside a trial
+    inner_space: SearchSpace  # what is tuned inside a trial
     sampler: DictConfig
     pruner: DictConfig | None
-    arguments: Sequence[str]  # the user's overrides, those of the search space left out
-    seed: int  # of the first run of a trial; the others follow
-    selection: str  # metric of the validation item that chooses the epoch
-    host: str  # where the sweep was started
-    process: int  # that started it
+    arguments: Sequence[str]  # the user's overrides without those of the search space
+    seed: int  # of the first run of a trial; the other runs have the next seeds
+    selection: str  # the metric that, on the validation item, chooses the epoch
+    host: str  # machine on which the sweep was started
+    process: int  # that started the sweep
 
     @property
     def seeds(self) -> range:
-        return range(self.seed, self.seed + self.plan.seeds)
+        return range(self.seed, self.seed + self.objective.seeds)
 
     @property
     def fresh_seeds(self) -> range:
         """Seeds that no trial has seen."""
-        return range(self.seeds.stop, self.seeds.stop + self.plan.fresh_seeds)
+        return range(self.seeds.stop, self.seeds.stop + self.objective.fresh_seeds)
 
 
 class Stages:
-    """Opens the studies, and makes them if there are none.
-
-    Raises ConfigError for an SQLite file on another machine: there it would be another study, or, on a network drive, soon broken.
-    """
+    """The studies of a sweep, and what is still to do in them."""
 
     def __init__(self, sweep: Sweep) -> None:
+        """Open the studies, and make them if there are none.
+
+        Raises ConfigError if the study is an SQLite file and this is another machine than the one that started the sweep. The file
+        would be another one there, or, on a network drive, soon be broken.
+        """
         if sweep.address.startswith("sqlite") and platform.node() != sweep.host:
             allowed = "hydra.sweeper.storage=postgresql+psycopg://USER@HOST/DATABASE"
             raise ConfigError(f"{platform.node()} cannot share an SQLite file with {sweep.host}: several machines need {allowed}")
         self.sweep = sweep
         self.storage = open_storage(sweep.address)
-        self.tuning = self.study(sweep.name, sweep.n_trials, sweep.plan.directions, sweep.space)
+        self.tuning = self.study(sweep.name, sweep.n_trials, tuple(sweep.objective.directions.values()), sweep.space)
         both: tuple[Direction, ...] = ("minimize", "maximize")
         self.references, self.comparisons = (
             SharedStudy(self.storage, sweep.address, f"{sweep.name} {name}", 0, directions=both) for name in ("references", "comparisons")
         )
 
     def study(self, name: str, n_trials: int, directions: Sequence[Direction], space: SearchSpace) -> SharedStudy:
-        """With the sweep's sampler and pruner."""
-        node = self.sweep.sampler
+        """Open a study that has the sweep's sampler and, with a single objective, its pruner."""
+        sampler = partial(make_sampler, self.sweep.sampler, space)
         pruner = make_pruner(self.sweep.pruner) if len(directions) == 1 else None
-        sampler = partial(make_sampler, node, space)
         return SharedStudy(self.storage, self.sweep.address, name, n_trials, sampler, pruner, directions)
 
     def prepare(self, options: Mapping[str, Any], as_given: Mapping[str, Any] | None) -> None:
-        """Queue what is known before the first trial, the configuration as given among the trials.
+        """Queue all runs that are known before the first trial, and the configuration as given as the first trial.
 
         Raises ConfigError if the study was made with other options.
         """
@@ -93,43 +92,44 @@ class Stages:
             study.set_user_attr(OPTIONS, dict(options))
             if as_given is not None and not study.get_trials(deepcopy=False):
                 study.enqueue_trial(dict(as_given), user_attrs={AS_GIVEN: True})
-        if self.sweep.plan.needs_references:
+        if self.sweep.objective.needs_references:
             self.references.queue([{LABEL: REFERENCE, SEED: seed, OVERRIDES: []} for seed in self.sweep.seeds], again=True)
         self.queue_comparisons(self.best() if self.tuning.is_complete else [], again=True)
 
-    def queue_comparisons(self, best: "Sequence[FrozenTrial]", again: bool = False) -> list[str]:
-        """The labels of what is compared; each is run with every fresh seed, once; `again`: what has failed, too."""
+    def queue_comparisons(self, best: Sequence[FrozenTrial], again: bool = False) -> list[str]:
+        """Queue every comparison with every fresh seed, unless it is there already; with `again` those that failed, too.
+
+        Return the labels of the comparisons.
+        """
         given = next((trial for trial in self.tuning.counted() if AS_GIVEN in trial.user_attrs and trial.values), None)
-        wanted = self.sweep.plan.comparisons(best, given, self.sweep.space)
+        wanted = self.sweep.objective.comparisons(best, given, self.sweep.space)
         seeds = self.sweep.fresh_seeds
         runs = [{LABEL: label, SEED: seed, OVERRIDES: overrides} for label, overrides in wanted.items() for seed in seeds]
         self.comparisons.queue(runs, again)
         return list(wanted)
 
     def are_complete(self) -> bool:
-        """Whether every run of the sweep is over, those of the comparisons included."""
+        """Return whether every run of the sweep is over, those of the comparisons included."""
         if not all(study.is_complete for study in (self.references, self.tuning)):
             return False
         self.queue_comparisons(self.best())
         return self.comparisons.is_complete
 
     def n_ended(self) -> int:
-        """Trials and single runs that are over."""
+        """Return the number of trials, references and comparisons that are over."""
         return sum(len(study.counted()) for study in (self.references, self.tuning, self.comparisons))
 
-    def best(self) -> "list[FrozenTrial]":
-        """The best trial, or the whole Pareto front; by number. Raises ConfigError if no trial was completed."""
-        from optuna.trial import TrialState
-
+    def best(self) -> list[FrozenTrial]:
+        """Return the best trial, or all trials of the Pareto front by number. Raises ConfigError if no trial was completed."""
         if not any(trial.state == TrialState.COMPLETE for trial in self.tuning.trials()):
             reasons = [failure(trial) for trial in self.tuning.counted() if trial.state == TrialState.FAIL]
             raise ConfigError(f"no trial of the study {self.sweep.name} was completed: {reasons[-1] if reasons else 'all were pruned'}")
-        if len(self.sweep.plan.directions) == 1:
+        if len(self.sweep.objective.directions) == 1:
             return [self.tuning.study.best_trial]
         return sorted(self.tuning.study.best_trials, key=lambda trial: trial.number)
 
     def reference_hit_ratios(self) -> dict[int, float]:
-        """Seed -> HR@K on the validation item without a defense. Raises ConfigError if a run failed."""
+        """Return seed -> HR@K on the validation item without a defense. Raises ConfigError if one of these runs failed."""
         trials = self.references.counted()
         known = {trial.user_attrs[SEED]: trial.values[1] for trial in trials if trial.values}
         for trial in trials:

@@ -1,4 +1,4 @@
-"""Where studies are kept: an SQLite file or a PostgreSQL database that workers on one machine or on many share."""
+"""Where studies are stored: an SQLite file, or a PostgreSQL database that workers on many machines share."""
 
 import sqlite3
 import warnings
@@ -6,31 +6,30 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock
+from optuna.storages import RDBStorage
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from fedrec.config.validation import ConfigError
 from fedrec.tracking.mlflow.store_uri import without_password
 
-if TYPE_CHECKING:
-    from optuna.storages import RDBStorage
-
-HEARTBEAT_SECONDS = 5  # a running trial says so often that it is alive
-GRACE_SECONDS = 30  # a trial that was silent for so long is lost, and repeated
-FILE = "study.db"  # in the folder of a study, unless a database is named
-_BUSY_SECONDS = 60.0  # how long a process waits for others that write to the same SQLite file
+HEARTBEAT_SECONDS = 5  # time between two signs of life of a running trial
+GRACE_SECONDS = 30  # a trial without a sign of life for this time counts as lost, and is repeated
+FILE = "study.db"  # in the folder of a study that names no database
+_BUSY_SECONDS = 60.0  # how long a process waits while others write to the same SQLite file
 _ALLOWED = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 
 
 def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.storage") -> str:
-    """The absolute address of a study's storage; without one it is an SQLite file in `folder`, which is made.
+    """Return the absolute address of a study's storage. Without one it is an SQLite file in `folder`; make its folder.
 
-    Raises ConfigError, which names the option, if it is no address of a supported database.
+    Raises ConfigError, which names the option, if the address is not that of a supported database.
     """
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
     try:
         url = make_url(storage or f"sqlite:///{folder / FILE}")
     except ArgumentError:
@@ -44,19 +43,18 @@ def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.stora
     raise ConfigError(f"{option}={without_password(str(storage))}: not supported; allowed: {_ALLOWED}")
 
 
-def open_storage(address: str) -> "RDBStorage":
-    """Tables are made if there are none. Raises ConfigError if the database cannot be reached or is none of Optuna's."""
-    from optuna.storages import RDBStorage
-    from sqlalchemy import event
-    from sqlalchemy.exc import SQLAlchemyError
+def open_storage(address: str) -> RDBStorage:
+    """Open a storage, and make its tables if there are none.
 
+    Raises ConfigError if the database cannot be reached or holds the tables of another program.
+    """
     is_file = address.startswith("sqlite")
     options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_SECONDS}} if is_file else {"pool_pre_ping": True}
     try:
         if is_file:
-            _prepare_file(address)
+            _use_write_ahead_log(address)
         with exclusive(address, "tables"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # heartbeats are experimental
+            warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
             storage = RDBStorage(address, options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
     except (SQLAlchemyError, sqlite3.Error, ImportError, RuntimeError) as error:
         reason = without_password(str(error).splitlines()[0])
@@ -68,10 +66,7 @@ def open_storage(address: str) -> "RDBStorage":
 
 @contextmanager
 def exclusive(address: str, name: str) -> Iterator[None]:
-    """One process at a time, on all machines that share the storage; a process that dies lets go."""
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.pool import NullPool
-
+    """Let one process at a time in, among all machines that share the storage. A process that dies releases the lock."""
     if address.startswith("sqlite"):
         with FileLock(f"{address.removeprefix('sqlite:///')}.{zlib.crc32(name.encode()):08x}.lock"):
             yield
@@ -82,12 +77,12 @@ def exclusive(address: str, name: str) -> Iterator[None]:
         yield
 
 
-def _prepare_file(address: str) -> None:
-    """Readers and writers of a write-ahead log do not wait for each other."""
+def _use_write_ahead_log(address: str) -> None:
+    """Choose the journal with which readers and writers do not wait for each other."""
     with closing(sqlite3.connect(address.removeprefix("sqlite:///"), timeout=_BUSY_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _relax(connection: Any, _: Any) -> None:
-    """A power cut may cost the last moments of a study, never its integrity."""
+    """Write without waiting for the disk: a power cut may cost the last moments of a study, but never its integrity."""
     connection.execute("PRAGMA synchronous=NORMAL")

@@ -11,57 +11,61 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from fedrec.config.validation import ConfigError
-from fedrec.sweeps.mlflow_runs import MlflowRuns
-from fedrec.sweeps.objectives import mean, standard_error
+from fedrec.sweeps.mlflow_runs import RUN_ID, MlflowRuns
+from fedrec.sweeps.outcomes import mean, standard_error
 from fedrec.sweeps.pictures import draw
-from fedrec.sweeps.stages import LABEL, PARENT, Stages
+from fedrec.sweeps.search_space import in_one_line
+from fedrec.sweeps.stages import LABEL, Stages
 from fedrec.sweeps.study_storage import exclusive
 
-log = logging.getLogger(__name__)
-RESULTS = "optimization_results.yaml"  # the name that hydra-optuna-sweeper gives it
+RESULTS = "optimization_results.yaml"  # the file name and its keys are those of hydra-optuna-sweeper
 _COLUMNS = ("number", "value", "state", "datetime_start", "datetime_complete", "duration", "params", "user_attrs")
 _PAUSE = 1.0  # seconds between two looks at the study
 
+log = logging.getLogger(__name__)
+
 
 class Report:
-    """`folder` is the sweep's own."""
+    """Writes what a sweep leaves behind."""
 
     def __init__(self, stages: Stages, folder: Path, mlflow: MlflowRuns | None) -> None:
+        """`folder` is the sweep's own."""
         self.stages, self.files = stages, folder / "study"
         self.files.mkdir(parents=True, exist_ok=True)
         self.mlflow = mlflow
         self.run_id = ""
-        self.found: dict[str, Any] = {}  # what is written
+        self.found: dict[str, Any] = {}  # what `write` has written
         self._ended = Event()
-        self._scribe = Thread(target=self._record_when_tuned, name="fedrec-report", daemon=True)
+        self._recorder = Thread(target=self._record_when_tuned, name="fedrec-report", daemon=True)
 
     def setup(self) -> None:
-        """Make MLflow's tables if there are none, and start the sweep's run, or go on with it. Raises ConfigError if that fails."""
-        self._scribe.start()
+        """Start the sweep's run in MLflow, or continue it. Raises ConfigError if MLflow does not take it."""
+        self._recorder.start()
         if self.mlflow is None:
             return
         sweep, study = self.stages.sweep, self.stages.tuning.study
         try:
-            with exclusive(sweep.address, "mlflow"):  # of several machines that start at once, the first one does it
-                self.run_id = self.mlflow.setup(sweep.name, {"sweep": sweep.name}, study.user_attrs.get(PARENT))
-                study.set_user_attr(PARENT, self.run_id)
+            with exclusive(sweep.address, "mlflow"):  # when several machines start at once, the first one makes MLflow's tables
+                self.run_id = self.mlflow.setup(sweep.name, {"sweep": sweep.name}, study.user_attrs.get(RUN_ID))
+                study.set_user_attr(RUN_ID, self.run_id)
         except RuntimeError as error:
             raise ConfigError(f"MLflow does not take the sweep: {error}") from None
 
     def write(self) -> None:
-        """The table on the terminal; the study as files, which go to MLflow as well."""
-        self._scribe.join()
+        """Write the results to a file and to the terminal."""
+        self._recorder.join()
         self.found = self.results()
         OmegaConf.save(OmegaConf.create(self.found), self.files / RESULTS)
         self._show(self.found)
 
     def end(self, status: str) -> None:
-        """FINISHED, FAILED or KILLED."""
+        """End the sweep's run in MLflow as FINISHED, FAILED or KILLED, with the results and files that were written."""
         self._ended.set()
-        self._scribe.join()
+        self._recorder.join()
         if self.mlflow is None or not self.run_id:
             return
-        tags = {f"best/{name}": str(value) for name, value in self.found.get("best_params", {}).items()}  # parameters could not change
+        best = self.found.get("best_params", {}).items()
+        tags = {f"best/{name}": str(value) for name, value in best}  # MLflow never changes a parameter, but a longer sweep may
         rows = self.found.get("comparisons", {})
         metrics = {f"{label}/{name}": row[name] for label, row in rows.items() for name in ("ER", "HR")}
         try:
@@ -69,18 +73,8 @@ class Report:
         except RuntimeError as error:
             log.warning(f"MLflow did not take the end of the sweep: {error}")
 
-    def _record_when_tuned(self) -> None:
-        """Table and pictures of the study, while the comparisons run."""
-        while not self.stages.tuning.is_complete:
-            if self._ended.wait(_PAUSE):
-                return
-        table = self.stages.tuning.study.trials_dataframe(_COLUMNS)
-        mixed = table.select_dtypes("object").columns  # text and numbers, or texts of a few trials only
-        table.astype(dict.fromkeys(mixed, "string")).to_parquet(self.files / "trials.parquet")
-        draw(self.stages.tuning.study, list(self.stages.sweep.plan.objectives), self.files)
-
     def results(self) -> dict[str, Any]:
-        """Keys as hydra-optuna-sweeper has them, and what the comparisons gave."""
+        """Return the best trials, how many trials ended in which state, and the comparisons."""
         study, best = self.stages.tuning.study, self.stages.best()
         if len(study.directions) == 1:
             found: dict[str, Any] = {"best_params": best[0].params, "best_value": best[0].values[0]}
@@ -95,8 +89,18 @@ class Report:
             "comparisons": self._comparisons(),
         }
 
+    def _record_when_tuned(self) -> None:
+        """Write table and pictures of the study as soon as all trials are over, while the comparisons run."""
+        while not self.stages.tuning.is_complete:
+            if self._ended.wait(_PAUSE):
+                return
+        table = self.stages.tuning.study.trials_dataframe(_COLUMNS)
+        mixed = table.select_dtypes("object").columns  # these hold text and numbers, or nothing in some trials
+        table.astype(dict.fromkeys(mixed, "string")).to_parquet(self.files / "trials.parquet")
+        draw(self.stages.tuning.study, list(self.stages.sweep.objective.directions), self.files)
+
     def _comparisons(self) -> dict[str, dict[str, Any]]:
-        """Label -> ER and HR on the test item, means over the fresh seeds."""
+        """Return label -> means and standard errors of ER and HR on the test item over the fresh seeds."""
         labels = self.stages.queue_comparisons(self.stages.best())
         measured: dict[str, list[list[float]]] = {label: [] for label in labels}
         for trial in self.stages.comparisons.counted():
@@ -110,16 +114,11 @@ class Report:
         trials = ", ".join(f"{count} {state}" for state, count in results["trials"].items())
         console.print(f"study {results['study_name']}: {trials}")
         for number, trial in enumerate(self.stages.best()):
-            parameters = self.stages.sweep.space.shown(trial.params)
             values = ", ".join(f"{value:.4f}" for value in trial.values)
-            console.print(f"{'and' if number else 'best'} trial {trial.number}: {parameters} -> {values}")
+            console.print(f"{'and' if number else 'best'} trial {trial.number}: {in_one_line(trial.params)} -> {values}")
         if results["comparisons"]:
-            table = Table(
-                Column("fresh seeds, test item", no_wrap=True),
-                Column(f"ER@{metric.split('@')[1]}", justify="right"),
-                Column(metric, justify="right"),
-                Column("seeds", justify="right"),
-            )
+            headings = (f"ER@{metric.split('@')[1]}", metric, "seeds")
+            table = Table(Column("fresh seeds, test item", no_wrap=True), *(Column(heading, justify="right") for heading in headings))
             for label, row in results["comparisons"].items():
                 table.add_row(label, _percent(row, "ER"), _percent(row, "HR"), str(row["seeds"]))
             console.print(table)

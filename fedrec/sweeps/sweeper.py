@@ -1,4 +1,4 @@
-"""A Hydra sweeper on Optuna: the study persists and resumes, workers pull trials from it, and any launcher runs the workers.
+"""A Hydra sweeper on Optuna: the study is stored and resumed, workers pull trials from it, and any launcher runs the workers.
 
 Its configuration (conf/hydra/sweeper/fedrec_optuna.yaml) has the keys of hydra-optuna-sweeper, and some more.
 """
@@ -12,36 +12,36 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fedrec.sweeps import naming
 from fedrec.sweeps.launching import settle_launcher, warm_up, work
 from fedrec.sweeps.mlflow_runs import runs_of
+from fedrec.sweeps.naming import relevant_options
 
 log = logging.getLogger(__name__)
 
 
 class OptunaSweeper(Sweeper):
-    """Tunes what the configuration and the sweep overrides of the command line name."""
+    """Tunes the parameters that the configuration and the sweep overrides of the command line name."""
 
     config: DictConfig
 
     def __init__(self, **settings: Any) -> None:
-        """`plan_sweep` reads and checks the settings where they stand, in the configuration."""
+        """Ignore the settings: `plan_sweep` reads and checks them in the configuration, where errors can name the option."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """What Hydra tells of the application."""
+        """Take what Hydra knows of the application. Fix the study's name and folder, which the options of a job must not change."""
         self.context, self.task, self.config = hydra_context, task_function, config
         settled = {
             "hydra.sweeper.study_name": config.hydra.sweeper.study_name,
             "hydra.sweep.dir": str(Path(config.hydra.sweep.dir).absolute()),
         }
         with open_dict(config):
-            for name, value in settled.items():  # of the sweep, not of every job's own options
+            for name, value in settled.items():
                 OmegaConf.update(config, name, value)
                 config.hydra.overrides.hydra.append(f"{name}={_quoted(value)}")
             settle_launcher(config)
 
-    def sweep(self, arguments: list[str]) -> Any:
-        """Bring the study to its `n_trials` trials, then compare and report; returns the values of the best trials.
+    def sweep(self, arguments: list[str]) -> list[list[float]]:
+        """Bring the study to its `n_trials` trials, compare and report, and return the values of the best trials.
 
         Raises ConfigError, before anything runs, if an option is wrong.
         """
@@ -55,7 +55,7 @@ class OptunaSweeper(Sweeper):
         warming = Thread(target=warm_up, args=(self.config,), name="fedrec-workers", daemon=True)
         warming.start()
         stages = Stages(sweep)
-        stages.prepare(naming.relevant_options(self.config), as_given(sweep, self.config))
+        stages.prepare(relevant_options(self.config), as_given(sweep, self.config))
         report = Report(stages, Path(self.config.hydra.sweep.dir), mlflow)
         status = "FAILED"
         try:

@@ -3,61 +3,58 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig, open_dict
+from optuna.trial import Trial
 
-from fedrec.sweeps.composer import Composer
-from fedrec.sweeps.objectives import Outcome
+from fedrec.sweeps.hydra_jobs import Composer, run_single
+from fedrec.sweeps.outcomes import Outcome
 from fedrec.sweeps.search_space import SearchSpace
-from fedrec.sweeps.single_job import run_single
 from fedrec.sweeps.stages import Stages
 from fedrec.sweeps.study import SharedStudy
 from fedrec.tracking.pruning import Metrics, Pruning
 
-if TYPE_CHECKING:
-    from optuna.trial import Trial
-
-SECONDS = "seconds"  # user attribute of a trial: what its runs took, without composing them and without reporting to the study
+SECONDS = "seconds"  # user attribute of a trial: the time of its runs without composing them and without reporting to the study
 
 
 @dataclass
 class TrialRuns:
-    """What a `Plan` may use while it measures a trial."""
+    """Runs what an objective wants of a trial (`objectives.Runs`)."""
 
     task: Callable[..., Any]
     composer: Composer
     stages: Stages
-    trial: "Trial"
+    trial: Trial
     folder: str  # below the sweep's
     references: Mapping[int, float]
     parent_run: str | None  # in MLflow
-    arguments: Sequence[str] | None = None  # in place of the sweep's
+    arguments: Sequence[str] | None = None  # overrides in place of the sweep's
     n_evaluations: int = field(default=0, init=False)
-    _seconds: float = field(default=0.0, init=False)  # of all runs
-    _asking: float = field(default=0.0, init=False)  # of these, of the latest run, the study's
-    _composed: tuple[Sequence[str], DictConfig] | None = field(default=None, init=False)
+    _run_seconds: float = field(default=0.0, init=False)  # of all runs of the trial
+    _asking_seconds: float = field(default=0.0, init=False)  # of the latest run, spent on asking the study whether to prune
+    _composed: tuple[Sequence[str], DictConfig] | None = field(default=None, init=False)  # the latest overrides and configuration
 
     def run(
         self, overrides: Sequence[str], seed: int, name: str, hopeless: Callable[[Outcome], bool] = lambda outcome: False
     ) -> Outcome | None:
-        """None if `hopeless`, asked after every evaluation, ended it."""
+        """Run a job and return its outcome; None if `hopeless`, which is asked after every evaluation, ended it."""
         selection = self.stages.sweep.selection
 
         def is_hopeless(chosen: Metrics) -> bool:
             started = time.perf_counter()
             self.n_evaluations += 1
-            found = hopeless(_outcome(chosen, selection))
-            self._asking += time.perf_counter() - started
+            found = hopeless(Outcome.of(chosen, selection))
+            self._asking_seconds += time.perf_counter() - started
             return found
 
-        self._asking = 0.0
+        self._asking_seconds = 0.0
         callback = Pruning(selection, is_hopeless)
         self._job(overrides, seed, name, callback)
-        return None if callback.pruned else _outcome(callback.chosen, selection)
+        return None if callback.pruned else Outcome.of(callback.chosen, selection)
 
     def value(self, overrides: Sequence[str]) -> Any:
-        """What the job returns, of a run with the seed as it is."""
+        """Run a job with the sweep's own seed, and return what the job returns."""
         return self._job(overrides, self.stages.sweep.seed, "")
 
     @property
@@ -65,7 +62,7 @@ class TrialRuns:
         return self.stages.sweep.inner_space
 
     def study(self, name: str, n_trials: int) -> SharedStudy:
-        """A study inside the trial: maximises one value, with the sampler of the sweep. A repeated trial goes on with that of the first."""
+        """Return a study inside the trial, which maximises one value. The repetition of a trial continues the study of the trial."""
         history: list[int] = self.stages.tuning.trial(self.trial).system_attrs.get("retry_history", [])
         first = min([*history, self.trial.number])
         return self.stages.study(f"{self.stages.sweep.name} trial {first} {name}", n_trials, ["maximize"], self.inner_space)
@@ -77,22 +74,22 @@ class TrialRuns:
             if self.parent_run:
                 config.tracking.run_name = f"{self.folder} {name}".replace("_", " ")
                 config.tracking.tags["mlflow.parentRunId"] = self.parent_run
-                config.tracking.every_round &= self.stages.sweep.plan.every_round
+                config.tracking.every_round &= self.stages.sweep.objective.every_round
 
         def task(job: DictConfig) -> Any:
             started = time.perf_counter()
             try:
                 return self.task(job, *callback)
             finally:
-                self._seconds += time.perf_counter() - started - self._asking
+                self._run_seconds += time.perf_counter() - started - self._asking_seconds
 
         try:
             return run_single(task, config, self.composer.context, f"{self.folder}/{name}", self.trial.number)
         finally:
-            self.trial.set_user_attr(SECONDS, self._seconds)
+            self.trial.set_user_attr(SECONDS, self._run_seconds)
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
-        """Once for all seeds."""
+        """Compose the configuration once for all seeds."""
         if self._composed is None or self._composed[0] != overrides:
             self._composed = overrides, self.composer.compose(self.arguments or self.stages.sweep.arguments, overrides)
         return self._composed[1]
@@ -100,14 +97,10 @@ class TrialRuns:
 
 def undefended(arguments: Sequence[str]) -> list[str]:
     """
-    Overrides with no defense instead of the one that they choose.
+    Return the overrides with no defense in place of the one that they choose.
 
     >>> undefended(["attack=a_hum", "defense=ours", "++defense.N=5"])
     ['attack=a_hum', 'defense=none']
     """
     keys = [argument.partition("=")[0].lstrip("+~") for argument in arguments]
     return [*(argument for key, argument in zip(keys, arguments, strict=True) if key.split(".")[0] != "defense"), "defense=none"]
-
-
-def _outcome(metrics: Metrics, selection: str) -> Outcome:
-    return Outcome(metrics[f"ER@{selection.split('@')[1]}"], metrics[f"validation_{selection}"], metrics[selection])

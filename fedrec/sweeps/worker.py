@@ -3,68 +3,70 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from hydra.types import HydraContext
 from omegaconf import DictConfig
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fedrec.config.validation import ConfigError
-from fedrec.sweeps.composer import Composer
 from fedrec.sweeps.devices import use_own_device
-from fedrec.sweeps.mlflow_runs import runs_of
-from fedrec.sweeps.objectives import NO_DEFENSE
-from fedrec.sweeps.stages import LABEL, OVERRIDES, PARENT, REFERENCE, SEED, Stages, Sweep
+from fedrec.sweeps.hydra_jobs import Composer
+from fedrec.sweeps.mlflow_runs import RUN_ID, MlflowRuns, runs_of
+from fedrec.sweeps.objectives import NO_DEFENSE, Values
+from fedrec.sweeps.search_space import in_one_line
+from fedrec.sweeps.stages import LABEL, OVERRIDES, REFERENCE, SEED, Stages, Sweep
 from fedrec.sweeps.study import SharedStudy, failure
 from fedrec.sweeps.trial_runs import SECONDS, TrialRuns, undefended
 
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial, Trial
-
 _PAUSE = 0.5  # seconds between two looks at what others do
-_ENDINGS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}  # MLflow knows no other; the tag `state` has Optuna's word
-HOPELESS = 3  # failed trials, when no other has ended yet: then the sweep ends
+HOPELESS = 3  # so many failed trials end the sweep if no other trial is over yet
 
 log = logging.getLogger(__name__)
 
 
 def import_all() -> None:
-    """What every trial needs; takes seconds."""
-    import optuna  # noqa: F401
-
+    """Import what every run needs, which takes seconds."""
     import fedrec.experiment  # noqa: F401
 
 
 @dataclass
 class Worker:
-    """Called by a launcher with the configuration of its job, in a process of its own or not."""
+    """Runs the trials of a sweep. A launcher calls it with the configuration of its job, in a process of its own or not."""
 
-    task: Callable[..., Any]  # what runs one configuration
+    task: Callable[..., Any]  # runs one configuration
     context: HydraContext
     config: DictConfig  # of the sweep, as `Sweeper.setup` got it
     sweep: Sweep
+    # set in the worker's process
+    mlflow: MlflowRuns | None = field(init=False)
+    stages: Stages = field(init=False)
+    composer: Composer = field(init=False)
+    parent: str | None = field(init=False)  # the sweep's run in MLflow
+    references: Mapping[int, float] = field(init=False)
+    is_child: bool = field(init=False)  # whether the process that started the sweep started this one, too
 
     def __call__(self, config: DictConfig) -> None:
-        """Raises ConfigError if no trial can succeed."""
+        """Run trials until the sweep is complete. Raises ConfigError if no trial can succeed."""
         self.mlflow = runs_of(config.tracking)
         import_all()
         use_own_device(config.get("device", "cpu"))
-        self.stages = Stages(self.sweep)
+        self.stages = stages = Stages(self.sweep)
         self.composer = Composer(self.context, self.config)
-        self.parent: str | None = self.stages.tuning.study.user_attrs[PARENT] if self.mlflow else None
+        self.parent = stages.tuning.study.user_attrs[RUN_ID] if self.mlflow else None
         self.is_child = os.getppid() == self.sweep.process
-        self.references: Mapping[int, float] = {}
-        self._drain(self.stages.references, self.stages.comparisons)
-        self.references = self.stages.reference_hit_ratios()
-        self._drain(self.stages.tuning, self.stages.comparisons)
-        self.stages.queue_comparisons(self.stages.best())
-        self._drain(self.stages.comparisons)
+        self.references = {}
+        self._drain(stages.references, stages.comparisons)
+        self.references = stages.reference_hit_ratios()
+        self._drain(stages.tuning, stages.comparisons)
+        stages.queue_comparisons(stages.best())
+        self._drain(stages.comparisons)
 
     def _drain(self, study: SharedStudy, *meanwhile: SharedStudy) -> None:
-        """Run what there is until the study is complete; of `meanwhile` only while others run its last trials."""
-        while not self.is_child or os.getppid() == self.sweep.process:  # who started it may be killed
+        """Run the trials of a study until it is complete. While other workers run its last trials, run those of `meanwhile`."""
+        while not self.is_child or os.getppid() == self.sweep.process:  # the process that started this one may be killed
             for one in (study, *meanwhile):
                 suggest = self.sweep.space.suggest if one is self.stages.tuning else lambda trial: None
                 if (trial := one.claim(suggest)) is not None:
@@ -73,80 +75,52 @@ class Worker:
                 if study.is_complete:
                     return
             else:
-                time.sleep(_PAUSE)  # others may die
+                time.sleep(_PAUSE)  # another worker may die and leave its trial
 
-    def _run(self, study: SharedStudy, trial: "Trial") -> None:
-        """A trial that fails is told so, and the sweep goes on."""
+    def _run(self, study: SharedStudy, trial: Trial) -> None:
+        """Run a trial. If it fails, the study learns why, and the sweep goes on."""
         try:
             with study.running(trial):
-                values = self._tune(study, trial) if study is self.stages.tuning else self._single(trial)
+                values = self._tune(trial) if study is self.stages.tuning else self._single(trial)
                 study.tell(trial, values, pruned=values is None)
         except Exception as error:
             log.error(f"trial {trial.number} failed: {error}", exc_info=not isinstance(error, ConfigError))
         finally:
             ended = study.trial(trial)
-            self._end_mlflow_run(ended)
+            if self.mlflow:
+                self.mlflow.end_trial(ended)
         log.info(f"{self._title(study, ended)}: {_result(ended)}")
         counted = self.stages.tuning.counted()
-        if len(counted) >= HOPELESS and all(one.state.name == "FAIL" for one in counted):
+        if len(counted) >= HOPELESS and all(one.state == TrialState.FAIL for one in counted):
             raise ConfigError(f"the first {len(counted)} trials failed, the last one with: {failure(counted[-1])}")
 
-    def _tune(self, study: SharedStudy, trial: "Trial") -> tuple[float, ...] | None:
-        sweep = self.sweep
-        overrides = sweep.space.overrides(trial.params)
-        run_id = self._start_mlflow_run(trial)
+    def _tune(self, trial: Trial) -> Values | None:
+        overrides = self.sweep.space.overrides(trial.params)
+        run_id = self.mlflow.start_trial(trial, str(self.parent)) if self.mlflow else None
         runs = TrialRuns(self.task, self.composer, self.stages, trial, f"trial_{trial.number:04d}", self.references, run_id)
-        return sweep.plan.measure(runs, overrides, sweep.seeds)
+        return self.sweep.objective.measure(runs, overrides, self.sweep.seeds)
 
-    def _single(self, trial: "Trial") -> tuple[float, float]:
-        """ER@K and HR@K: of the validation item for a reference, of the test item for a comparison."""
+    def _single(self, trial: Trial) -> Values:
+        """Return ER@K and HR@K, which is that of the validation item for a reference and of the test item for a comparison."""
         label, seed, overrides = (trial.user_attrs[name] for name in (LABEL, SEED, OVERRIDES))
-        folder = label.replace(" ", "_")
         arguments = undefended(self.sweep.arguments) if label in (REFERENCE, NO_DEFENSE) else None
-        runs = TrialRuns(self.task, self.composer, self.stages, trial, folder, {}, self.parent, arguments)
+        runs = TrialRuns(self.task, self.composer, self.stages, trial, label.replace(" ", "_"), {}, self.parent, arguments)
         outcome = runs.run(overrides, seed, f"seed_{seed}")
         assert outcome is not None  # nobody prunes it
         return outcome.exposure_ratio, outcome.hit_ratio if label == REFERENCE else outcome.test_hit_ratio
 
-    def _start_mlflow_run(self, trial: "Trial") -> str | None:
-        if self.mlflow is None:
-            return None
-        run_id = None
-        with _tolerated():
-            family = {"mlflow.parentRunId": str(self.parent), "trial": str(trial.number)}
-            run_id = self.mlflow.setup(f"trial {trial.number}", family, trial.user_attrs.get(PARENT))  # a repetition goes on with the run
-            trial.set_user_attr(PARENT, run_id)
-        return run_id
-
-    def _end_mlflow_run(self, trial: "FrozenTrial") -> None:
-        if self.mlflow is None or PARENT not in trial.user_attrs:
-            return
-        metrics = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float)}
-        with _tolerated():
-            self.mlflow.end(trial.user_attrs[PARENT], _ENDINGS[trial.state.name], {"state": trial.state.name}, trial.params, metrics)
-
-    def _title(self, study: SharedStudy, trial: "FrozenTrial") -> str:
+    def _title(self, study: SharedStudy, trial: FrozenTrial) -> str:
         if study is not self.stages.tuning:
             return f"{trial.user_attrs[LABEL]}, seed {trial.user_attrs[SEED]}"
-        return f"trial {trial.number} ({len(study.counted())} of {self.sweep.n_trials}) {self.sweep.space.shown(trial.params)}"
+        return f"trial {trial.number} ({len(study.counted())} of {self.sweep.n_trials}) {in_one_line(trial.params)}"
 
 
-def _result(trial: "FrozenTrial") -> str:
-    from optuna.trial import TrialState
-
-    if trial.state != TrialState.COMPLETE:
-        return f"fail {failure(trial)}" if trial.state == TrialState.FAIL else f"pruned after {len(trial.intermediate_values)} reports"
-    names = [name for name, value in trial.user_attrs.items() if isinstance(value, float) and not name.endswith("_stderr")]
-    values = [f"{value:.4f}" for value in trial.values if names == [SECONDS]]
-    return ", ".join(
-        [*values, *(f"{name} {trial.user_attrs[name]:.4f}" for name in names if name != SECONDS), f"{trial.user_attrs[SECONDS]:.1f} s"]
-    )
-
-
-@contextmanager
-def _tolerated() -> Iterator[None]:
-    """Trouble with MLflow never stops a sweep: the study has everything."""
-    try:
-        yield
-    except Exception as error:
-        log.warning(f"MLflow did not take a trial: {' '.join(str(error).split())[:200]}")
+def _result(trial: FrozenTrial) -> str:
+    if trial.state == TrialState.FAIL:
+        return f"failed: {failure(trial)}"
+    if trial.state == TrialState.PRUNED:
+        return f"pruned after {len(trial.intermediate_values)} evaluations"
+    seconds = trial.user_attrs[SECONDS]
+    means = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float) and not name.endswith("_stderr")}
+    shown = [f"{name} {value:.4f}" for name, value in means.items() if name != SECONDS] or [f"{value:.4f}" for value in trial.values]
+    return ", ".join([*shown, f"{seconds:.1f} s"])

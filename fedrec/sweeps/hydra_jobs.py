@@ -1,0 +1,56 @@
+"""Jobs of Hydra inside this process: composing their configurations quickly, and running each in a folder of its own."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus, run_job
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+
+@dataclass
+class Composer:
+    """Composes the configurations of many jobs that differ in little.
+
+    To compose a configuration from its files takes as long as dozens of rounds. So the files are read only for new choices of
+    groups; all other values are set in a copy, as Hydra sets them after it has read the files.
+    """
+
+    context: HydraContext
+    config: DictConfig  # of the sweep
+    _bases: dict[tuple[str, ...], DictConfig] = field(default_factory=dict, init=False)  # choices -> what the files say
+
+    def compose(self, arguments: Sequence[str], overrides: Sequence[str]) -> DictConfig:
+        """Return what Hydra composes from a command line's arguments and a trial's overrides, with its node `hydra`."""
+        loader = self.context.config_loader
+        values = [text for text in overrides if "." in text.partition("=")[0]]
+        choices = (*arguments, *(text for text in overrides if text not in values))
+        if choices not in self._bases:
+            self._bases[choices] = loader.load_sweep_config(self.config, list(choices))
+        config = copy.deepcopy(self._bases[choices])
+        for override in OverridesParser.create(config_loader=loader).parse_overrides(values):
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        config.hydra.overrides.task.extend(values)
+        return config
+
+
+def run_single(task: Callable[[DictConfig], Any], config: DictConfig, context: HydraContext, folder: str, number: int) -> Any:
+    """Run a composed configuration as Hydra's job `number`, and return what `task` returns, or raise what it raises.
+
+    `folder` lies below the sweep's folder; the job learns it from the node `hydra`.
+    """
+    OmegaConf.set_readonly(config.hydra, False)  # an earlier run of the same configuration has made it read-only
+    with open_dict(config):
+        config.hydra.sweep.subdir = folder
+        config.hydra.job.id, config.hydra.job.num = folder, number
+    return value_of(run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", context, configure_logging=False))
+
+
+def value_of(ended: JobReturn) -> Any:
+    """Return what a job returned, or raise what it raised. Unlike Hydra's `return_value` it prints nothing."""
+    if ended.status == JobStatus.FAILED:
+        raise ended._return_value
+    return ended.return_value

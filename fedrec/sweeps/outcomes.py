@@ -1,0 +1,44 @@
+"""What one run of a trial achieved, and means over the seeds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The metrics of one run, at the epoch with the best selection metric on the validation item."""
+
+    exposure_ratio: float  # ER@K of the targets
+    hit_ratio: float  # the selection metric, HR@K for instance, on the validation item
+    test_hit_ratio: float  # the same on the test item
+
+    @classmethod
+    def of(cls, metrics: Mapping[str, float], selection: str) -> "Outcome":
+        """
+        Read the metrics of an evaluation; `selection` names the selection metric.
+
+        >>> Outcome.of({"ER@10": 0.5, "validation_HR@10": 0.25, "HR@10": 0.75}, "HR@10")
+        Outcome(exposure_ratio=0.5, hit_ratio=0.25, test_hit_ratio=0.75)
+        """
+        return cls(metrics[f"ER@{selection.split('@')[1]}"], metrics[f"validation_{selection}"], metrics[selection])
+
+
+def mean(values: Sequence[float]) -> float:
+    """
+    >>> mean([1.0, 3.0])
+    2.0
+    """
+    return sum(values) / len(values)
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """
+    Return the standard error of the mean, None for a single value.
+
+    >>> standard_error([1.0, 3.0])
+    1.0
+    """
+    if len(values) < 2:
+        return None
+    centre = mean(values)
+    return float((sum((value - centre) ** 2 for value in values) / (len(values) - 1) / len(values)) ** 0.5)
