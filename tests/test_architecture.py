@@ -70,13 +70,14 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         ),
         *("parts.items()", "self.gradients.items()", "global_model.scorer.items()", "part.gradients.total().items()"),
         "gradient.scorer.items()",
-        *("('users', 'profiles', 'has_profile')", "('participations', 'history', 'mined')"),
+        "('participations', 'history', 'mined')",
         *("drawn", "self.parameters", "zip(self.parameters, state['parameters'], strict=True)"),
     },
     "layers": {
         *("numbers", "enumerate(pairwise([2 * self.dim, *self.layers]), 1)", "zip(layers.others, layers.biases[1:], strict=True)"),
-        *("zip(self.others, self.biases[1:], strict=True)", "zip(reversed(self.others), reversed(hidden[:-1]), strict=True)"),
-        *("enumerate(zip(self.hidden, self.slopes[1:], strict=False), 2)", "upwards", "downwards", "self.layers"),
+        *("zip(self.others, self.biases[1:], strict=True)", "zip(reversed(self.others), reversed(outputs[:-1]), strict=True)"),
+        *("enumerate(zip(self.outputs, self.slopes[1:], strict=False), 2)", "self.upwards", "self.downwards"),
+        *("layers.others", "layers.biases", "biases"),
     },
     "the width of a layer": {"values", "before"},
     "parts of a defense": {"defense.transforms"},
@@ -94,7 +95,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     },
     "two or three of a kind": {
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
-        *("(alike, ~alike)", "(before, slope)", "(hidden, slopes)", "range(3)", "(values, values ** 2)", "part", "(rows, others)"),
+        *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "(values, values ** 2)", "part", "(rows, others)"),
     },
 }
 

@@ -1,7 +1,7 @@
-"""Training losses of a client: scores of its pairs -> one loss per client and the derivative by each score.
+"""The losses that clients train on: from the scores of all pairs to one loss per client and the derivative by each score.
 
 Binary cross-entropy: Eq. (2). Bayesian personalised ranking: Rendle et al., "BPR: Bayesian Personalized Ranking from Implicit
-Feedback", UAI 2009; used in supplement E of the PIECK paper. Scores are logits, before the sigmoid.
+Feedback", UAI 2009; used in supplement E of the PIECK paper. Scores are logits, before the sigmoid. A client without pairs has loss 0.
 """
 
 import torch
@@ -13,7 +13,7 @@ from fedrec.ragged import repeat_each, scalar_segment_sum
 
 
 def bce(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
-    """Mean binary cross-entropy over D_i, Eq. (2); scores [E] -> loss [C], derivative [E]; 0 for a client without pairs."""
+    """Return the mean binary cross-entropy over D_i, Eq. (2); scores [E] -> loss [C], derivative [E]."""
     weights = 1 / batch.sizes.clamp(min=1).to(scores.dtype)  # [C]
     losses = softplus(scores, threshold=50.0).addcmul_(batch.labels, scores, value=-1)  # [E]; exact up to the threshold
     derivative = torch.sigmoid(scores).sub_(batch.labels).mul_(repeat_each(weights, batch.sizes))
@@ -21,10 +21,10 @@ def bce(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
 
 
 def bpr(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
-    """Mean of -log sigmoid(positive - negative); scores [E] -> loss [C], derivative [E]; 0 for a client without pairs.
+    """Return the mean of -log sigmoid(positive - negative); scores [E] -> loss [C], derivative [E].
 
-    Pair t of a client joins positive t mod n+ and negative t mod n-, max(n+, n-) pairs in all: with q negatives per
-    positive every positive meets q negatives, and with too few negatives these take turns.
+    Comparison t of a client joins positive t mod n+ and negative t mod n-, and there are max(n+, n-) of them. With q negatives per
+    positive every positive meets q negatives; where negatives are too few they take turns.
     """
     n_positives = scalar_segment_sum(batch.labels, batch.offsets).long()  # [C]
     n_negatives = batch.sizes - n_positives

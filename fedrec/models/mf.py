@@ -1,4 +1,4 @@
-"""Matrix factorisation, the base model of MF-FRS: Psi(u, v) = u . v (Sec. III-A).
+"""Matrix factorisation, the base model of MF-FRS (Sec. III-A).
 
 Rendle et al., UAI 2009, as used in federated recommendation by Ammad-ud-din et al., 2019.
 """
@@ -27,13 +27,14 @@ class MatrixFactorization(Model):
         return users, GlobalModel(torch.randn(n_items, self.dim, generator=generator) * self.init_std)
 
     def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
+        """Psi(u, v) before its sigmoid: u . v (Sec. III-A)."""
         return (users * items).sum(-1)
 
     def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
         torch.mm(model.items, users.T, out=out)
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
-        """Closed form: the gradient of a client's row is a number times its user embedding."""
+        """Closed form: every row that a client uploads is a number times its user embedding."""
         scores = segment_products(users, global_model.items, batch.offsets, batch.items)  # [E]
         value, derivative = loss(scores, batch)
         user_gradient = segment_sum(global_model.items, batch.items, batch.offsets, derivative)  # [C, d]
@@ -42,7 +43,7 @@ class MatrixFactorization(Model):
     def fit_users(
         self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
     ) -> Tensor:
-        """A user only ever moves along the items: the scores follow from the items' products with each other."""
+        """A user only moves along the items, so the scores follow from the items' products with each other."""
         scores, products = users @ items.T, items @ items.T * (learning_rate / len(items))  # [n, T], [T, T]
         slopes, total = torch.empty_like(scores), torch.zeros_like(scores)
         for _ in range(steps):

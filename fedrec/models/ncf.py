@@ -1,8 +1,7 @@
 """Neural collaborative filtering, the base model of DL-FRS: Eq. (1), a multi-layer perceptron over both embeddings.
 
-He et al., "Neural Collaborative Filtering", WWW 2017. Psi = sigmoid(h . phi_L(... phi_1(u + v))), + being concatenation and phi_l(x) =
-ReLU(W_l x + b_l); `score` is what the sigmoid is taken of. The first layer acts on both halves of its input alone, W_1 (u + v) =
-W_1u u + W_1v v, so each user and each item passes it once, however many pairs they make.
+He et al., "Neural Collaborative Filtering", WWW 2017. The first layer acts on both halves of its input alone, W_1 (u + v) = W_1u u +
+W_1v v. So each user and each item passes it once, however many pairs they make.
 """
 
 from collections.abc import Mapping
@@ -10,15 +9,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
-import numpy as np
 import torch
 from pydantic import Field
-from scipy.special import expit
 from torch import Generator, Tensor
 from torch.nn.functional import relu
 
 from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, ProjectedRows, Rate
 from fedrec.models.perceptron import Perceptron, PerceptronGradients, kaiming_uniform
+from fedrec.models.user_descent import UserDescent
 from fedrec.ragged import on_gpu, repeat_each, scalar_segment_sum
 
 NUMBERS_AT_ONCE = 250_000  # of a layer's output while every item is scored: they stay in the cache
@@ -43,6 +41,7 @@ class NeuralCollaborativeFiltering(Model):
         return users, GlobalModel(items, scorer | {"h": kaiming_uniform(self.layers[-1], 1, generator)[:, 0]})
 
     def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
+        """Psi(u, v) before its sigmoid, Eq. (1): h . phi_L(... phi_1(u + v)), phi_l(x) = ReLU(W_l x + b_l), + being concatenation."""
         layers = Perceptron.of(scorer)
         hidden = relu(users @ layers.first_users + items @ layers.first_items + layers.biases[0])
         for weight, bias in zip(layers.others, layers.biases[1:], strict=True):
@@ -59,49 +58,24 @@ class NeuralCollaborativeFiltering(Model):
             torch.mv(layers.forward(first)[-1].T, layers.projection, out=out[rows].view(-1))
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
-        """Closed form: backpropagation by hand, of all pairs of all clients at once."""
+        """Closed form: the backpropagation of `fedrec.models.perceptron`, of all pairs of all clients at once."""
         layers = Perceptron.of(global_model.scorer)
         of_users, of_items = layers.first(users, global_model.items)  # [h, C], [h, M]
-        hidden = layers.forward(of_items.index_select(1, batch.items).add_(repeat_each(of_users, batch.sizes)))
-        value, derivative = loss(torch.mv(hidden[-1].T, layers.projection), batch)
-        slopes = layers.backward(derivative, hidden)
+        outputs = layers.forward(of_items.index_select(1, batch.items).add_(repeat_each(of_users, batch.sizes)))
+        value, derivative = loss(torch.mv(outputs[-1].T, layers.projection), batch)
+        slopes = layers.backward(derivative, outputs)
         rows = ProjectedRows(slopes[0], layers.first_items.T, batch.items, len(global_model.items))
         by_client = scalar_segment_sum(slopes[0], batch.offsets)  # [h, C]
-        scorer = PerceptronGradients(users, global_model.items, batch, hidden, slopes, derivative, by_client, rows)
+        scorer = PerceptronGradients(users, global_model.items, batch, outputs, slopes, derivative, by_client, rows)
         return LocalGradients(value, by_client.T @ layers.first_users.T, (rows,), scorer)
 
     def fit_users(
         self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
     ) -> Tensor:
-        """Steps so small that calls, not numbers, take the time: on the CPU NumPy's, which cost a third, into memory that is kept."""
         if on_gpu(users):
             return super().fit_users(users, items, scorer, label, learning_rate, steps)
-        numbers = range(1, len(self.layers) + 1)
-        first, *weights = (scorer[f"W{number}"].numpy() for number in numbers)
-        bias, *biases = (scorer[f"b{number}"].numpy()[:, None] for number in numbers)
-        projection, n_users, n_items = scorer["h"].numpy()[None], len(users), len(items)
-        towards, of_items = first[: self.dim].T.copy(), first[self.dim :].T @ items.numpy().T + bias  # [h, d], [h, T]
-        back = first[: self.dim] * (-learning_rate / n_items)  # [d, h]
-        moved = users.numpy().T.copy()  # [d, n]
-        hidden, slopes, signs = ([np.empty((width, n_users * n_items), moved.dtype) for width in self.layers] for _ in range(3))
-        by_user, step = np.empty((self.layers[0], n_users), moved.dtype), np.empty_like(moved)
-        first_of_pairs, slope_of_pairs = (part[0].reshape(self.layers[0], n_users, n_items) for part in (hidden, slopes))
-        of_users, of_items = by_user[:, :, None], of_items[:, None]
-        derivative = np.empty_like(hidden[-1][:1])
-        upwards = list(zip(weights, biases, hidden, hidden[1:], strict=False))
-        downwards = list(zip(weights, hidden[1:], signs[1:], slopes[1:], slopes, strict=False))[::-1]
+        descent = UserDescent(users, items, scorer, label, learning_rate)
         for _ in range(steps):
-            np.matmul(towards, moved, out=by_user)
-            np.maximum(np.add(of_users, of_items, out=first_of_pairs), 0, out=first_of_pairs)
-            for weight, bias, before, output in upwards:
-                np.maximum(np.add(np.matmul(weight.T, before, out=output), bias, out=output), 0, out=output)
-            expit(np.matmul(projection, hidden[-1], out=derivative), out=derivative)
-            if label:
-                np.subtract(derivative, label, out=derivative)
-            np.multiply(projection.T, derivative, out=slopes[-1])
-            for weight, output, sign, slope, before in downwards:
-                np.matmul(weight, np.multiply(slope, np.sign(output, out=sign), out=slope), out=before)
-            np.multiply(slopes[0], np.sign(hidden[0], out=signs[0]), out=slopes[0])
-            slope = slopes[0] if n_items == 1 else np.add.reduce(slope_of_pairs, axis=2, out=by_user)
-            np.add(moved, np.matmul(back, slope, out=step), out=moved)
-        return torch.from_numpy(moved.T)
+            descent.forward()
+            descent.backward()
+        return torch.from_numpy(descent.users.T)

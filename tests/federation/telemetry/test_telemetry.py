@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fedrec.federation.telemetry.names import TELEMETRY
+from fedrec.federation.telemetry import TELEMETRY
 from tests.reference.federations import SYSTEM, Case, build_system
 
 USERS = [[9, item] for item in range(8)] + [[9]] * 2  # item 9 is everybody's, so that it has enough benign rows
