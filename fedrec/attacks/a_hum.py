@@ -1,11 +1,11 @@
-"""A-hum: A-ra with hard users, synthetic ones that first learn to dislike the targets.
+"""A-hum: A-ra with hard users, that is, with synthetic users that first learn to dislike the targets.
 
-Rong et al., "Poisoning Deep Learning Based Recommender Model in Federated Learning Scenarios", IJCAI 2022. `steps` gradient steps at
-the learning rate eta move each synthetic user towards label 0 of the targets, whose embeddings stay; then as A-ra.
+Rong et al., "Poisoning Deep Learning Based Recommender Model in Federated Learning Scenarios", IJCAI 2022. Each synthetic user takes
+`steps` gradient steps at the learning rate eta towards label 0 of the targets, whose embeddings stay. A-ra does the rest.
 
-Against MF-FRS this feeds on itself: the longer a target, the further its hard users lie on the other side, and the harder they pull
-it there. Binary cross-entropy of probabilities, as public implementations have it (torch's BCELoss), ends that: it loses its slope
-where p (1 - p) falls below `least_slope`. With 0 targets grow without end.
+Against MF-FRS the attack feeds on itself: the longer a target, the further its hard users lie on the other side, and the harder they
+pull it there. Public implementations compute the cross-entropy from probabilities (torch's BCELoss), and it loses its slope where
+p (1 - p) falls below `least_slope`; that ends the growth. With `least_slope=0` targets grow without end.
 """
 
 from dataclasses import dataclass

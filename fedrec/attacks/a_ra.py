@@ -1,39 +1,37 @@
-"""A-ra: approximation of users by random embeddings, made to like the targets (against DL-FRS).
+"""A-ra: random embeddings stand for the users, and the clients upload what makes these users like the targets.
 
 Rong et al., "Poisoning Deep Learning Based Recommender Model in Federated Learning Scenarios", IJCAI 2022. In every round each
-malicious client draws `synthetic_users` embeddings from N(0, user_std^2) and uploads the gradients of their mean binary
-cross-entropy, targets labelled 1: target rows and the scorer, which is what makes it strong.
+malicious client draws `synthetic_users` embeddings from N(0, user_std^2). It uploads the gradients of their mean binary cross-entropy
+with every target labelled 1, by the target rows and by the scorer; the latter makes it strong. It knows nothing beyond the threat model.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import AttackerView, ClientBatch, Positive, Rate, Upload
-from fedrec.poisoning.fake_users import draw_by_client, fake_gradients, promotion_loss, target_upload
-from fedrec.poisoning.stateless import StatelessAttack
+from fedrec.interfaces import Attack, AttackerView, ClientBatch, Positive, Rate, Upload
+from fedrec.poisoning.fake_users import fake_gradients, promotion_loss, target_upload
 from fedrec.randomness import generator
 
 
 @dataclass(kw_only=True)
-class RandomApproximation(StatelessAttack):
-    paper: ClassVar[str] = "Rong et al., IJCAI 2022"
-    knowledge: ClassVar[str] = "none"
-    applies_to: ClassVar[str] = "DL-FRS (runs on MF-FRS, target rows only)"
+class RandomApproximation(Attack):
+    paper = "Rong et al., IJCAI 2022"
+    knowledge = "none"
+    applies_to = "DL-FRS (runs on MF-FRS, target rows only)"
 
     synthetic_users: Positive
     user_std: Rate
 
     def users(self, view: AttackerView) -> Tensor:
-        """The synthetic users of each sampled client, [A, s, d]."""
-        items = view.model.items
-        shape = (self.synthetic_users, items.shape[1])
-        return self.user_std * draw_by_client(view.clients, shape, items, generator(self.known.seed, f"users/{view.round}"))
+        """Draw the synthetic users of each sampled client, [A, s, d]; the lowest client gets the first."""
+        shape = (len(view.clients), self.synthetic_users, view.model.items.shape[1])
+        drawn = torch.randn(shape, generator=generator(self.known.seed, f"users/{view.round}")).to(view.model.items)
+        return self.user_std * drawn[view.clients.argsort().argsort()]
 
     def loss(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
-        """What every synthetic user trains; as `interfaces.Loss`."""
+        """Return the loss of every synthetic user and its derivative, as `interfaces.Loss`."""
         return promotion_loss(scores, batch)
 
     def poison(self, view: AttackerView) -> Upload:
@@ -41,4 +39,4 @@ class RandomApproximation(StatelessAttack):
         fake = fake_gradients(self.known.model, users, targets, view.model, self.loss)
         weights = users.new_full((self.synthetic_users,), 1 / self.synthetic_users)
         everybody = torch.arange(len(view.clients), device=users.device)
-        return target_upload(view, everybody, targets, fake.target_rows(weights), fake.scorer(weights))
+        return target_upload(view.clients, everybody, targets, fake.target_rows(weights), fake.scorer(weights))

@@ -1,49 +1,39 @@
-"""FedRecA (FedRecAttack): one attacker centre approximates the users' embeddings from interactions that it knows.
+"""FedRecA (FedRecAttack): an attacker centre approximates the users' embeddings from interactions that it knows.
 
-Rong et al., "FedRecAttack: Model Poisoning Attack to Federated Recommendation", ICDE 2022. In every round the centre trains its
-copies of the known users on their known interactions (BPR, Adam, items fixed), takes each one's `top_k` best items outside the known
-ones and the targets, and lets every target that the user is not known to have met overtake one of them, from the worst on: loss
-g(s_other - s_target), g(x) = x for x >= 0 and e^x - 1 below. The gradient of all items is a pool from which the sampled malicious
-clients draw: the lowest numbered first, each at most `kappa` rows (the targets and items that it chose once, with probability
-proportional to the norms of the pool's rows) of norm at most `max_norm`; what one uploads is taken out of the pool.
+Rong et al., "FedRecAttack: Model Poisoning Attack to Federated Recommendation", ICDE 2022. It knows a share of the users' interactions.
+In every round the centre trains its copies of the users on these (BPR, Adam, fixed items). It takes each user's `top_k` best items
+other than known ones and targets, and lets every target that the user is not known to have met overtake one of them, from the worst on:
+the loss is g(s_other - s_target) with g(x) = x for x >= 0 and e^x - 1 below. The gradient by all items is a pool from which the sampled
+malicious clients take in ascending order: each at most `kappa` rows of norm at most `max_norm`. A client's items are the targets and
+others that it chose once, with probability proportional to the norms of the pool's rows.
 
-PIECK's tables mask the interactions: there are no users then, and the released code uploads zeros. `synthetic_users` above 0 draws so
-many instead, anew in every round, from N(0, user_std^2).
+PIECK's tables mask the interactions: no user is known then, and the released code uploads zeros. With `synthetic_users` above 0 so many
+users are drawn instead, anew in every round, from N(0, user_std^2).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.interfaces import (
-    Attack,
-    AttackerKnowledge,
-    AttackerView,
-    ClientBatch,
-    GlobalModel,
-    Positive,
-    PriorWanted,
-    Rate,
-    RowGroup,
-    Upload,
-)
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, ClientBatch, Positive, PriorWanted, Rate, RowGroup, Upload
+from fedrec.poisoning.fake_users import equal_batch
 from fedrec.poisoning.known_users import KnownUsers
 from fedrec.ragged import top_of_columns
 from fedrec.randomness import generator
 
 NOTHING = -1  # in place of an item
-SCORES_AT_ONCE = 4_000_000
+SCORES_AT_ONCE = 4_000_000  # bounds memory whatever the number of users
 
 
 @dataclass(kw_only=True)
 class FedRecAttack(Attack):
-    paper: ClassVar[str] = "Rong et al., ICDE 2022"
-    knowledge: ClassVar[str] = "historical interactions (masked by default)"
-    applies_to: ClassVar[str] = "MF-FRS, DL-FRS"
+    paper = "Rong et al., ICDE 2022"
+    knowledge = "historical interactions (masked by default)"
+    applies_to = "MF-FRS, DL-FRS"
 
     prior: Literal["masked", "interactions"]
     known_share: Annotated[float, Field(gt=0, le=1)]
@@ -53,7 +43,6 @@ class FedRecAttack(Attack):
     top_k: Positive
     kappa: Positive
     max_norm: Rate
-    known: AttackerKnowledge = field(init=False)
     chosen: Tensor = field(init=False)  # [n_clients, kappa - T] items beside the targets
     has_chosen: Tensor = field(init=False)  # [n_clients] bool
     known_users: KnownUsers | None = field(init=False, default=None)
@@ -62,62 +51,60 @@ class FedRecAttack(Attack):
         return PriorWanted(interactions=self.known_share if self.prior == "interactions" else 0.0)
 
     def setup(self, known: AttackerKnowledge) -> None:
-        n_others = self.kappa - len(known.target_items)
+        super().setup(known)
+        n_others, device = self.kappa - len(known.target_items), known.target_items.device
         if n_others < 0:
             raise ValueError(f"attack.kappa = {self.kappa}: at least {len(known.target_items)}, the number of targets")
-        self.known, device = known, known.target_items.device
         self.chosen = torch.full((known.n_clients, min(n_others, known.n_items)), NOTHING, device=device)
         self.has_chosen = torch.zeros(known.n_clients, dtype=torch.bool, device=device)
         if known.prior.interactions is not None:
             self.known_users = KnownUsers(known, self.user_std, self.user_rate)
 
     def poison(self, view: AttackerView) -> Upload:
-        users = self._users(view)
+        users = self._users(view) if len(view.clients) else view.model.items[:0]
         if not len(users):
             return Upload.of_rows(view.clients, view.clients[:0], view.clients[:0], view.model.items[:0])
-        return self._upload(view, self.pool(users, view.model))
+        return self._upload(view, self.pool(users, view))
 
     def _users(self, view: AttackerView) -> Tensor:
-        """What stands for the users in this round, [n, d]."""
-        items = view.model.items
-        if not len(view.clients):
-            return items[:0]
+        """Return the embeddings that stand for the users in this round, [n, d]."""
         if self.known_users is not None:
             return self.known_users.fit(view.round, view.model)
-        drawn = torch.randn(self.synthetic_users, items.shape[1], generator=generator(self.known.seed, f"users/{view.round}"))
-        return self.user_std * drawn.to(items)
+        shape = (self.synthetic_users, view.model.items.shape[1])
+        return self.user_std * torch.randn(shape, generator=generator(self.known.seed, f"users/{view.round}")).to(view.model.items)
 
-    def pool(self, users: Tensor, global_model: GlobalModel) -> Tensor:
-        """Gradient of the attack loss by all items, [M, d]; users [n, d]; memory does not grow with their number."""
-        pool, size = torch.zeros_like(global_model.items), max(1, SCORES_AT_ONCE // len(global_model.items))
+    def pool(self, users: Tensor, view: AttackerView) -> Tensor:
+        """Return the gradient of the attack loss by all items, [M, d]; users [n, d]."""
+        pool, size = torch.zeros_like(view.model.items), max(1, SCORES_AT_ONCE // len(view.model.items))
         for start in range(0, len(users), size):
-            pool += self._pool_of(range(start, min(start + size, len(users))), users, global_model)
+            pool += self._pool_of(slice(start, min(start + size, len(users))), users, view)
         return pool
 
-    def _pool_of(self, block: range, users: Tensor, global_model: GlobalModel) -> Tensor:
-        """What some users add to the pool, [M, d]."""
-        targets, n_users, users = self.known.target_items, len(block), users[block.start : block.stop]
-        scores = torch.empty(len(global_model.items), n_users, dtype=users.dtype, device=users.device)  # [M, n]
-        self.known.model.score_all(users, global_model, out=scores)
-        missing = torch.ones(n_users, len(targets), dtype=torch.bool, device=users.device)
+    def _pool_of(self, block: slice, users: Tensor, view: AttackerView) -> Tensor:
+        """Return what the users of a block add to the pool, [M, d]."""
+        users, n_items = users[block], len(view.model.items)  # [n, d]
+        scores = users.new_empty(n_items, len(users))
+        self.known.model.score_all(users, view.model, out=scores)
+        others, counts = self._overtaken(scores, block)  # 2 x [n, T]
+        pairs = torch.cat([self.known.target_items.expand_as(others), others], 1)  # [n, 2T]
+        batch = equal_batch(pairs, counts.repeat(1, 2).to(users.dtype))
+        gradients = self.known.model.local_gradients(users, view.model, batch, overtaking)
+        return Upload(batch.clients, (RowGroup(batch.clients, batch.offsets, batch.items, gradients.rows),)).total(n_items)[0]
+
+    def _overtaken(self, scores: Tensor, block: slice) -> tuple[Tensor, Tensor]:
+        """Return the item that each target shall overtake for each user, [n, T], and whether it shall, [n, T] bool; scores [M, n]."""
+        targets = self.known.target_items
+        unmet = torch.ones(scores.shape[1], len(targets), dtype=torch.bool, device=scores.device)
         if self.known_users is not None:
             owners, known = self.known_users.known_of(block)
             scores[known, owners] = -torch.inf
             pair, target = (known[:, None] == targets).nonzero(as_tuple=True)
-            missing[owners[pair], target] = False
+            unmet[owners[pair], target] = False
         scores[targets] = -torch.inf
-        best, items = top_of_columns(scores, min(self.top_k, len(scores)))  # [K, n]
-        turn = missing.cumsum(1).sub_(1).clamp_(min=0).remainder_(len(best))  # [n, T], from the worst on
+        best, items = top_of_columns(scores, min(self.top_k, len(scores)))  # 2 x [K, n]
+        turn = unmet.cumsum(1).sub_(1).clamp_(min=0).remainder_(len(best))  # [n, T], from the worst of the best items on
         positions = (len(best) - 1 - turn).T  # [T, n]
-        missing = missing & best.gather(0, positions).isfinite().T
-        pairs = torch.cat([targets.expand(n_users, -1), items.gather(0, positions).T], 1)  # [n, 2T]
-        offsets = torch.arange(0, pairs.numel() + 1, pairs.shape[1], dtype=torch.int32, device=users.device)
-        owners = torch.arange(n_users, device=users.device)
-        batch = ClientBatch(owners, offsets, pairs.int().flatten(), missing.repeat(1, 2).to(users.dtype).flatten())
-        gradients = self.known.model.local_gradients(users, global_model, batch, overtaking)
-        group = RowGroup(owners, offsets, batch.items, gradients.rows)
-        first, *others = (part.sum(group, len(global_model.items)) for part in gradients.rows)
-        return sum(others, first)
+        return items.gather(0, positions).T, unmet & best.gather(0, positions).isfinite().T
 
     def _upload(self, view: AttackerView, pool: Tensor) -> Upload:
         norms, targets = torch.linalg.vector_norm(pool, dim=1), self.known.target_items  # [M]
@@ -135,7 +122,7 @@ class FedRecAttack(Attack):
         return Upload.of_rows(view.clients, items, segments, rows)
 
     def _choose(self, clients: Tensor, norms: Tensor, round: int) -> None:
-        """Items beside the targets for clients [A] that upload for the first time, drawn without replacement."""
+        """Draw the items beside the targets, without replacement, for clients [A] that upload for the first time."""
         if not len(clients) or not self.chosen.shape[1]:
             return
         drawing = generator(self.known.seed, f"choose/{round}")
@@ -156,9 +143,9 @@ class FedRecAttack(Attack):
 
 
 def overtaking(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
-    """Sum of g(s_other - s_target) over the pairs that count; half of each user's pairs are targets, then come the others.
+    """Return each user's sum of g(s_other - s_target), [n], and its derivative, [n * 2T].
 
-    scores [n * 2T]; `batch.labels` is 1 for what counts -> loss [n], derivative [n * 2T].
+    scores [n * 2T]: a user's T targets, then T other items; `batch.labels` is 1 for what counts.
     """
     target, other = scores.view(len(batch.clients), -1).chunk(2, 1)  # [n, T]
     margin, counts = other - target, batch.labels.view(len(batch.clients), -1).chunk(2, 1)[0]
@@ -168,7 +155,7 @@ def overtaking(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
 
 
 def _times_before(items: Tensor) -> Tensor:
-    """How often each item stands further left; [n] -> [n].
+    """Return how often each item stands further left; [n] -> [n].
 
     >>> _times_before(torch.tensor([7, 5, 7, 7])).tolist()
     [0, 0, 1, 2]

@@ -1,10 +1,12 @@
-"""PIECK-IPE: item popularity enhancement (Sec. IV-C, Eq. 8, Algorithm 2).
+"""PIECK-IPE: item popularity enhancement turns the targets towards the popular items that each client has mined.
 
-Target rows are turned towards the mined popular items, separately for those that point their way and those that do not, so
-that the rarer direction is not drowned. Paper and released code differ in the ranks that kappa is made of (`ranks`): the
-paper counts within each of the two subsets, the code within all mined items. Under DL-FRS the code makes a target longer instead
-once it points where the popular items do, as the gradient of a cosine vanishes there (`vanishing_guard`). Table VI takes it apart:
-`similarity` and `weighted`.
+Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated Recommendations", ICDE 2024, Sec. IV-C, Eq. (8),
+Algorithm 2. It knows nothing beyond the threat model. P+ holds the mined items at an acute angle to a target, P- the others; each
+counts as a whole, so that the rarer direction is not drowned.
+
+The paper ranks the items within P+ and P- to weigh them by kappa, the released code ranks them within all of P (`ranks`). Under
+DL-FRS the code makes a target longer once it points where the popular items do, because the gradient of a cosine vanishes there
+(`vanishing_guard`). Table VI takes the loss apart: `similarity` (PCOS and PKL, Eq. 9) and `weighted`.
 """
 
 from collections.abc import Mapping
@@ -17,11 +19,11 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, kl_div, log_softmax
 
 from fedrec.interfaces import AttackerView
-from fedrec.poisoning.popular_item_attack import PopularItemAttack
+from fedrec.poisoning.mined_items import MinedItemsAttack
 
 
 @dataclass(kw_only=True)
-class PieckIPE(PopularItemAttack):
+class PieckIPE(MinedItemsAttack):
     lambda_: Annotated[float, Field(gt=0, le=1)]
     similarity: Literal["split_cosine", "cosine", "kl"]
     weighted: bool
@@ -35,31 +37,52 @@ class PieckIPE(PopularItemAttack):
         return gradient, {}
 
     def loss(self, popular: Tensor, rows: Tensor) -> Tensor:
-        """Attack loss of each client [A] from its mined items' embeddings [A, N, d] and the target rows [A, T, d]."""
+        """Return each client's attack loss [A] from its mined items' embeddings [A, N, d] and the target rows [A, T, d]."""
         cosine = cosine_similarity(popular[:, :, None], rows[:, None], dim=-1)  # [A, N, T]
-        alike = cosine > 0 if self.similarity == "split_cosine" else torch.ones_like(cosine, dtype=torch.bool)
-        similarity = -divergence(popular, rows) if self.similarity == "kl" else cosine
-        means = [(self.kappa(part) * similarity * part).sum(1) / self.size(part) for part in (alike, ~alike)]  # 2 x [A, T]
-        loss = -self.lambda_ * (means[0] + means[1])  # Eq. (8): of P+ and of P-; a subset without items has no term
+        match self.similarity:
+            case "split_cosine":
+                alike = self.by_direction(cosine)
+            case "cosine":
+                alike = self.by_weight(cosine)
+            case "kl":
+                alike = self.by_weight(-divergence(popular, rows))
+        loss = -self.lambda_ * alike  # [A, T]
         if self.vanishing_guard is not None:
             loss = torch.where(cosine.mean(1) > self.vanishing_guard, -torch.linalg.vector_norm(rows, dim=-1), loss)
         return loss.mean(1)
 
-    def size(self, subset: Tensor) -> Tensor:
-        """What a weighted sum over a subset is divided by: |P*| of Eq. (8); of P as a whole its weights, for a weighted mean [A, T]."""
-        weights = subset if self.similarity == "split_cosine" else self.kappa(subset) * subset
-        return weights.sum(1).clamp(min=1)
+    def by_direction(self, cosine: Tensor) -> Tensor:
+        """Return the inner sum of Eq. (8), one term for P+ and one for P-; [A, N, T] -> [A, T]."""
+        positive = cosine > 0  # [A, N, T]
+        return self.term(cosine, positive) + self.term(cosine, ~positive)
+
+    def term(self, cosine: Tensor, subset: Tensor) -> Tensor:
+        """Return the sum of kappa cos over a subset of P divided by its size, 0 if it is empty; 2 x [A, N, T] -> [A, T]."""
+        return (self.kappa(subset) * cosine * subset).sum(1) / subset.sum(1).clamp(min=1)
+
+    def by_weight(self, similarity: Tensor) -> Tensor:
+        """Return the mean similarity over all of P, weighted by kappa; [A, N, T] -> [A, T]."""
+        kappa = self.kappa(torch.ones_like(similarity, dtype=torch.bool))
+        return (kappa * similarity).sum(1) / kappa.sum(1).clamp(min=1)  # by 1 but for rounding, or by N if every kappa is 1
 
     def kappa(self, subset: Tensor) -> Tensor:
-        """Normalised inverse rank of the mined items, linear, most popular first; 1 if not weighted; [A, N, T] bool -> [A, N, T]."""
+        """Return kappa of Eq. (8) for the items of a subset of P; bool [A, N, T] -> [A, N, T]."""
         if not self.weighted:
             return torch.ones_like(subset, dtype=torch.get_default_dtype())
-        counted = subset.long() if self.ranks == "subset" else torch.ones_like(subset, dtype=torch.int64)
-        n = counted.sum(1, keepdim=True)  # [A, 1, T]
-        return (n + 1 - counted.cumsum(1)) / (n * (n + 1) / 2).clamp(min=1)
+        return inverse_ranks(subset if self.ranks == "subset" else torch.ones_like(subset))
+
+
+def inverse_ranks(counted: Tensor) -> Tensor:
+    """Return (n + 1 - rank) / (1 + ... + n) of the n items that count, most popular first; bool [A, N, T] -> [A, N, T].
+
+    >>> inverse_ranks(torch.tensor([True, False, True])[None, :, None]).flatten()[[0, 2]].mul(3).tolist()
+    [2.0, 1.0]
+    """
+    n = counted.sum(1, keepdim=True)  # [A, 1, T]
+    return (n + 1 - counted.cumsum(1)) / (n * (n + 1) / 2).clamp(min=1)
 
 
 def divergence(popular: Tensor, rows: Tensor) -> Tensor:
-    """KL(v_k || v_j) of mined items [A, N, d] and targets [A, T, d], as distributions by softmax (Eq. 9) -> [A, N, T]."""
+    """Return KL(v_k || v_j) of mined items [A, N, d] and targets [A, T, d], made distributions by softmax, Eq. (9) -> [A, N, T]."""
     items, targets = log_softmax(popular, -1)[:, :, None], log_softmax(rows, -1)[:, None]
     return kl_div(targets, items, reduction="none", log_target=True).sum(-1)

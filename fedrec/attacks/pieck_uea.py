@@ -1,9 +1,11 @@
-"""PIECK-UEA: user embedding approximation (Sec. IV-D, Eq. 10, Algorithm 3).
+"""PIECK-UEA: user embedding approximation lets the embeddings of mined popular items stand for the users' hidden ones.
 
-The mined items' embeddings stand for the users' that the attacker cannot see. Paper and released code differ: the code cuts
-P into batches by popularity, passes over them several times and never clears the accumulated gradient, so that step j of
-batches * rounds counts (batches * rounds + 1 - j) / rounds times (`batches`, `rounds`; 1 and 1 is the equation as printed). Against
-DL-FRS the code also uploads gradients of the scorer, by the same loss (`poison_scorer`).
+Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated Recommendations", ICDE 2024, Sec. IV-D, Eq. (10),
+Algorithm 3. It knows nothing beyond the threat model.
+
+The released code cuts P into `batches` by popularity, passes over them `rounds` times and never clears the accumulated gradient, so
+that step j of batches * rounds counts (batches * rounds + 1 - j) / rounds times; 1 and 1 is the equation as printed. Against DL-FRS
+the code also uploads gradients of the scorer, by the same loss (`poison_scorer`).
 """
 
 from collections.abc import Mapping
@@ -14,15 +16,15 @@ from torch import Tensor
 
 from fedrec.interfaces import AttackerKnowledge, AttackerView, Positive
 from fedrec.poisoning.fake_users import fake_gradients, promotion_loss
-from fedrec.poisoning.popular_item_attack import PopularItemAttack
+from fedrec.poisoning.mined_items import MinedItemsAttack
 
 
 @dataclass(kw_only=True)
-class PieckUEA(PopularItemAttack):
+class PieckUEA(MinedItemsAttack):
     batches: Positive
     rounds: Positive
     poison_scorer: bool
-    weights: Tensor = field(init=False)  # [N]: how often each mined item's loss counts; all 1 for one batch and one round
+    weights: Tensor = field(init=False)  # [N]: how often each mined item's loss counts; 1 each for one batch and one round
 
     def setup(self, known: AttackerKnowledge) -> None:
         if self.batches > self.N:

@@ -1,15 +1,15 @@
-"""PIPA (PipAttack): explicit promotion, and with prior knowledge popularity obfuscation.
+"""PIPA (PipAttack): malicious clients become users that like the targets, and may make the targets look popular.
 
 Zhang et al., "PipAttack: Poisoning Federated Recommender Systems for Manipulating Item Promotion", WSDM 2022. Explicit promotion:
-each malicious client is a user of its own, starts at N(0, 1), and trains its embedding and the target rows so that it likes the
-targets: binary cross-entropy behind a sigmoid, never the logarithm of a raw score. Popularity obfuscation (`prior=popularity`): a
-small classifier learns an item's level of popularity (high, medium, low) from its embedding, and the targets' embeddings are moved
-to where it says `high`. PIECK's tables mask the levels, which leaves explicit promotion alone.
+each malicious client starts with an embedding from N(0, user_std^2) and trains it and the target rows so that it likes the targets.
+The loss is the binary cross-entropy behind a sigmoid, never the logarithm of a raw score. Popularity obfuscation
+(`prior=popularity`): a classifier learns each item's level of popularity from its embedding, and the clients move the targets to where
+it says `high`. PIECK's tables mask the levels, which leaves explicit promotion alone.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -23,9 +23,9 @@ from fedrec.randomness import generator
 
 @dataclass(kw_only=True)
 class PipAttack(Attack):
-    paper: ClassVar[str] = "Zhang et al., WSDM 2022"
-    knowledge: ClassVar[str] = "items' popularity (masked by default)"
-    applies_to: ClassVar[str] = "MF-FRS, DL-FRS"
+    paper = "Zhang et al., WSDM 2022"
+    knowledge = "items' popularity (masked by default)"
+    applies_to = "MF-FRS, DL-FRS"
 
     prior: Literal["masked", "popularity"]
     user_std: Rate
@@ -35,7 +35,6 @@ class PipAttack(Attack):
     hidden: Positive
     estimator_rate: Rate
     estimator_steps: Positive
-    known: AttackerKnowledge = field(init=False)
     users: Tensor = field(init=False)  # [n_clients, d]
     estimator: PopularityEstimator | None = field(init=False, default=None)
 
@@ -45,18 +44,17 @@ class PipAttack(Attack):
     def setup(self, known: AttackerKnowledge) -> None:
         if self.high_share + self.medium_share >= 1:
             raise ValueError(f"attack.medium_share = {self.medium_share}: with attack.high_share = {self.high_share} it must stay below 1")
-        self.known = known
+        super().setup(known)
         like, _ = known.model.initialise(known.n_clients, 1, generator(known.seed, "shape"))  # [n_clients, d]
-        device = known.target_items.device
-        self.users = (self.user_std * torch.randn(like.shape, generator=generator(known.seed, "users"))).to(device)
+        drawn = torch.randn(like.shape, generator=generator(known.seed, "users"))
+        self.users = (self.user_std * drawn).to(known.target_items.device)
         ranks = known.prior.popularity_ranks
         if ranks is not None:
-            drawing = generator(known.seed, "estimator")
             options = (like.shape[1], self.hidden, self.estimator_rate, self.estimator_steps)
-            self.estimator = PopularityEstimator(self.levels(ranks), known.target_items, *options, drawing)
+            self.estimator = PopularityEstimator(self.levels(ranks), known.target_items, *options, generator(known.seed, "estimator"))
 
     def levels(self, ranks: Tensor) -> Tensor:
-        """Level of each item from its popularity rank, 0 = high, 1 = medium, 2 = low; [M] -> [M]."""
+        """Return the level of each item by its popularity rank, 0 = high, 1 = medium, 2 = low; [M] -> [M]."""
         bounds = torch.tensor([self.high_share, self.high_share + self.medium_share], dtype=torch.float64, device=ranks.device)
         return torch.bucketize((ranks - 0.5) / len(ranks), bounds)
 
@@ -68,7 +66,7 @@ class PipAttack(Attack):
         if self.estimator is not None and len(view.clients):
             self.estimator.fit(view.model.items)
             rows = rows + self.alignment * self.estimator.alignment_gradient(view.model.items[targets])
-        return target_upload(view, torch.arange(len(view.clients), device=rows.device), targets, rows, {})
+        return target_upload(view.clients, torch.arange(len(view.clients), device=rows.device), targets, rows, {})
 
     def state_dict(self) -> dict[str, Any]:
         return {"users": self.users.clone(), "estimator": self.estimator.state_dict() if self.estimator else {}}

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -16,12 +16,12 @@ from fedrec.interfaces.upload import Upload
 
 @dataclass(frozen=True, slots=True)
 class AttackerView:
-    """An attack's only argument in a round: what its sampled malicious clients legitimately receive (Sec. III-B)."""
+    """All that an attack sees in a round: what its sampled malicious clients legitimately receive (Sec. III-B)."""
 
-    round: int
-    clients: Tensor  # [A] sampled malicious clients, numbered from 0
+    round: int  # from 0
+    clients: Tensor  # [A] int64, the sampled malicious clients, numbered from 0
     model: GlobalModel
-    learning_rate: float  # eta, unified, specified by the server (Sec. III-A)
+    learning_rate: float  # eta, one for all, set by the server (Sec. III-A)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +34,20 @@ class PriorWanted:
 
 @dataclass(frozen=True, slots=True)
 class PriorKnowledge:
-    """What an attack that asked for it knows beyond the threat model (Table I); None otherwise."""
+    """What an attack that asked for it knows beyond the threat model (Table I); each part is None unless it was asked for."""
 
-    interactions: tuple[Tensor, Tensor] | None = None  # known pairs: users [K] int64, ascending, and items [K] int64
+    interactions: tuple[Tensor, Tensor] | None = None  # known pairs: users [K] int64, ascending, and their items [K] int64
     popularity_ranks: Tensor | None = None  # [M] int64, 1 = most interactions in training
 
 
 @dataclass(frozen=True, slots=True)
 class AttackerKnowledge:
-    """An attack's only argument before training (Sec. III-B): its own clients, what every participant knows, its goal."""
+    """All that an attack knows before training (Sec. III-B): its clients, its goal, and what every participant knows."""
 
     n_clients: int  # malicious clients
     n_items: int
-    model: "Model"  # structure of the recommender, without its parameters
-    loss: "Loss"  # what every client trains
+    model: Model  # structure of the recommender, without its parameters
+    loss: Loss  # what every client trains
     target_items: Tensor  # [T] int64
     seed: int  # the attack's own
     prior: PriorKnowledge = PriorKnowledge()
@@ -55,7 +55,7 @@ class AttackerKnowledge:
 
 @dataclass(kw_only=True)
 class Attack(ABC):
-    """Every attack has targets, `none` too: exposure without an attack is measured on them."""
+    """A poisoning attack; it needs `poison` and a yaml. `none` has targets, too: their exposure is the baseline."""
 
     takes_part: ClassVar[bool] = True  # whether malicious clients join the federation
     paper: ClassVar[str] = ""  # short citation, for the catalog
@@ -64,21 +64,23 @@ class Attack(ABC):
 
     num_targets: Positive
     targets: Literal["random", "unpopular", "published"] | list[Annotated[int, Field(ge=0)]]
+    known: AttackerKnowledge = field(init=False)  # from `setup` on
 
     def prior_wanted(self) -> PriorWanted:
-        """What `setup` shall be told beyond the threat model."""
+        """Return what `known.prior` shall hold."""
         return PriorWanted()
 
-    @abstractmethod
     def setup(self, known: AttackerKnowledge) -> None:
-        """Run-time facts, once. Raises ValueError if an option does not fit them."""
+        """Keep what the attack knows, once, before the first round. An override raises ValueError if an option does not fit it."""
+        self.known = known
 
     @abstractmethod
     def poison(self, view: AttackerView) -> Upload:
-        """The poisonous gradients of the sampled malicious clients; may be empty, never None."""
+        """Return the poisonous gradients of the sampled malicious clients; there may be no client, and no gradient."""
 
-    @abstractmethod
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the attack remembers from round to round; most attacks remember nothing."""
+        return {}
 
-    @abstractmethod
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - as above
+        """Continue from what `state_dict` returned."""

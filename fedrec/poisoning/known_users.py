@@ -18,31 +18,30 @@ class KnownUsers:
 
     def __init__(self, known: AttackerKnowledge, std: float, learning_rate: float) -> None:
         assert known.prior.interactions is not None
-        users, items = known.prior.interactions
+        users, self.items = known.prior.interactions
         _, self.owners, sizes = users.unique_consecutive(return_inverse=True, return_counts=True)
-        self.items, self.seed, self.device = items, known.seed, items.device
+        self.model, self.seed, device = known.model, known.seed, self.items.device
         offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
-        self.pairs = Interactions(offsets.cpu(), items.int().cpu(), known.n_items)
+        self.pairs = Interactions(offsets.cpu(), self.items.int().cpu(), known.n_items)
         like, _ = known.model.initialise(len(sizes), 1, generator(known.seed, "shape"))  # [n, d]
-        self.users = (std * torch.randn(like.shape, generator=generator(known.seed, "users"))).to(self.device).requires_grad_()
-        self.model = known.model
+        self.users = (std * torch.randn(like.shape, generator=generator(known.seed, "users"))).to(device).requires_grad_()
         self.optimizer = torch.optim.Adam([self.users], lr=learning_rate)
 
     def fit(self, round: int, global_model: GlobalModel) -> Tensor:
-        """One epoch of Bayesian personalised ranking, a drawn negative for each known item; returns the embeddings [n, d]."""
-        data = FederatedData.draw(self.pairs, 1, generator(self.seed, f"negatives/{round}")).to(self.device)
-        batch = data.batch(torch.arange(len(self.users), device=self.device))
+        """Train for one epoch of Bayesian personalised ranking with a drawn negative for each known item; return the embeddings [n, d]."""
+        data = FederatedData.draw(self.pairs, 1, generator(self.seed, f"negatives/{round}")).to(self.users.device)
+        batch = data.batch(torch.arange(len(self.users), device=self.users.device))
         self.users.grad = self.model.local_gradients(self.users.detach(), global_model, batch, bpr).users
         self.optimizer.step()
         return self.users.detach().clone()
 
-    def known_of(self, users: range) -> tuple[Tensor, Tensor]:
-        """Known pairs of some users, these numbered from 0, [k], and their items, [k]."""
+    def known_of(self, users: slice) -> tuple[Tensor, Tensor]:
+        """Return the known pairs of a block of users: the user's place in the block [k], and the item [k]."""
         pairs = slice(int(self.pairs.offsets[users.start]), int(self.pairs.offsets[users.stop]))
         return self.owners[pairs] - users.start, self.items[pairs]
 
     def state_dict(self) -> dict[str, Any]:
-        return {"users": self.users.detach().clone(), "optimizer": copy.deepcopy(self.optimizer.state_dict())}
+        return copy.deepcopy({"users": self.users.detach(), "optimizer": self.optimizer.state_dict()})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.users.data.copy_(state["users"])

@@ -1,4 +1,4 @@
-"""Which items an experiment promotes (Sec. VI-A): the experimenter's choice, not the attacker's knowledge."""
+"""Which items an experiment promotes (Sec. VI-A). The experimenter decides, not the attacker."""
 
 from typing import Literal
 
@@ -14,22 +14,21 @@ PUBLISHED_SEED = 20211110  # of the released code of MF-FRS, which draws its tar
 def choose_targets(
     targets: Literal["random", "unpopular", "published"] | list[int], num_targets: int, train: Interactions, generator: Generator
 ) -> Tensor:
-    """Distinct target items [T] int64: drawn uniformly, the least popular (ties at random), those named, or "published".
+    """Return distinct target items [T] int64.
 
-    The released code of MF-FRS draws its targets uniformly, with a seed that never changes; in a split numbered as its own, these are
-    its items.
+    `random` draws them uniformly; `unpopular` takes the least popular, ties at random; a list names them. `published` draws uniformly
+    with the one seed of the released code of MF-FRS: in a split numbered as its own, these are its targets.
 
     Raises ValueError if an item does not exist, is named twice, or if no item would be left to recommend.
     """
     if not isinstance(targets, str):
-        chosen = torch.tensor(targets, dtype=torch.int64)
         if len(set(targets)) < len(targets):
             raise ValueError(f"attack.targets = {targets}: an item is named twice")
         if not targets or max(targets) >= train.n_items:
             raise ValueError(f"attack.targets = {targets}: allowed is a list of one or more item ids from 0 to {train.n_items - 1}")
         if len(targets) == train.n_items:
             raise ValueError(f"attack.targets: all {train.n_items} items would be targets; at most {train.n_items - 1}")
-        return chosen
+        return torch.tensor(targets, dtype=torch.int64)
     if num_targets >= train.n_items:
         raise ValueError(f"attack.num_targets = {num_targets}: all {train.n_items} items would be targets; at most {train.n_items - 1}")
     if targets == "published":

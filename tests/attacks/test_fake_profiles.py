@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fedrec.poisoning.fake_profiles import MINING_TIMES, FakeProfiles
+from fedrec.poisoning.fake_profiles import MINING_TIMES, NOTHING, FakeProfiles
 from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, TARGETS, TRAIN, Choice, kind
 
 EVERYBODY = list(range(N_CLIENTS))
@@ -91,7 +91,7 @@ def test_profiles_that_cannot_be(name, kappa):
 def test_only_as_many_items_as_there_are_can_be_mined():
     attack = Choice("popular", "masked", "mf").begun(kappa=N_ITEMS)
     assert attack.miner.mined.shape == (N_CLIENTS, N_ITEMS // 2 - len(TARGETS))
-    assert torch.equal(attack.has_profile, torch.zeros(N_CLIENTS, dtype=torch.bool))
+    assert bool((attack.profiles == NOTHING).all())
 
 
 @every_choice

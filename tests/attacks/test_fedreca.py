@@ -89,7 +89,7 @@ def test_the_pool_raises_targets_that_known_users_have_not_met(model):
     attack = choice.begun(known_share=0.5, user_std=1.0)
     (view,) = choice.views([EVERYBODY])
     users = attack.known_users.users.detach()
-    pool = attack.pool(users, view.model)
+    pool = attack.pool(users, view)
     assert bool(pool[TARGETS].any(1).all())
     before, after = (
         attack.known.model.score(users[:, None], items[TARGETS], view.model.scorer).mean()
@@ -106,8 +106,8 @@ def test_users_with_fewer_items_left_than_the_best_ones_that_are_wanted(left):
 
     (view,) = choice.views([EVERYBODY])
     known = torch.tensor([item for item in range(left, len(view.model.items)) if item not in (70, 71, 72)])
-    attack.known_users.known_of = lambda users: (torch.arange(len(users)).repeat_interleave(len(known)), known.repeat(len(users)))
-    pool = attack.pool(attack.known_users.users.detach(), view.model)
+    attack.known_users.known_of = lambda users: (torch.arange(users.stop).repeat_interleave(len(known)), known.repeat(users.stop))
+    pool = attack.pool(attack.known_users.users.detach(), view)
     assert set(pool.any(1).nonzero().flatten().tolist()) <= {*range(left), 70, 71, 72}
     assert pool.isfinite().all() and bool(pool.any()) == bool(left)
 
@@ -131,6 +131,6 @@ def test_users_in_blocks_make_the_same_pool():
     attack = choice.begun(known_share=1.0)
     (view,) = choice.views([EVERYBODY])
     users = attack.known_users.users.detach()
-    whole = attack.pool(users, view.model)
+    whole = attack.pool(users, view)
     with mock.patch.object(fedreca, "SCORES_AT_ONCE", 3 * len(view.model.items)):
-        assert torch.allclose(attack.pool(users, view.model), whole, atol=1e-6)
+        assert torch.allclose(attack.pool(users, view), whole, atol=1e-6)

@@ -33,7 +33,7 @@ from fedrec.mining import PopularItemMiner
 from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
 from fedrec.poisoning.fake_profiles import FakeProfiles
-from fedrec.poisoning.popular_item_attack import PopularItemAttack
+from fedrec.poisoning.mined_items import MinedItemsAttack
 from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.randomness import generator
 from tests.reference import attacks as oracle_attacks
@@ -222,7 +222,7 @@ def build_oracle(case: Case, system: System) -> oracle.Server:
 def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacker | None:
     """The oracle of the same attack; what is drawn at random it takes from where the engine does, or from the engine."""
     options, targets = case.attack_options, case.targets
-    if isinstance(attack, PopularItemAttack):
+    if isinstance(attack, MinedItemsAttack):
         return oracle_attacks.Pieck(options, targets, n_clients)
     if isinstance(attack, RandomApproximation):
         return oracle_attacks.SyntheticUsers(options, targets, partial(_synthetic_users, attack, MODELS[case.model].dim))

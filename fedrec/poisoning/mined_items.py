@@ -1,4 +1,4 @@
-"""What both PIECK attacks share: mining first, then gradients of the target rows from the embeddings of the mined items.
+"""What both PIECK attacks share: each client mines popular items, then uploads gradients of the target rows made from them.
 
 Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated Recommendations", ICDE 2024, Algorithms 2 and 3.
 A client uploads from the participation in which its mining ends (its third with R~ = 2).
@@ -17,7 +17,7 @@ from fedrec.poisoning.fake_users import target_upload
 
 
 @dataclass(kw_only=True)
-class PopularItemAttack(Attack):
+class MinedItemsAttack(Attack):
     """`multi_target`: `copy` optimises the first target and uploads its gradient for all; `together` optimises all (supplement C)."""
 
     paper = "Zhang et al., PIECK, ICDE 2024"
@@ -27,11 +27,10 @@ class PopularItemAttack(Attack):
     N: Positive
     mining_times: Positive
     multi_target: Literal["copy", "together"]
-    known: AttackerKnowledge = field(init=False)
     miner: PopularItemMiner = field(init=False)
 
     def setup(self, known: AttackerKnowledge) -> None:
-        self.known = known
+        super().setup(known)
         try:
             self.miner = PopularItemMiner(known.n_clients, known.n_items, self.N, self.mining_times, excluded=known.target_items)
         except ValueError as error:
@@ -39,9 +38,9 @@ class PopularItemAttack(Attack):
 
     @abstractmethod
     def gradients(self, popular: Tensor, targets: Tensor, view: AttackerView) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Of the attack loss of A clients by the target rows [A, T, d] and by the scorer {name: [A, ...]}.
+        """Return the gradients of A clients' attack losses by the target rows [A, T, d] and by the scorer {name: [A, ...]}.
 
-        popular [A, N, d]: embeddings of each client's mined items, constants; targets [T]: the optimised items. An empty mapping
+        popular [A, N, d]: embeddings of each client's mined items, constants; targets [T]: the items to optimise. An empty mapping
         leaves the scorer alone.
         """
 
@@ -53,7 +52,7 @@ class PopularItemAttack(Attack):
         optimised = target_items[:1] if self.multi_target == "copy" else target_items
         rows, scorer = self.gradients(view.model.items[mined], optimised, view)
         rows = rows.expand(-1, len(target_items), -1)  # [A, T, d]
-        return target_upload(view, active.to(device), target_items, rows, scorer)
+        return target_upload(view.clients, active.to(device), target_items, rows, scorer)
 
     def state_dict(self) -> dict[str, Any]:
         return self.miner.state_dict()
