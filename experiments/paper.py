@@ -1,140 +1,57 @@
 """The whole paper in one command: `python -m experiments.paper [only=table3,fig4] [seeds=3] [launcher=ray] [--dry-run]`.
 
-Measures every cell of every table and figure once, each an ordinary run of `python -m fedrec.main`, and skips what is measured already.
-Interrupted? Give the same command again. `python -m experiments.report` makes the report. Options, KEY=VALUE:
+Measures every cell of every table and figure once. Each cell is an ordinary run of `python -m fedrec.main`.
+Cells that have been measured are skipped, so give the same command again after an interruption.
+`python -m experiments.report` then writes the report. The options are KEY=VALUE:
 
-  only=table3,fig5         experiments whose name starts so (conf/experiment/paper, conf/experiment/beyond); default: all of them
-  datasets=ml100k,ml1m,amazon_music   of which of the paper's data sets; default: all three
-  seeds=3                  seeds 0, 1, ... of the paper's experiments on ML-100K
-  large_seeds=1            the same on ML-1M and Amazon Digital Music
-  beyond_seeds=1           the same of what goes beyond the paper: matrix, target_items, told_interactions, told_popularity
-  device=cpu               or cuda; a result belongs to its device
-  launcher=joblib          processes of this machine, or ray, submitit_slurm, submitit_local: Hydra's launchers
-  workers=2                how many; default: cores of this machine. What is timed (fig6_cost) is measured last, by one alone
-  folder=multirun/paper    where runs go and, unless `storage` says otherwise, results
-  storage=postgresql+psycopg://USER@HOST/DATABASE   results in a database that several machines share
-  known=FILE               take results with the same key from a report's runs.parquet
+  only=table3,fig5         the experiments whose names start so (conf/experiment/paper, conf/experiment/beyond); default: all
+  datasets=ml100k,ml1m,amazon_music   which of the paper's data sets are measured; default: all three
+  seeds=3                  measure the paper's experiments on ML-100K with seeds 0, 1, ...
+  large_seeds=1            the same for ML-1M and Amazon Digital Music
+  beyond_seeds=1           the same for what the paper does not have: matrix, target_items, told_interactions, told_popularity
+  device=cpu               or cuda; results of one device are not taken for the other
+  launcher=joblib          processes of this machine, or another launcher of Hydra: ray, submitit_slurm, submitit_local
+  workers=2                number of workers; default: the cores of this machine. fig6_cost measures time, so it runs last and alone
+  folder=multirun/paper    folder of the runs and, without `storage`, of the results
+  storage=postgresql+psycopg://USER@HOST/DATABASE   keep the results in a database that several machines share
+  known=FILE               take results with the same key from the runs.parquet of a report
   tracking=mlflow          or none; hydra.KEY=VALUE and tracking.KEY=VALUE are passed on
-  --dry-run                print the plan and how long it will take; nothing is run or stored
-  --json                   with --dry-run: every cell with its command, as JSON
+  --dry-run                print the plan and the time that it will take; nothing is run or stored
+  --json                   with --dry-run: print every cell with its command as JSON
 
-The data sets are taken from FEDREC_DATA (ml-100k, ml-1m, az: the published splits) if that is set, else downloaded.
-Exit status: 0 all measured, 1 some cells failed (they are named), 2 bad input, 130 Ctrl-C, 143 SIGTERM.
+If FEDREC_DATA names a folder with the published splits (ml-100k, ml-1m, az), they are used; otherwise the data sets are downloaded.
+Exit status: 0 everything is measured, 1 some cells failed (they are named), 2 bad input, 130 Ctrl-C, 143 SIGTERM.
 """
 
-import json
-import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import timedelta
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal
 
 import hydra
-from hydra._internal.callbacks import Callbacks
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import HydraContext, RunMode
-from omegaconf import OmegaConf
-from pydantic import Field
 from rich.console import Console
-from rich.table import Table
 
-from fedrec.campaigns.cells import PUBLISHED, Cell, Planner, experiments
+from experiments.options import STORE, Options, parse
+from experiments.planned_cells import experiments, in_order, plan, plan_as_json, published_splits, show_plan
+from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.estimates import Estimates
-from fedrec.campaigns.measuring import Measurer
+from fedrec.campaigns.measuring import Measurer, measure
 from fedrec.campaigns.progress import shown
-from fedrec.campaigns.store import KEY, Address, Store, attributes, read_table
+from fedrec.campaigns.recording import Record
+from fedrec.campaigns.store import Store, attributes, read_table
 from fedrec.config.compose import FOLDER
-from fedrec.config.validation import ConfigError, convert, unknown
-from fedrec.sweeps import study_storage
-from fedrec.sweeps.launching import settle_launcher, work
+from fedrec.config.validation import ConfigError
+from fedrec.sweeps.study_storage import FILE, locate
 
-LARGE = ("ml1m", "amazon_music")
-TIMED = ("paper/fig6_cost",)  # measured with nothing beside them
-Count = Annotated[int, Field(ge=1)]
-
-
-@dataclass(frozen=True)
-class Options:
-    """The command line."""
-
-    only: list[str]
-    datasets: list[Literal["ml100k", "ml1m", "amazon_music"]]
-    seeds: Count
-    large_seeds: Count
-    beyond_seeds: Count
-    device: Literal["cpu", "cuda"]
-    launcher: Annotated[str, Field(min_length=1)]
-    workers: Count
-    folder: Annotated[str, Field(min_length=1)]
-    storage: str | None
-    known: str | None
-    tracking: Literal["mlflow", "none"]
-
-
-DEFAULTS: Mapping[str, Any] = {
-    "only": [],
-    "datasets": list(PUBLISHED),
-    "seeds": 3,
-    "large_seeds": 1,
-    "beyond_seeds": 1,
-    "device": "cpu",
-    "launcher": "joblib",
-    "workers": os.cpu_count() or 1,
-    "folder": "multirun/paper",
-    "storage": None,
-    "known": None,
-    "tracking": "mlflow",
-}
-
-
-def parse(arguments: Sequence[str]) -> tuple[Options, list[str]]:
-    """The options, and what is passed on to Hydra. Raises ConfigError."""
-    values, passed = dict(DEFAULTS), []
-    for argument in arguments:
-        name, equals, text = argument.partition("=")
-        if not equals or argument.startswith("-"):
-            raise ConfigError(f"{argument}: expected KEY=VALUE, --dry-run, --json or --help")
-        if name.startswith(("hydra.", "hydra/", "tracking.")):
-            passed.append(argument)
-        elif name not in values:
-            raise unknown(name, values)
-        elif isinstance(DEFAULTS[name], list):
-            values[name] = [part for part in text.split(",") if part]
-        else:
-            number = isinstance(DEFAULTS[name], int) and text.isdigit()
-            values[name] = int(text) if number else None if text == "null" else text
-    checked = {one.name: convert(one.name, values[one.name], one.type) for one in fields(Options)}
-    return Options(**checked), passed
-
-
-def plan(options: Options, planner: Planner) -> list[Cell]:
-    """Every cell that is wanted, experiment by experiment. Raises ConfigError."""
-    return [
-        cell
-        for name in experiments(options.only)
-        for point in planner.grid(name)
-        for cell in planner.cells(name, point, _seeds(options, name))
-    ]
-
-
-def _seeds(options: Options, experiment: str) -> Callable[[str], range]:
-    """Of a data set in an experiment."""
-    few = options.beyond_seeds if experiment.startswith("beyond/") else options.seeds
-
-    def seeds(dataset: str) -> range:
-        if dataset in PUBLISHED and dataset not in options.datasets:
-            return range(0)
-        return range(options.large_seeds if dataset in LARGE else few)
-
-    return seeds
+REPORTED = Path(__file__).parent / "results" / "runs.parquet"  # the runs of the committed report, which tell how long cells take
+TIMED = ("paper/fig6_cost",)  # experiments whose cells are measured one at a time
+SNAPSHOT_ROUNDS = (4, 8, 20, 80)  # Fig. 4
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status."""
+    """Run the command line and return the exit status."""
     flags = {flag for flag in ("--dry-run", "--json", "--help", "-h") if flag in arguments}
     if flags & {"--help", "-h"}:
         print(__doc__)
@@ -147,12 +64,12 @@ def main(arguments: Sequence[str]) -> int:
         with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
             return _run(options, passed, "--dry-run" in flags, "--json" in flags)
     except KeyboardInterrupt as interrupt:
-        print("interrupted: the same command goes on", file=sys.stderr)
+        print("interrupted: the same command goes on from here", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except Exception as error:
         from fedrec.cli.errors import explain
 
-        line = None if type(error) is ValueError else explain(error)  # what is wrong with the input is a ConfigError
+        line = None if type(error) is ValueError else explain(error)  # wrong input raises a ConfigError
         if line is None:
             raise
         print(f"error: {line}", file=sys.stderr)
@@ -160,38 +77,32 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # schedulers repeat it
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # schedulers send it repeatedly
     raise KeyboardInterrupt(number)
 
 
 def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> int:
-    experiments(options.only)  # fails early
+    """Plan the cells, and measure them unless it is a dry run. Return the exit status."""
+    experiments(options.only)  # raises before anything is composed
     known = read_table(Path(options.known)) if options.known else None
     folder = Path(options.folder).absolute()
     planner = _planner(options, passed, folder)
     with Console(stderr=True).status("composing every cell"):
         cells = plan(options, planner)
-    runs = list({cell.key: cell for cell in reversed(cells)}.values())[::-1]  # a run of several experiments belongs to the first
-    is_new = options.storage is None and not (folder / study_storage.FILE).is_file()
-    address = None if dry and is_new else Address.of(options.storage, folder)
-    store = address.open() if address else None
-    estimates = Estimates.of(store)
+    runs = list({cell.key: cell for cell in reversed(cells)}.values())[::-1]  # the first experiment that shares a run has it
+    is_new = options.storage is None and not (folder / FILE).is_file()
+    store = None if dry and is_new else Store(locate(options.storage, folder, "storage"), STORE)
+    tables = [*([read_table(REPORTED)] if REPORTED.is_file() else []), *([store.table(experiments())] if store else [])]
+    estimates = Estimates(tables)
     measured = {*(store.results() if store else ()), *(known["key"] if known is not None else ())}
-    missing = sorted((cell for cell in runs if cell.key not in measured), key=lambda cell: (_stage(cell), -estimates.seconds(cell)))
-    if dry or address is None or store is None:
-        _show_plan(cells, missing, estimates, options.workers, as_json)
+    missing = in_order([cell for cell in runs if cell.key not in measured], estimates)
+    if dry or store is None:
+        print(plan_as_json(cells, missing, estimates)) if as_json else show_plan(cells, missing, estimates, options.workers)
         return 0
     if known is not None:
         store.take(known, runs)
     store.remember(cells)
-    store.study.queue([attributes(cell) for cell, _ in store.failures(missing)], again=True)
-    sharing = {cell.key: [other.experiment for other in cells if other.key == cell.key] for cell in missing}
-    timed = [cell for cell in missing if cell.experiment in TIMED]
-    for some, workers in (([cell for cell in missing if cell not in timed], options.workers), (timed, 1)):
-        if some:
-            measurer = Measurer(planner.context, planner.config, planner.arguments, address, some, sharing, os.getpid())
-            with shown(store, some, estimates, workers):
-                _measure(measurer, store, workers)
+    _measure(planner, store, cells, missing, estimates, options.workers)
     failures = store.failures(runs)
     for cell, reason in failures:
         print(f"failed: {cell.title}: {reason}", file=sys.stderr)
@@ -200,54 +111,22 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
 
 
 def _planner(options: Options, passed: Sequence[str], folder: Path) -> Planner:
-    """With the configuration that launchers get. Raises what Hydra raises for a launcher that does not exist."""
-    loader = GlobalHydra.instance().config_loader()
-    arguments = [f"tracking={options.tracking}", f"device={options.device}", *(text for text in passed if not text.startswith("hydra"))]
+    """Return the planner of the runs. Raises Hydra's error if the launcher does not exist."""
     launcher = [] if options.launcher == "joblib" else [f"hydra/launcher={options.launcher}"]
-    settings = ["hydra/sweeper=fedrec_optuna", "hydra/hydra_logging=none", f"hydra.sweep.dir={folder}", *launcher]
-    config = loader.load_configuration("config", [*settings, *passed, *arguments], RunMode.MULTIRUN)
-    return Planner(HydraContext(config_loader=loader, callbacks=Callbacks()), config, arguments)
+    settings = [*launcher, *(text for text in passed if text.startswith("hydra"))]
+    arguments = [f"tracking={options.tracking}", f"device={options.device}", *(text for text in passed if not text.startswith("hydra"))]
+    return Planner.of(folder, settings, arguments, published_splits())
 
 
-def _measure(measurer: Measurer, store: Store, workers: int) -> None:
-    """All cells of the measurer, or what can be measured of them."""
-
-    def is_complete() -> bool:
-        tried = {trial.user_attrs[KEY] for trial in store.study.counted()}
-        return store.study.is_complete and all(cell.key in tried for cell in measurer.cells)
-
-    OmegaConf.update(measurer.config, "hydra.sweeper.n_jobs", workers)
-    settle_launcher(measurer.config)
-    work(measurer, measurer.context, measurer.config, [], is_complete, lambda: len(store.study.counted()))
-
-
-def _stage(cell: Cell) -> tuple[bool, int]:
-    """The paper before what goes beyond it, small data sets before large ones."""
-    return cell.experiment.startswith("beyond/"), cell.dataset in LARGE
-
-
-def _show_plan(cells: Sequence[Cell], missing: Sequence[Cell], estimates: Estimates, workers: int, as_json: bool) -> None:
-    open_keys = {cell.key for cell in missing}
-    if as_json:
-        facts = ((cell, {"measured": cell.key not in open_keys, "seconds": estimates.seconds(cell)}) for cell in cells)
-        described = [{**asdict(cell), "overrides": cell.overrides, **more} for cell, more in facts]
-        print(json.dumps(described, indent=2))
-        return
-    table = Table("experiment", "cells", "runs to measure", "time", title=f"on {workers} workers")
-    shown_already: set[str] = set()
-    for experiment in dict.fromkeys(cell.experiment for cell in cells):
-        own = [cell for cell in cells if cell.experiment == experiment]
-        new = [cell for cell in missing if cell.key in {one.key for one in own} - shown_already]
-        shown_already |= {cell.key for cell in new}
-        table.add_row(experiment, str(len(own)), str(len(new)), _duration(estimates.total(new, workers)))
-    table.add_section()
-    table.add_row("all", str(len(cells)), str(len(missing)), _duration(estimates.total(missing, workers)))
-    Console().print(table)
-    print("Runs that experiments have in common count for the first. Times: as on the report's machine; guesses where it has none.")
-
-
-def _duration(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
+def _measure(planner: Planner, store: Store, cells: Sequence[Cell], missing: Sequence[Cell], estimates: Estimates, workers: int) -> None:
+    """Measure what is missing, cells that failed before included; what is timed comes last, one run at a time."""
+    store.study.queue([attributes(cell) for cell, _ in store.failures(missing)], again=True)
+    sharing = {cell.key: [other.experiment for other in cells if other.key == cell.key] for cell in missing}
+    timed = [cell for cell in missing if cell.experiment in TIMED]
+    for some, at_once in (([cell for cell in missing if cell not in timed], workers), (timed, 1)):
+        if some:
+            with shown(store, some, estimates, at_once):
+                measure(Measurer(planner, store, some, sharing, partial(Record, SNAPSHOT_ROUNDS)), at_once)
 
 
 if __name__ == "__main__":

@@ -1,35 +1,44 @@
-"""Rebuilds the report from what has been measured: `python -m experiments.report [folder=multirun/paper] [to=experiments/report]`.
+"""Writes the report of what has been measured: `python -m experiments.report [folder=multirun/paper] [to=experiments/results]`.
 
-folder=multirun/paper    where `python -m experiments.paper` has put its results
-storage=postgresql+psycopg://USER@HOST/DATABASE   or the database it was told
-runs=FILE                or a report's runs.parquet, which holds every run
-to=experiments/report    folder of the report: README.md, report.html (interactive, one file, offline), a PNG of every figure, data/
+  folder=multirun/paper    the folder in which `python -m experiments.paper` has put its results
+  storage=postgresql+psycopg://USER@HOST/DATABASE   or the database in which it has put them
+  runs=FILE                or the runs.parquet of a report, which holds every run
+  to=experiments/results   the folder of the report: README.md, report.html (interactive, opens offline), a PNG of each figure, data/
+
+Exit status: 0 the report is written, 2 bad input.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments.analysis.figures import Figure, figures
 from experiments.analysis.measured import Measured
 from experiments.analysis.tables import TABLES, comparisons
+from experiments.options import STORE
+from experiments.planned_cells import experiments
 from experiments.render.markdown import markdown
 from experiments.render.page import page
 from experiments.render.plots import draw
-from fedrec.campaigns.store import Address, read_table
+from fedrec.campaigns.store import Store, read_table
 from fedrec.config.validation import ConfigError, unknown
-from fedrec.sweeps import study_storage
+from fedrec.sweeps.study_storage import FILE, locate
 
-DEFAULTS = {"folder": "multirun/paper", "storage": "", "runs": "", "to": "experiments/report"}
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULTS = {"folder": "multirun/paper", "storage": "", "runs": "", "to": "experiments/results"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status."""
+    """Run the command line and return the exit status."""
     if {"--help", "-h"} & set(arguments):
         print(__doc__)
         return 0
     try:
-        print(_write(_parse(arguments)))
+        options = _parse(arguments)
+        print(_write(_runs(options), Path(options["to"])))
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -46,17 +55,21 @@ def _parse(arguments: Sequence[str]) -> dict[str, str]:
     return options
 
 
-def _write(options: dict[str, str]) -> str:
-    """What was written, in a line."""
+def _runs(options: dict[str, str]) -> "pd.DataFrame":
+    """Return the table of all runs. Raises ConfigError if there is none."""
     if options["runs"]:
-        table = read_table(Path(options["runs"]))
-    elif not options["storage"] and not (Path(options["folder"]) / study_storage.FILE).is_file():
+        return read_table(Path(options["runs"]))
+    folder = Path(options["folder"]).absolute()
+    if not options["storage"] and not (folder / FILE).is_file():
         raise ConfigError(f"folder={options['folder']}: nothing has been measured there; run python -m experiments.paper first")
-    else:
-        table = Address.of(options["storage"] or None, Path(options["folder"]).absolute()).open().table()
+    table = Store(locate(options["storage"] or None, folder, "storage"), STORE).table(experiments())
     if table.empty:
         raise ConfigError(f"folder={options['folder']}: nothing has been measured there yet; run python -m experiments.paper")
-    to = Path(options["to"])
+    return table
+
+
+def _write(table: "pd.DataFrame", to: Path) -> str:
+    """Write all files of the report. Return what was written, in one line."""
     (to / "data").mkdir(parents=True, exist_ok=True)
     measured = Measured.of(table)
     drawn = figures(measured)
@@ -73,7 +86,7 @@ def _write(options: dict[str, str]) -> str:
 
 
 def _write_points(figure: Figure, path: Path) -> None:
-    """Every point of a figure: panel, series, x, y, standard error."""
+    """Write every point of a figure: panel, series, x, y, standard error."""
     import pandas as pd
 
     rows = [
@@ -86,7 +99,7 @@ def _write_points(figure: Figure, path: Path) -> None:
 
 
 def _write_comparisons(measured: Measured, name: str, path: Path) -> None:
-    """Every number of a table: choices, metric, printed, measured, standard error, seeds, at the last epoch, whether it agrees."""
+    """Write every number of a table: choices, metric, printed, measured, standard error, seeds, value at the last epoch, agreement."""
     import pandas as pd
 
     rows = [

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from experiments.analysis.measured import Measured, MeasuredCell
 from experiments.analysis.names import named
-from fedrec.tracking.delta_norm import POPULAR_SHARE
+from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 EFFECTIVE, INEFFECTIVE = 90.0, 2.0  # percent of exposure
 KEPT = 1.5  # points of HR@10: what the paper itself passes over (PIPA on ML-1M, DL-FRS: 47.70 to 46.46)

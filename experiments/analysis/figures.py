@@ -8,7 +8,7 @@ from experiments.analysis.claims import PIECK
 from experiments.analysis.measured import Measured, MeasuredCell
 from experiments.analysis.names import named
 from experiments.analysis.tables import printed
-from fedrec.tracking.delta_norm import POPULAR_SHARE
+from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from fedrec.tracking.delta_norm import POPULAR_SHARE
+from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class MeasuredCell:
     @property
     def seconds_per_round(self) -> float:
         """Of training, attack and aggregation, mean over seeds."""
-        return mean(float(run["seconds"]["train"]) / run["rounds"] for run in self.runs.values())
+        return mean(float(run["seconds"]["train"]) / int(run["rounds"]) for run in self.runs.values())
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which version of the code a result belongs to: a digest of the modules that it depends on, and of no others."""
+"""The version of the code that a result belongs to: a digest of the modules that the result depends on, and of no others."""
 
 import ast
 import hashlib
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def code_version(modules: Iterable[str], alone: Iterable[str] = ()) -> str:
-    """Digest of these modules and of all that they import from their own packages; of `alone` without what they import.
+    """Return a digest of `modules`, of everything that they import from their own packages, and of `alone` without its imports.
 
     Comments, docstrings and layout do not count.
     """
@@ -26,8 +26,11 @@ def code_version(modules: Iterable[str], alone: Iterable[str] = ()) -> str:
 
 @cache
 def _parsed(module: str) -> tuple[str, frozenset[str]]:
-    """The digest of a module, and the names of the modules that it imports."""
-    specification = importlib.util.find_spec(module)
+    """Return the digest of a module and the names that it imports; both are empty if the name is not that of a module."""
+    try:
+        specification = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # a class or a function: its parent is no package
+        return "", frozenset()
     if specification is None or specification.origin is None or not specification.origin.endswith(".py"):
         return "", frozenset()
     tree = ast.parse(Path(specification.origin).read_text())
@@ -39,7 +42,7 @@ def _parsed(module: str) -> tuple[str, frozenset[str]]:
 
 
 def _plain(node: Any) -> Any:
-    """A syntax tree as lists; what is absent is left out, as versions of Python differ in what else a node has."""
+    """Return a syntax tree as lists. Absent fields are left out, because versions of Python differ in which they have."""
     if isinstance(node, list):
         return [_plain(one) for one in node]
     if not isinstance(node, ast.AST):
@@ -52,13 +55,4 @@ def _imports(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (name for alias in node.names if _is_module(name := f"{node.module}.{alias.name}"))
-
-
-@cache
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # its parent is no package
-        return False
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))

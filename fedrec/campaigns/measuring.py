@@ -1,94 +1,110 @@
-"""Measures cells: what a launcher runs, in as many processes as there are workers. Each takes the next cell that nobody has."""
+"""Measures cells through a launcher of Hydra: each of its workers takes the next cell that nobody has taken yet."""
 
 import os
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hydra.types import HydraContext
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.recording import Record
-from fedrec.campaigns.store import KEY, RESULT, Address, Store, attributes, cell_of
+from fedrec.campaigns.store import CELL, KEY, RESULT, Store, attributes, cell_of
 from fedrec.config.validation import ConfigError
+from fedrec.experiment import run
 from fedrec.sweeps.devices import use_own_device
+from fedrec.sweeps.hydra_jobs import run_single
+from fedrec.sweeps.launching import settle_launcher, work
 from fedrec.sweeps.mlflow_runs import TRACKER
-from fedrec.sweeps.single_job import run_single
 from fedrec.sweeps.worker import import_all
+from fedrec.tracking.mlflow.writer_process import start_early
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-_PAUSE = 0.5  # seconds between two looks at what others do
+_PAUSE = 0.5  # seconds between two looks at what other workers do
 
 
 @dataclass
 class Measurer:
-    """Called by a launcher with the configuration of its job."""
+    """What each worker runs; a launcher calls it with the configuration of its job."""
 
-    context: HydraContext
-    config: DictConfig  # as the launcher got it
-    arguments: Sequence[str]  # overrides that all runs have in common
-    address: Address
-    cells: Sequence[Cell]  # in the order in which they shall be measured
-    sharing: Mapping[str, Sequence[str]]  # key -> the experiments that a run belongs to
-    process: int  # that started it
+    planner: Planner
+    store: Store
+    cells: Sequence[Cell]  # in the order in which they are measured
+    sharing: Mapping[str, Sequence[str]]  # key -> the experiments that the run belongs to
+    make_record: Callable[[], Record]
+    process: int = field(default_factory=os.getpid)  # the process that started the workers
 
     def __call__(self, config: DictConfig) -> None:
         import_all()
         use_own_device(config.get("device", "cpu"))
-        store = self.address.open()
-        planner = Planner(self.context, self.config, self.arguments)
         is_child = os.getppid() == self.process
-        while not is_child or os.getppid() == self.process:  # who started it may be killed
-            if (trial := store.study.claim(lambda trial: None)) is not None:
-                self._measure(store, planner, trial)
-            elif (cell := self._next(store)) is not None:
-                store.study.queue([attributes(cell)])
-            elif store.study.is_complete:
+        while not is_child or os.getppid() == self.process:  # a worker ends when the process that started it is killed
+            if (trial := self.store.study.claim(lambda trial: None)) is not None:
+                self._measure(trial)
+            elif (cell := self._next()) is not None:
+                self.store.study.queue([attributes(cell)])
+            elif self.store.study.is_complete:
                 return
             else:
-                time.sleep(_PAUSE)  # others may die
+                time.sleep(_PAUSE)  # another worker may die, and its cell is then measured again
 
-    def _next(self, store: Store) -> Cell | None:
-        taken = {trial.user_attrs[KEY] for trial in store.study.trials()}
+    def _next(self) -> Cell | None:
+        taken = {trial.user_attrs[KEY] for trial in self.store.study.trials()}
         return next((cell for cell in self.cells if cell.key not in taken), None)
 
-    def _measure(self, store: Store, planner: Planner, trial: "Trial") -> None:
-        """A cell that fails is told so, and the others go on."""
-        cell, record = cell_of(trial), Record()
+    def _measure(self, trial: "Trial") -> None:
+        """Run one cell. If it fails, the store is told why, and the worker goes on with the next cell."""
+        cell, record = cell_of(trial.user_attrs[CELL]), self.make_record()
         try:
-            with store.study.running(trial):
-                config = planner.compose(cell.experiment, cell.point)
-                if planner.identify(config, cell.seed)[2] != cell.key:
-                    raise ConfigError("options, code or data are others now than when this run was queued")
-                with open_dict(config):
-                    config.seed = cell.seed
-                    if config.tracking.get("_target_") == TRACKER:
-                        shared = " ".join(self.sharing.get(cell.key, [cell.experiment]))
-                        told = {
-                            "experiment": cell.experiment,
-                            "run_name": cell.title,
-                            "every_round": False,
-                            "tags": {"experiments": shared},
-                        }
-                        OmegaConf.update(config, "tracking", told)
-                run_single(partial(_job(), callback=record), config, planner.context, f"runs/{cell.key}", trial.number)
+            with self.store.study.running(trial):
+                run_single(partial(_run, record), self._configuration(cell), self.planner.context, f"runs/{cell.key}", trial.number)
                 trial.set_user_attr(RESULT, record.result)
-                store.study.tell(trial, [record.result["best"]["ER@10"]])
+                self.store.study.tell(trial, [record.result["best"]["ER@10"]])
         except ConfigError:
-            pass  # the store has it
+            pass  # the store has its message
         except Exception:
             traceback.print_exc()
 
+    def _configuration(self, cell: Cell) -> DictConfig:
+        """Return the configuration of a cell's run.
 
-def _job() -> Callable[..., Any]:
-    """One run of `python -m fedrec.main`, without Hydra around it."""
-    from fedrec.main import job
+        Raises ConfigError if options, code or data have changed since the cell was queued.
+        """
+        config = self.planner.compose(cell.experiment, cell.point)
+        if self.planner.identify(config, cell.seed)[2] != cell.key:
+            raise ConfigError("options, code or data have changed since this run was queued")
+        with open_dict(config):
+            config.seed = cell.seed
+            if config.tracking.get("_target_") == TRACKER:
+                start_early()  # the tracker's process needs seconds to import MLflow
+                tags = {"experiments": " ".join(self.sharing.get(cell.key, [cell.experiment]))}
+                told = {"experiment": cell.experiment, "run_name": cell.title, "every_round": False, "tags": tags}
+                OmegaConf.update(config, "tracking", told)
+        return config
 
-    task: Callable[..., Any] = job.__wrapped__
-    return task
+
+def _run(record: Record, config: DictConfig) -> None:
+    run(config, Path(HydraConfig.get().runtime.output_dir), record)
+
+
+def measure(measurer: Measurer, workers: int) -> None:
+    """Measure all cells of the measurer, each once; cells that fail stay unmeasured.
+
+    Raises what a launcher raises if it starts no worker three times in a row.
+    """
+    study, config = measurer.store.study, measurer.planner.config
+
+    def is_complete() -> bool:
+        tried = {trial.user_attrs[KEY] for trial in study.counted()}
+        return study.is_complete and all(cell.key in tried for cell in measurer.cells)
+
+    OmegaConf.update(config, "hydra.sweeper.n_jobs", workers)
+    settle_launcher(config)
+    work(measurer, measurer.planner.context, config, [], is_complete, lambda: len(study.counted()))

@@ -1,4 +1,4 @@
-"""Shows how far the measuring is, while workers in other processes do it."""
+"""Shows how far a campaign is, and the time left, while workers in other processes measure."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,22 +14,16 @@ from fedrec.campaigns.estimates import Estimates
 from fedrec.campaigns.store import Result, Store
 
 _PAUSE = 2.0  # seconds between two looks into the store
+_COLUMNS = (BarColumn(), TextColumn("{task.fields[count]}"), TimeElapsedColumn(), TextColumn("{task.fields[left]} left"))
 
 
 @contextmanager
 def shown(store: Store, cells: Sequence[Cell], estimates: Estimates, workers: int) -> Iterator[None]:
-    """A bar with the time left, and a line for every run that ends."""
+    """Show a bar with the time left, and print a line for every run that ends."""
     ended = Event()
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        TextColumn("{task.fields[count]}"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]} left"),
-    )
-    with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=sum(map(estimates.seconds, cells)), count=f"0/{len(cells)}", left="?")
-        started, open_cells = time.monotonic(), {cell.key: cell for cell in cells}
+    with Progress(SpinnerColumn(), *_COLUMNS, TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
+        total, started, open_cells = sum(map(estimates.seconds, cells)), time.monotonic(), {cell.key: cell for cell in cells}
+        task = bar.add_task("", total=total, count=f"0/{len(cells)}", left="?")
 
         def look() -> None:
             with suppress(Exception):  # a busy database may be asked again
@@ -38,11 +32,11 @@ def shown(store: Store, cells: Sequence[Cell], estimates: Estimates, workers: in
                         bar.console.print(_line(cell, result), highlight=False, soft_wrap=True)
                 for cell, _ in store.failures(tuple(open_cells.values())):
                     del open_cells[cell.key]
-                left = estimates.total(open_cells.values(), workers)
-                done = sum(map(estimates.seconds, cells)) - sum(map(estimates.seconds, open_cells.values()))
+                done = total - sum(map(estimates.seconds, open_cells.values()))
                 pace = (time.monotonic() - started) * workers / done if done else 1.0  # of this machine, against the estimates
-                count, time_left = f"{len(cells) - len(open_cells)}/{len(cells)}", str(timedelta(seconds=round(left * pace)))
-                bar.update(task, completed=done, count=count, left=time_left, description="; ".join(store.running()))
+                left = timedelta(seconds=round(estimates.total(open_cells.values(), workers) * pace))
+                count = f"{len(cells) - len(open_cells)}/{len(cells)}"
+                bar.update(task, completed=done, count=count, left=str(left), description="; ".join(store.running()))
 
         def follow() -> None:
             while not ended.wait(_PAUSE):

@@ -1,8 +1,9 @@
-"""What is kept of a run: all that a table or a figure of the paper may need, as plain numbers."""
+"""What a campaign keeps of a run, as plain numbers that fit in a table."""
 
 import os
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +12,37 @@ import torch
 from fedrec.interfaces import Callback, Evaluation, RoundResult, RunInfo, Status
 from fedrec.tracking.delta_norm import leading_ranks
 
-SNAPSHOT_ROUNDS = (4, 8, 20, 80)  # Fig. 4
-CURVES = ("ER@10", "HR@10")
 _DIGITS = 6
 
 
+@dataclass
 class Record(Callback):
-    """`result` is complete once the run has ended."""
+    """Collects `result`, which is complete once the run has ended."""
 
-    def __init__(self) -> None:
-        self.result: dict[str, Any] = {"delta_norm": {}, "curve": {name: [] for name in ("epoch", *CURVES)}}
+    snapshot_rounds: tuple[int, ...] = ()  # rounds whose items with the largest Delta-Norm (Eq. 7) are kept
+    curves: tuple[str, ...] = ("ER@10", "HR@10")  # metrics that are kept of every evaluation
+    result: dict[str, Any] = field(default_factory=dict, init=False)
 
     def on_run_start(self, info: RunInfo) -> None:
         self._ranks = info.popularity_ranks
         counts, items = torch.unique(info.popularity, return_counts=True)
         self.result |= {
+            "delta_norm": {},  # round -> popularity ranks of the items that changed most
+            "curve": {name: [] for name in ("epoch", *self.curves)},
             "targets": list(info.target_items),
             "target_ranks": info.popularity_ranks[list(info.target_items)].tolist(),
-            "popularity": [counts.tolist(), items.tolist()],  # so many items have so many interactions
+            "popularity": [counts.tolist(), items.tolist()],  # numbers of interactions, and how many items have each
         }
 
     def on_round_end(self, result: RoundResult) -> None:
-        if result.round in SNAPSHOT_ROUNDS:
+        if result.round in self.snapshot_rounds:
             ranks = leading_ranks(result.delta_norm.cpu().numpy(), self._ranks.numpy())
             self.result["delta_norm"][str(result.round)] = ranks.tolist()
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         curve = self.result["curve"]
         curve["epoch"].append(evaluation.epoch)
-        for name in CURVES:
+        for name in self.curves:
             curve[name].append(round(evaluation.metrics[name], _DIGITS))
 
     def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -50,11 +53,10 @@ class Record(Callback):
 
 
 def machine() -> str:
-    """Processor and number of cores, and the GPU if there is one."""
+    """Return the number of cores, the processor and, if there is one, the GPU."""
     try:
-        model = next(
-            line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
-        )
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         model = platform.processor() or platform.machine()
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""

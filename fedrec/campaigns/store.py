@@ -1,93 +1,84 @@
-"""Where results are kept: a study whose trials are runs, and which cells of which experiment they stand for."""
+"""Where the results of a campaign are kept: a study whose trials are runs, and the cells that the runs stand for."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fedrec.campaigns.cells import Cell, experiments
+from fedrec.campaigns.cells import Cell
 from fedrec.config.validation import ConfigError
 from fedrec.sweeps.study import SharedStudy, failure
-from fedrec.sweeps.study_storage import locate, open_storage
+from fedrec.sweeps.study_storage import open_storage
 
 if TYPE_CHECKING:
     import pandas as pd
-    from optuna.trial import FrozenTrial, Trial
 
-CELL, KEY, RESULT = "cell", "key", "result"  # user attributes of a trial; of the study: experiment -> its cells
+CELL, KEY, RESULT = "cell", "key", "result"  # user attributes of a trial; those of the study map an experiment to its cells
 COLUMNS = ("experiment", "point", "dataset", "seed", "setting", "version", "key", "result")  # of `Store.table`; point and result as JSON
 
 Result = Mapping[str, Any]  # what `Record` keeps of a run
 
 
-@dataclass(frozen=True)
-class Address:
-    """Of a store; processes on other machines may have it."""
-
-    url: str
-
-    @classmethod
-    def of(cls, storage: str | None, folder: Path) -> "Address":
-        """A database, or, without one, an SQLite file in the folder. Raises ConfigError."""
-        return cls(locate(storage, folder, "storage"))
-
-    def open(self) -> "Store":
-        """Made if there is none."""
-        return Store(SharedStudy(open_storage(self.url), self.url, "paper", 0))
-
-
 class Store:
-    """Results by key. Nothing is ever removed: other code or other data have other keys."""
+    """Results by key. Nothing is ever removed, since other code or data have other keys."""
 
-    def __init__(self, study: SharedStudy) -> None:
-        self.study = study
+    def __init__(self, url: str, name: str) -> None:
+        """Open the store of a name at a database's absolute address, as `study_storage.locate` returns it; make it if there is none.
 
-    def _measured(self) -> "list[FrozenTrial]":
-        """Runs with a result; one that ends while it is read may be seen without."""
-        return [trial for trial in self.study.trials() if trial.values and RESULT in trial.user_attrs]
+        Raises ConfigError if the database cannot be reached.
+        """
+        self.study = SharedStudy(open_storage(url), url, name, 0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let another process open the store anew."""
+        return Store, (self.study.address, self.study.study.study_name)
 
     def results(self) -> dict[str, Result]:
-        return {trial.user_attrs[KEY]: trial.user_attrs[RESULT] for trial in self._measured()}
+        """Return the result of every measured run; a run that ends during the reading may be missing."""
+        measured = (trial.user_attrs for trial in self.study.trials() if trial.values and RESULT in trial.user_attrs)
+        return {attributes[KEY]: attributes[RESULT] for attributes in measured}
 
     def failures(self, cells: Iterable[Cell]) -> list[tuple[Cell, str]]:
-        """Cells whose latest run has failed, and why."""
+        """Return the cells whose latest run has failed, each with the reason."""
         latest = {trial.user_attrs[KEY]: trial for trial in self.study.counted()}
         return [(cell, failure(latest[cell.key])) for cell in cells if cell.key in latest and not latest[cell.key].values]
 
     def running(self) -> list[str]:
-        """The titles of the runs that are under way."""
+        """Return the titles of the runs that are under way."""
         from optuna.trial import TrialState
 
-        return [cell_of(trial).title for trial in self.study.trials() if trial.state == TrialState.RUNNING]
+        return [cell_of(trial.user_attrs[CELL]).title for trial in self.study.trials() if trial.state == TrialState.RUNNING]
 
     def remember(self, cells: Sequence[Cell]) -> None:
-        """Which runs the cells of experiments are.
+        """Store which runs the cells of experiments are.
 
-        What earlier commands asked for stays: other data sets, and other seeds of the same cell, unless code, data or options were others.
+        Cells of earlier commands stay if they have another data set, or another seed of the same setting and code.
         """
         with self.study.locked():
             for experiment in dict.fromkeys(cell.experiment for cell in cells):
                 new = [cell for cell in cells if cell.experiment == experiment]
-                datasets, current = {cell.dataset for cell in new}, {_identity(cell) for cell in new}
-                kept = [cell for cell in self.asked_for(experiment) if cell.dataset not in datasets or _identity(cell) in current]
+                datasets, current = {cell.dataset for cell in new}, {(cell.point, cell.setting, cell.version) for cell in new}
+                before = self.asked_for(experiment)
+                kept = [one for one in before if one.dataset not in datasets or (one.point, one.setting, one.version) in current]
                 together = {(cell.point, cell.seed): asdict(cell) for cell in [*kept, *new]}
                 self.study.study.set_user_attr(experiment, list(together.values()))
 
     def asked_for(self, experiment: str) -> list[Cell]:
-        return [_cell(told) for told in self.study.study.user_attrs.get(experiment, [])]
+        """Return the cells of an experiment that a command has asked for."""
+        return [cell_of(told) for told in self.study.study.user_attrs.get(experiment, [])]
 
-    def table(self) -> "pd.DataFrame":
-        """Every cell that has been asked for and measured, one row for each seed."""
+    def table(self, experiments: Iterable[str]) -> "pd.DataFrame":
+        """Return the cells of the experiments that were asked for and measured, one row a seed, with `COLUMNS`."""
         import pandas as pd
 
         results = self.results()
-        cells = [cell for experiment in experiments() for cell in self.asked_for(experiment) if cell.key in results]
+        cells = [cell for experiment in experiments for cell in self.asked_for(experiment) if cell.key in results]
         rows = [{**asdict(cell), "point": json.dumps(cell.point), "result": json.dumps(results[cell.key])} for cell in cells]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def take(self, table: "pd.DataFrame", cells: Iterable[Cell]) -> None:
-        """Results with the keys of these cells, of a table of another store."""
+        """Copy the results of these cells from the table of another store."""
         import optuna
 
         known = self.results()
@@ -100,7 +91,7 @@ class Store:
 
 
 def read_table(file: Path) -> "pd.DataFrame":
-    """What `Store.table` made, of a parquet file. Raises ConfigError if it is none."""
+    """Read a parquet file that holds what `Store.table` made. Raises ConfigError if it does not."""
     import pandas as pd
 
     try:
@@ -110,19 +101,10 @@ def read_table(file: Path) -> "pd.DataFrame":
 
 
 def attributes(cell: Cell) -> dict[str, Any]:
-    """What a trial is told of its run."""
-    return {KEY: cell.key, CELL: asdict(cell)}
+    """Return the attributes by which a trial knows its run, as the storage returns them: equal ones are queued once."""
+    return {KEY: cell.key, CELL: {**asdict(cell), "point": list(cell.point)}}
 
 
-def cell_of(trial: "FrozenTrial | Trial") -> Cell:
-    """The run that a trial is."""
-    return _cell(trial.user_attrs[CELL])
-
-
-def _cell(told: Mapping[str, Any]) -> Cell:
+def cell_of(told: Mapping[str, Any]) -> Cell:
+    """Return the cell that a study has stored as JSON."""
     return Cell(**{**told, "point": tuple(told["point"])})
-
-
-def _identity(cell: Cell) -> tuple[Any, ...]:
-    """What all seeds of a cell have in common."""
-    return cell.point, cell.setting, cell.version

@@ -1,4 +1,4 @@
-"""`python -m experiments.paper` and `experiments.report`, the real ones, on data sets so small that every cell takes a moment."""
+"""`python -m experiments.paper` and `experiments.report` on data sets so small that every cell takes a moment."""
 
 import io
 import json
@@ -6,23 +6,35 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from experiments.paper import main
+from experiments import paper, report
+from fedrec.campaigns.store import Store
 from tests.cli.program import ENVIRONMENT
 from tests.sweeps.sweeps import trials
 
 USERS, ITEMS = 40, 200
 QUICK = ("datasets=ml100k", "tracking=none", "workers=1")
+MAIN = {"paper": paper.main, "report": report.main}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a program has left: its exit status and what it has printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 def write_data(folder: Path) -> None:
-    """A folder as FEDREC_DATA names it, with made-up splits."""
+    """Write a folder as FEDREC_DATA names it, with made-up splits."""
     drawing = np.random.default_rng(0)
     for name in ("ml-100k", "ml-1m", "az"):
         (folder / name).mkdir(parents=True)
@@ -32,27 +44,34 @@ def write_data(folder: Path) -> None:
         (folder / name / "test.txt").write_text("".join(f"{user} {row[-1]}\n" for user, row in enumerate(unique)))
 
 
-def command(module: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", f"experiments.{module}", *arguments]
-
-
-def paper(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """With `folder` as working directory, which also holds the data."""
-    return run(folder, "paper", *arguments)
+def call(folder: Path, module: str, *arguments: str) -> Ended:
+    """Call a program's `main` in this process, with `folder` as working directory, which also holds the data."""
+    out, error = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(error):
+        patch.chdir(folder)
+        patch.setenv("FEDREC_DATA", str(folder / "data"))
+        patch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))  # a launcher sets it
+        status = MAIN[module](arguments)
+    return Ended(status, out.getvalue(), error.getvalue())
 
 
 def run(folder: Path, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the real program, with `folder` as working directory."""
     return subprocess.run(
-        command(module, *arguments), cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=300, check=False
+        command(module, *arguments), cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=600, check=False
     )
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """In a process group of its own."""
+    """Start `experiments.paper` in a process group of its own."""
     with (folder / "log").open("a") as log:
         return subprocess.Popen(
             command("paper", *arguments), cwd=folder, env=environment(folder), stdout=log, stderr=log, text=True, process_group=0
         )
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"experiments.{module}", *arguments]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -60,23 +79,21 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def plan(folder: Path, *arguments: str) -> list[dict[str, Any]]:
-    """What --dry-run --json says, in this process."""
-    written = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(written):
-        patch.chdir(folder)
-        patch.setenv("FEDREC_DATA", str(folder / "data"))
-        assert main([*arguments, "--dry-run", "--json"]) == 0
-    cells: list[dict[str, Any]] = json.loads(written.getvalue())
+    """Return what --dry-run --json says."""
+    ended = call(folder, "paper", *arguments, "--dry-run", "--json")
+    assert ended.returncode == 0, ended.stderr
+    cells: list[dict[str, Any]] = json.loads(ended.stdout)
     return cells
 
 
-def address(folder: Path) -> str:
-    """Of the store that a measuring in this folder fills."""
-    return f"sqlite:///{folder}/multirun/paper/study.db"
+def store(folder: Path) -> Store:
+    """Open the store that a command in this folder has filled."""
+    return Store(f"sqlite:///{folder}/multirun/paper/study.db", "paper")
 
 
 def measured(folder: Path, storage: str | None = None) -> Counter[str]:
-    """How often each key has been measured."""
+    """Return how often each key has been measured; the store may be in use, or not exist yet."""
     if storage is None and not (folder / "multirun/paper/study.db").exists():
         return Counter()
-    return Counter(trial.user_attrs["key"] for trial in trials(folder, storage or address(folder), "paper") if trial.values)
+    address = storage or f"sqlite:///{folder}/multirun/paper/study.db"
+    return Counter(trial.user_attrs["key"] for trial in trials(folder, address, "paper") if trial.values)

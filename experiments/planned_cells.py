@@ -1,0 +1,107 @@
+"""Which cells a command asks for, in which order they are measured, and how long they will take."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.options import Options
+from fedrec.campaigns.cells import Cell, Planner
+from fedrec.campaigns.estimates import Estimates
+from fedrec.config.compose import FOLDER
+from fedrec.config.validation import ConfigError
+
+FOLDERS = ("paper", "beyond")  # of experiments, below conf/experiment
+SPLITS = {"ml100k": "ml-100k", "ml1m": "ml-1m", "amazon_music": "az"}  # the paper's data sets -> the folders of FEDREC_DATA
+LARGE = ("ml1m", "amazon_music")
+
+
+def experiments(only: Sequence[str] = ()) -> list[str]:
+    """Return the names of all experiments, or of those whose names start with one of `only`; the paper's come first.
+
+    Raises ConfigError if no name starts so.
+    """
+    names = [f"{folder}/{path.stem}" for folder in FOLDERS for path in sorted((FOLDER / "experiment" / folder).glob("*.yaml"), key=_place)]
+    for wanted in only:
+        if not any(_starts(name, wanted) for name in names):
+            raise ConfigError(f"only={wanted}: no such experiment; there are {', '.join(name.partition('/')[2] for name in names)}")
+    return [name for name in names if not only or any(_starts(name, wanted) for wanted in only)]
+
+
+def published_splits() -> dict[str, Path]:
+    """Return the folders of the published splits that lie in FEDREC_DATA, by data set."""
+    if not (published := os.environ.get("FEDREC_DATA")):
+        return {}
+    return {dataset: folder for dataset, name in SPLITS.items() if (folder := Path(published, name)).is_dir()}
+
+
+def plan(options: Options, planner: Planner) -> list[Cell]:
+    """Return every cell that the options ask for, experiment by experiment. Raises ConfigError if a cell cannot be run."""
+    return [
+        cell
+        for name in experiments(options.only)
+        for point in planner.grid(name)
+        for cell in planner.cells(name, point, _seeds(options, name))
+    ]
+
+
+def in_order(cells: Sequence[Cell], estimates: Estimates) -> list[Cell]:
+    """Return cells in the order in which they are measured: the paper before the rest, small data sets first, long runs first."""
+    return sorted(cells, key=lambda cell: (cell.experiment.startswith("beyond/"), cell.dataset in LARGE, -estimates.seconds(cell)))
+
+
+def show_plan(cells: Sequence[Cell], missing: Sequence[Cell], estimates: Estimates, workers: int) -> None:
+    """Print a table with the cells of each experiment, the runs that are still to be measured, and the time that they take."""
+    table = Table("experiment", "cells", "runs to measure", "time", title=f"on {workers} workers")
+    open_keys = {cell.key for cell in missing}
+    for experiment in dict.fromkeys(cell.experiment for cell in cells):
+        own = [cell for cell in cells if cell.experiment == experiment]
+        new = list({cell.key: cell for cell in own if cell.key in open_keys}.values())
+        open_keys -= {cell.key for cell in new}
+        table.add_row(experiment, str(len(own)), str(len(new)), _duration(estimates.total(new, workers)))
+    table.add_section()
+    table.add_row("all", str(len(cells)), str(len(missing)), _duration(estimates.total(missing, workers)))
+    Console().print(table)
+    print("A run that several experiments share is counted for the first of them.")
+    print("The times are those of the machine that measured the committed report, or guesses for what it has not measured.")
+
+
+def plan_as_json(cells: Sequence[Cell], missing: Sequence[Cell], estimates: Estimates) -> str:
+    """Return every cell with its command, whether it has been measured, and the seconds that it takes."""
+    open_keys = {cell.key for cell in missing}
+    facts = ((cell, {"measured": cell.key not in open_keys, "seconds": estimates.seconds(cell)}) for cell in cells)
+    return json.dumps([{**asdict(cell), "overrides": cell.overrides, **more} for cell, more in facts], indent=2)
+
+
+def _seeds(options: Options, experiment: str) -> Callable[[str], range]:
+    """Return the function that maps a data set to its seeds in an experiment."""
+    few = options.beyond_seeds if experiment.startswith("beyond/") else options.seeds
+
+    def seeds(dataset: str) -> range:
+        if dataset in SPLITS and dataset not in options.datasets:
+            return range(0)
+        return range(options.large_seeds if dataset in LARGE else few)
+
+    return seeds
+
+
+def _starts(name: str, wanted: str) -> bool:
+    """Return whether a name and its number start with `wanted`: table starts all tables, table1 does not start table11."""
+    own = name.partition("/")[2]
+    return own.startswith(wanted) and not (wanted[-1:].isdigit() and own[len(wanted) :][:1].isdigit())
+
+
+def _place(path: Path) -> tuple[bool, int, str]:
+    """Sort tables before figures, and table9 before table10."""
+    number = re.search(r"\d+", path.stem)
+    return not path.stem.startswith("table"), int(number[0]) if number else 0, path.stem
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

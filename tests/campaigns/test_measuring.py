@@ -1,0 +1,86 @@
+"""Measuring cells: each once, whatever happens to a worker."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fedrec.campaigns import measuring
+from fedrec.campaigns.measuring import Measurer, measure
+from fedrec.campaigns.recording import Record
+from fedrec.campaigns.store import Store, attributes
+from tests.campaigns.planners import TINY, planner, two
+
+EXPERIMENT = "paper/fig5_attack"
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory):
+    with planner(tmp_path_factory.mktemp("runs"), *TINY) as made:
+        yield made
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(f"sqlite:///{tmp_path}/study.db", "paper")
+
+
+def cells(plans, *numbers):
+    """Two seeds of PIECK-UEA with each number of mined items."""
+    return [cell for n in numbers for cell in plans.cells(EXPERIMENT, ("attack=pieck_uea", f"attack.N={n}"), two)]
+
+
+def measurer(plans, store, wanted):
+    return Measurer(plans, store, wanted, {}, Record)
+
+
+def test_every_cell_is_measured_once(plans, store):
+    wanted = cells(plans, 5)
+    measure(measurer(plans, store, wanted), 1)
+    assert set(store.results()) == {cell.key for cell in wanted}
+    summary = json.loads((Path(plans.config.hydra.sweep.dir) / "runs" / wanted[1].key / "summary.json").read_text())
+    assert summary["status"] == "FINISHED" and (summary["config"]["seed"], summary["config"]["attack"]["N"]) == (1, 5)
+    assert store.results()[wanted[1].key]["best"]["ER@10"] == pytest.approx(summary["best"]["ER@10"], abs=1e-6)
+    measure(measurer(plans, store, wanted), 1)
+    assert len(store.study.trials()) == 2
+
+
+def test_a_cell_that_fails_is_named_and_tried_again_on_request(plans, store):
+    wanted = cells(plans, 500, 5)  # 500 mined items do not fit 60 items
+    for tries in (1, 2):
+        measure(measurer(plans, store, wanted), 1)
+        failures = store.failures(wanted)
+        assert [cell for cell, _ in failures] == wanted[:2]
+        assert all(reason.startswith("attack.N = 500: at most ") for _, reason in failures)
+        assert len([trial for trial in store.study.trials() if trial.state.name == "FAIL"]) == 2 * tries
+        store.study.queue([attributes(cell) for cell, _ in failures], again=True)
+    assert len(store.results()) == 2
+
+
+def test_after_an_interruption_the_same_call_measures_the_rest_and_nothing_twice(plans, store, monkeypatch):
+    wanted, started = cells(plans, 4, 5), []
+    run = measuring.run
+
+    def interrupted(config, folder, record):
+        started.append(folder.name)
+        if len(started) == 2:
+            raise KeyboardInterrupt
+        return run(config, folder, record)
+
+    monkeypatch.setattr(measuring, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(measurer(plans, store, wanted), 1)
+    assert len(store.results()) == 1
+    measure(measurer(plans, store, wanted), 1)
+    assert set(store.results()) == {cell.key for cell in wanted}
+    assert len(started) == len(wanted) + 1 and len(set(started)) == len(wanted)
+
+
+def test_what_was_queued_for_other_code_is_not_run_under_its_name(plans, store):
+    (wanted, _) = cells(plans, 5)
+    stale = replace(wanted, key="0123456789abcdef")
+    store.study.queue([attributes(stale)])
+    measure(measurer(plans, store, [wanted]), 1)
+    assert store.failures([stale]) == [(stale, "options, code or data have changed since this run was queued")]
+    assert set(store.results()) == {wanted.key}
