@@ -62,7 +62,7 @@ class Experiment:
     def _rounds(self) -> None:
         for result in self.system.rounds():
             self.seconds["train"] += result.seconds
-            self.evaluator.observe(result)
+            self.evaluator.diagnostics.observe(result)
             self._tell("on_round_end", result)
             last = result.round == self.system.n_rounds
             if last or (result.ends_epoch and result.epoch % self.evaluator.every == 0):
@@ -147,7 +147,7 @@ def prepare(config: DictConfig, folder: Path, callback: Callback | None = None) 
     targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
     prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)
     system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)
-    evaluator.setup(split, system, config.seed)
+    evaluator.setup(split, model, targets.tolist(), system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
     info = RunInfo(
         config=resolved | {"choices": _choices()},

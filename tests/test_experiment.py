@@ -105,14 +105,14 @@ def test_what_explains_an_attack(tmp_path):
     options = ["attack=pieck_uea", "attack.N=5", "attack.batches=1", "defense=ours", "defense.N=3", "attack.targets=[7]"]
     wanted = ["evaluation.metrics=[ER,HR,mining,PKL,UCR,poison_share]", "evaluation.mined_sizes=[4,60]"]
     experiment = trained(tmp_path, *options, *wanted)
-    metrics, explanations = experiment.evaluations[-1].metrics, experiment.evaluator.explanations
-    train, miner = explanations.train, experiment.system.attack.miner
+    metrics, diagnostics = experiment.evaluations[-1].metrics, experiment.evaluator.diagnostics
+    train, miner = diagnostics.train, experiment.system.attack.miner
     popularity = train.popularity().tolist()
     popular = sorted(range(60), key=lambda item: (-popularity[item], item))
     sets = {client: set(mined) for client, mined in enumerate(miner.mined.tolist()) if miner.has_mined[client]}
     assert sets
     assert metrics["attack_mined_top_N"] == pytest.approx(sum(len(one & set(popular[:5])) / 5 for one in sets.values()) / len(sets))
-    changed = sum(explanations.recent).tolist()
+    changed = sum(diagnostics.recent).tolist()
     observed = sorted(range(60), key=lambda item: -changed[item])[:4]
     assert metrics["mined_top_N@4"] == len(set(observed) & set(popular[:4])) / 4
     assert metrics["mined_popular@4"] == len(set(observed) & set(popular[:9])) / 4

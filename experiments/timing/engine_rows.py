@@ -81,7 +81,7 @@ def evaluation_against_loop(name: str, target: str, *overrides: str) -> Row:
     for _ in islice(engine.system.rounds(), WARM_UP):
         pass
     system, evaluator = engine.system, engine.evaluator
-    train, held_out = evaluator.explanations.train, evaluator.held_out[""]
+    train, held_out = evaluator.diagnostics.train, evaluator.held_out[""]
     loop = partial(
         oracle.evaluate,
         list(system.users),

@@ -114,6 +114,9 @@ class PopularityRegularizer(ClientDefense):
     def _per_coordinate(self, users: Tensor) -> float:
         return 1 / users.shape[1] if self.reduction == "mean" else 1.0
 
+    def mined_items(self) -> Tensor:
+        return self.miner.mined[self.miner.has_mined]
+
     def state_dict(self) -> dict[str, Any]:
         return self.miner.state_dict()
 

@@ -1,6 +1,6 @@
-"""Scores users in blocks: ER@K (Eq. 3), HR@K, full-ranking HR@K and NDCG@K; and on request what explains them."""
+"""The metrics of a run: ER@K (Eq. 3), HR@K, full-ranking HR@K and NDCG@K of users in blocks, and on request what explains them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -9,18 +9,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.evaluation.diagnostics import Explanations
+from fedrec.evaluation.diagnostics import Diagnostics
 from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import Gains, Ranks, hits, ndcg
+from fedrec.evaluation.trained_state import TrainedState
 from fedrec.evaluation.user_block import UserBlock, users_at_once
-from fedrec.federation.system import System
-from fedrec.interfaces import Positive, RoundResult, Split
+from fedrec.interfaces import Model, Positive, Split
 from fedrec.randomness import generator
 
 
 @dataclass(kw_only=True)
 class Evaluator:
-    """Nothing here touches the training: its random draws are its own, made once in `setup`."""
+    """Measures a federation and never changes it; all random draws are made once, in `setup`."""
 
     every: Positive
     k: Annotated[list[Positive], Field(min_length=1)]
@@ -29,21 +29,19 @@ class Evaluator:
     candidates: Positive
     max_users: Positive | None
     mined_sizes: list[Positive]
-    space: Tensor = field(init=False)  # for the scores of a block: fresh memory each time would cost as much as the metrics
-    explanations: Explanations = field(init=False)
 
-    def setup(self, split: Split, system: System, seed: int) -> None:
-        """Draw the users and the candidates once. Raises ValueError if `selection` is not among what is measured."""
-        measured = [f"{name}@{k}" for name in self.metrics if name in {"ER", "HR", "full_HR", "full_NDCG"} for k in self.k]
-        if self.selection not in measured:
-            raise ValueError(f"evaluation.selection = {self.selection}: not measured; allowed are {', '.join(measured)}")
-        limits = {"HR": self.candidates + 1, "ER": split.train.n_items, "full_HR": split.train.n_items, "full_NDCG": split.train.n_items}
-        limit = min(limits[name] for name in self.metrics if name in limits)
-        if max(self.k) > limit:
-            raise ValueError(f"evaluation.k = {self.k}: at most {limit}, the length of the shortest ranking")
-        if self.mined_sizes and max(self.mined_sizes) > split.train.n_items and {"mining", "PKL", "UCR"}.intersection(self.metrics):
-            raise ValueError(f"evaluation.mined_sizes = {self.mined_sizes}: at most {split.train.n_items}, the number of items")
-        self.system = system
+    model: Model = field(init=False)
+    state: TrainedState = field(init=False)
+    users: Tensor = field(init=False)  # [B] the users who are scored, ascending
+    held_out: dict[str, HeldOut] = field(init=False)  # of these users, by the prefix of the metrics: "" or "validation_"
+    blocks: Sequence[UserBlock] = field(init=False)
+    space: Tensor = field(init=False)  # for the scores of a block: fresh memory each time would cost as much as the metrics
+    diagnostics: Diagnostics = field(init=False)
+
+    def setup(self, split: Split, model: Model, targets: Sequence[int], state: TrainedState, seed: int) -> None:
+        """Draw the users and the candidates. Raises ValueError if an option does not fit the data or another option."""
+        self._check(split.train.n_items)
+        self.model, self.state, device = model, state, state.users.device
         self.users = torch.arange(split.train.n_users)
         if self.max_users is not None and self.max_users < len(self.users):
             self.users = torch.randperm(len(self.users), generator=generator(seed, "evaluated_users"))[: self.max_users].sort().values
@@ -56,29 +54,33 @@ class Evaluator:
         }
         size = users_at_once(split.train.n_items)
         self.blocks = [
-            UserBlock.prepare(start, self.users[start : start + size], seen, self.held_out, system.targets, system.device)
+            UserBlock.prepare(start, self.users[start : start + size], seen, self.held_out, targets, device)
             for start in range(0, len(self.users), size)
         ]
-        self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=system.device)
-        self.explanations = Explanations(frozenset(self.metrics), self.mined_sizes, split.train, system)
+        self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=device)
+        self.diagnostics = Diagnostics(frozenset(self.metrics), self.mined_sizes, split.train, targets, state)
 
-    def observe(self, result: RoundResult) -> None:
-        """Remember what the metrics on request need of a round."""
-        self.explanations.observe(result)
+    def _check(self, n_items: int) -> None:
+        longest = {"HR": self.candidates + 1, "ER": n_items, "full_HR": n_items, "full_NDCG": n_items}
+        rankings = [name for name in self.metrics if name in longest]
+        measured = [f"{name}@{k}" for name in rankings for k in self.k]
+        if self.selection not in measured:
+            raise ValueError(f"evaluation.selection = {self.selection}: not measured; allowed are {', '.join(measured)}")
+        if max(self.k) > (limit := min(longest[name] for name in rankings)):
+            raise ValueError(f"evaluation.k = {self.k}: at most {limit}, the length of the shortest ranking")
+        if self.mined_sizes and max(self.mined_sizes) > n_items and {"mining", "PKL", "UCR"}.intersection(self.metrics):
+            raise ValueError(f"evaluation.mined_sizes = {self.mined_sizes}: at most {n_items}, the number of items")
 
     def evaluate(self) -> dict[str, float]:
-        """All metrics asked for, at the present state of the system; ER, HR and NDCG in [0, 1]."""
+        """Return all metrics of the federation as it is now; ER, HR and NDCG lie in [0, 1]."""
         with torch.no_grad():
-            return self._ranking_metrics(self._ranks()) | self.explanations.measure()
+            return self._ranking_metrics(self._ranks()) | self.diagnostics.measure()
 
     def _ranks(self) -> dict[str, Ranks]:
-        """Rank from 0 of each held-out item, sampled and full [B], and of the targets [B, T]; -1 where there is none."""
+        """Return the rank from 0 of each held-out item, sampled and full [B], and of the targets [B, T]; -1 where there is none."""
         wanted = {"sampled": "HR" in self.metrics, "full": bool({"full_HR", "full_NDCG"} & set(self.metrics)), "ER": "ER" in self.metrics}
-        system = self.system
-        parts = [
-            block.ranks(system.model, system.users.index_select(0, block.users), system.global_model, self.space, **wanted)
-            for block in self.blocks
-        ]
+        users, global_model = self.state.users, self.state.global_model
+        parts = [block.ranks(self.model, users.index_select(0, block.users), global_model, self.space, **wanted) for block in self.blocks]
         return {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in parts[0]}
 
     def _ranking_metrics(self, ranks: dict[str, Ranks]) -> dict[str, float]:
@@ -92,7 +94,7 @@ class Evaluator:
         return metrics
 
     def _means(self, name: str, ranks: list[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> dict[str, float]:
-        """The mean over targets of the mean over users, for every K; with a sample of users its standard error, too.
+        """Return the mean over targets of the mean over users, for every K; if users were sampled, also its standard error.
 
         The targets' means share their users, so the error is that of what each user adds to all of them.
         """
@@ -102,7 +104,7 @@ class Evaluator:
         counts = [np.bincount(np.minimum(one[one >= 0], worst), minlength=worst + 1) for one in known]  # users with each rank
         means = np.array([one @ gains / one.sum() for one in counts] or [gains[worst]])  # [T, K]
         metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means.mean(0).tolist(), strict=True)}
-        if len(self.users) < self.system.n_users:
+        if len(self.users) < len(self.state.users):
             added = np.zeros((len(self.users), len(self.k)))  # [B, K]
             for one, mean in zip(known, means, strict=False):
                 added += np.where(one[:, None] >= 0, gains[np.minimum(one, worst)] - mean, 0) / (one >= 0).sum() / len(means)

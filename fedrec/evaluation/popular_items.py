@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
+from fedrec.evaluation.popular_share import POPULAR_SHARE
 from fedrec.interfaces import Interactions
-
-POPULAR_SHARE = 0.15  # the top 15 % of items by interactions are popular (Sec. IV-B)
 
 
 def mining_quality(mined: Tensor, popularity_ranks: Tensor) -> tuple[float, float]:

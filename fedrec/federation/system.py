@@ -200,6 +200,11 @@ class System:
             cause += ", or the weights of the defense or attack are"
         raise TrainingDiverged(f"round {self.round + 1}: the {name} is {number}; {cause}")
 
+    def mined_items(self) -> dict[str, Tensor]:
+        """Return the items that the clients of the attack and of the defense have mined so far, [clients, N] of each."""
+        mined = {"attack": self.attack.mined_items(), "defense": self.defense.client.mined_items() if self.defense.client else None}
+        return {part: items for part, items in mined.items() if items is not None and len(items)}
+
     def state_dict(self) -> dict[str, Any]:
         """Return all that changes from round to round; the rest follows from configuration, data and seed."""
         client, server = self.defense.client, self.defense.server

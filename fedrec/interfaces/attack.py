@@ -78,6 +78,10 @@ class Attack(ABC):
     def poison(self, view: AttackerView) -> Upload:
         """Return the poisonous gradients of the sampled malicious clients; there may be no client, and no gradient."""
 
+    def mined_items(self) -> Tensor | None:
+        """Return the items that clients have mined as popular, [clients that have mined, N] int; None if the attack mines none."""
+        return None
+
     def state_dict(self) -> dict[str, Any]:
         """Return what the attack remembers from round to round; most attacks remember nothing."""
         return {}

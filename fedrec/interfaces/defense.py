@@ -72,6 +72,10 @@ class ClientDefense(ABC):
             user_gradient, rows = torch.autograd.grad(value.sum(), (local.users, local.rows), materialize_grads=True)
         return LocalGradients(value.detach(), user_gradient, (DenseRows(rows),))
 
+    def mined_items(self) -> Tensor | None:
+        """Return the items that clients have mined as popular, [clients that have mined, N] int; None if the defense mines none."""
+        return None
+
     @abstractmethod
     def state_dict(self) -> dict[str, Any]: ...
 

@@ -80,6 +80,9 @@ class FakeProfiles(Attack):
         scorer = () if gradients.scorer is None else (ScorerPart(owners, gradients.scorer),)
         return Upload(view.clients, (RowGroup(owners, batch.offsets, batch.items, gradients.rows),), scorer)
 
+    def mined_items(self) -> Tensor | None:
+        return self.miner.mined[self.miner.has_mined] if self.miner else None
+
     def state_dict(self) -> dict[str, Any]:
         miner = self.miner.state_dict() if self.miner else {}
         return {"users": self.users.clone(), "profiles": self.profiles.clone(), "miner": miner}

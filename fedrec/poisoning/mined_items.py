@@ -54,6 +54,9 @@ class MinedItemsAttack(Attack):
         rows = rows.expand(-1, len(target_items), -1)  # [A, T, d]
         return target_upload(view.clients, active.to(device), target_items, rows, scorer)
 
+    def mined_items(self) -> Tensor:
+        return self.miner.mined[self.miner.has_mined]
+
     def state_dict(self) -> dict[str, Any]:
         return self.miner.state_dict()
 

@@ -28,7 +28,7 @@ OPTIONS = {
 
 def make(case, system, test, seed=None, **changes):
     evaluator = Evaluator(**{**OPTIONS, **changes})
-    evaluator.setup(Split("tiny", case.train, test, None), system, case.seed if seed is None else seed)
+    evaluator.setup(Split("tiny", case.train, test, None), system.model, case.targets, system, case.seed if seed is None else seed)
     return evaluator
 
 
@@ -73,7 +73,7 @@ def test_evaluating_changes_no_trajectory(case):
     watched, alone = build_system(case), build_system(case)
     evaluator = make(case, watched, torch.zeros(len(case.positives), dtype=torch.int64), max_users=1)
     for result in watched.rounds():
-        evaluator.observe(result)
+        evaluator.diagnostics.observe(result)
         evaluator.evaluate()
     for _ in alone.rounds():
         pass
@@ -111,7 +111,7 @@ def test_the_validation_item_is_no_candidate(case):
     system = build_system(case)
     test, validation = (torch.full((len(case.positives),), item) for item in (0, 1))
     evaluator = Evaluator(**{**OPTIONS, "candidates": case.n_items, "k": [1]} | {"selection": "HR@1"})
-    evaluator.setup(Split("tiny", case.train, test, validation), system, case.seed)
+    evaluator.setup(Split("tiny", case.train, test, validation), system.model, case.targets, system, case.seed)
     for held_out in evaluator.held_out.values():
         for positives, offered in zip(case.positives, candidates_of(held_out), strict=True):
             assert set(offered.tolist()) == set(range(case.n_items)) - {*positives, 0, 1}
