@@ -1,7 +1,7 @@
 """Amazon Digital Music, 5-core, 2018 (Ni, Li and McAuley, "Justifying Recommendations using Distantly-Labeled Reviews", EMNLP 2019).
 
-The published split: users and items are numbered from 0 by first appearance, sequences follow the file's order, not the time
-stamps, and the last line of each user is held out. Repeat purchases stay, so 429 users have their test item in training, too.
+The split is the published one: users and items are numbered from 0 by first appearance, sequences follow the file, not the time stamps,
+and the last line of each user is held out. Repeat purchases stay, so that 429 users have their test item in training, too.
 """
 
 import json
@@ -27,8 +27,8 @@ PUBLISHED = (16_566, 11_797, 169_781)  # users, items, interactions (Table VIII)
 class AmazonMusic:
     """root and cache: see `obtain`; validation: hold out the second-latest interaction, too.
 
-    deduplicate: keep only a user's last review of an item. The test items stay the published ones (a user left with one interaction
-    has none) and none of them is in training.
+    deduplicate: keep only a user's last review of an item. The test items stay the published ones, except that a user left with one
+    interaction has none, and no user's test item is in training.
     """
 
     paper = "Ni et al., EMNLP 2019"
@@ -39,27 +39,22 @@ class AmazonMusic:
     deduplicate: bool
 
     def load(self, generator: Generator) -> Split:
-        """Draws nothing. Raises ValueError that names file, line and what was expected."""
+        """Return the split; draw nothing. Raises ValueError that names file, line and what was expected."""
         if split := find_split("amazon_music", self.root, self.validation, generator):
             if self.deduplicate:
                 raise ValueError(f"dataset.deduplicate = true: {self.root} holds a split already, it needs the reviews")
             return split
-        raw_users, raw_items = self.read()
-        users, user_ids = numbered(raw_users)
-        items, item_ids = numbered(raw_items)
+        raw_users, raw_items = read_reviews(obtain(SOURCE, self.root, self.cache))
+        (users, user_ids), (items, item_ids) = numbered(raw_users), numbered(raw_items)
         if self.deduplicate:
             last = last_of_each_pair(users, items)
             users, items = users[last], items[last]
         interactions = by_user(users, items, len(user_ids), len(item_ids))
         return leave_one_out("amazon_music", interactions, self.validation)
 
-    def read(self) -> tuple[Strings, Strings]:
-        """Raw user and item ids in order of the file, [I] each."""
-        return read_reviews(obtain(SOURCE, self.root, self.cache))
-
 
 def read_reviews(raw: RawFile) -> tuple[Strings, Strings]:
-    """Users and items of lines of JSON, one review each; empty lines are skipped.
+    """Return the users and the items of a file with one review in JSON on each line, [I] each; skip empty lines.
 
     >>> [ids.tolist() for ids in read_reviews(RawFile("reviews.json", b'{"reviewerID": "A1", "asin": "B7", "overall": 5.0}'))]
     [['A1'], ['B7']]
@@ -83,18 +78,17 @@ def read_reviews(raw: RawFile) -> tuple[Strings, Strings]:
 
 
 def last_of_each_pair(users: Integers, items: Integers) -> Integers:
-    """Where each distinct pair of user and item occurs last, ascending.
+    """Return where each distinct pair of user and item occurs last, ascending.
 
     >>> last_of_each_pair(np.array([0, 0, 0, 1]), np.array([5, 6, 5, 5])).tolist()
     [1, 2, 3]
     """
     keys = users * (items.max() + 1) + items
-    _, first_from_the_end = np.unique(keys[::-1], return_index=True)
-    return np.sort(len(keys) - 1 - first_from_the_end)
+    return np.sort(len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1])
 
 
 def has_published_counts(file: RawFile) -> bool:
-    """Whether a file whose checksum differs holds the data set of Table VIII after all."""
+    """Return whether a file with another checksum holds the data set of Table VIII after all."""
     users, items = read_reviews(file.unpacked("Digital_Music_5.json"))
     return (len(np.unique(users)), len(np.unique(items)), len(users)) == PUBLISHED
 
@@ -104,7 +98,7 @@ SOURCE = Source(
     raw="Digital_Music_5.json",
     found_as=("Digital_Music_5.json.gz", "Digital_Music_5.json"),
     cached_as="Digital_Music_5.json.gz",
-    sha256="7ad84ddba813c798414e0f05ff4653ca96ffee31dca7d6dc4fac1f7540471ff9",  # a third party's: the counts decide
+    sha256="7ad84ddba813c798414e0f05ff4653ca96ffee31dca7d6dc4fac1f7540471ff9",  # as a third party gives it, so the counts decide
     ways=(Address("https://jmcauley.ucsd.edu/data/amazon_v2/categoryFilesSmall/Digital_Music_5.json.gz"),),
     accepts=has_published_counts,
 )

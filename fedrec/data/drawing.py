@@ -1,8 +1,8 @@
 """Draws of distinct items that a user has not seen: negatives D_i^- (Sec. III-A), ranking candidates, synthetic interactions.
 
-Equivalent to drawing one item after another without replacement. Items are drawn with replacement for all rows at once and those
-already taken are dropped, which leaves the distribution unchanged; a row that would need more than n_items / 2 tries gets one random
-key per item instead (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", IPL 2006), so no row loops for long.
+The result is distributed as if one item after another were drawn without replacement. Items are drawn with replacement for all rows at
+once, and those already taken are dropped. A row that would need more than n_items / 2 tries gets one random key per item instead
+(Efraimidis and Spirakis, "Weighted random sampling with a reservoir", IPL 2006), so that no row loops for long.
 """
 
 import numpy as np
@@ -10,20 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-Integers = NDArray[np.int64]
+from fedrec.data.reading import Integers
+
 Items = NDArray[np.int32]
-Reals = NDArray[np.float64]
 
 TABLE_SIZE = 1 << 22  # entries of the table of taken items: bounds memory whatever the number of rows
 
 
 def draw_unseen(
-    counts: Tensor,
-    seen_offsets: Tensor,
-    seen_items: Tensor,
-    n_items: int,
-    generator: Generator,
-    weights: Tensor | None = None,
+    counts: Tensor, seen_offsets: Tensor, seen_items: Tensor, n_items: int, generator: Generator, weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Draw counts[r] distinct items for each of R rows, none of them in seen_items[seen_offsets[r]:seen_offsets[r + 1]].
 
@@ -55,17 +50,17 @@ class _Taken:
         self.table = np.zeros(n_rows * n_items, np.int32)
         self.touched: list[Integers] = []  # where the table is nonzero
         shares = np.ones(n_items) if weights is None else weights.double().numpy()
-        self.shares: Reals = shares / shares.sum()  # [M]
-        self.cumulative: Reals = self.shares.cumsum()  # [M]
+        self.shares: NDArray[np.float64] = shares / shares.sum()  # [M]
+        self.cumulative: NDArray[np.float64] = self.shares.cumsum()  # [M]
 
     def draw(self, counts: Integers, seen_sizes: Integers, seen: Items) -> tuple[Integers, Items]:
-        """Sizes [B] and items of one block."""
+        """Return the sizes [B] and the items of one block."""
         n_rows = len(counts)
         rows, drawn = self._claim(np.arange(n_rows).repeat(seen_sizes), seen)
         unseen = 1.0 - np.bincount(rows, self.shares[drawn], n_rows)  # [B], probability that a draw is not taken yet
         sizes = np.minimum(counts, self.n_items - np.bincount(rows, minlength=n_rows))
-        next_ = sizes.cumsum() - sizes  # [B], where each row's next item goes
-        ends = next_ + sizes
+        ends = sizes.cumsum()
+        next_ = ends - sizes  # [B], where each row's next item goes
         items = np.empty(sizes.sum(), np.int32)
         while (next_ < ends).any():
             missing = ends - next_
@@ -73,16 +68,17 @@ class _Taken:
             dense = tries > self.n_items / 2
             for rows, drawn in (self._draw_by_keys(missing * dense), self._draw_by_rejection(tries * ~dense)):
                 unseen -= np.bincount(rows, self.shares[drawn], n_rows)
-                places = _places(next_, rows)
-                kept = places < ends[rows]
-                items[places[kept]] = drawn[kept]
-                next_ += np.bincount(rows[kept], minlength=n_rows)
+                n_drawn = np.bincount(rows, minlength=n_rows)
+                places = (next_ - (n_drawn.cumsum() - n_drawn))[rows] + np.arange(len(rows))  # rows are sorted
+                fits = places < ends[rows]
+                items[places[fits]] = drawn[fits]
+                next_ += np.bincount(rows[fits], minlength=n_rows)
         self.table[np.concatenate(self.touched)] = 0
         self.touched.clear()
         return sizes, items
 
     def _claim(self, rows: Integers, items: Integers | Items) -> tuple[Integers, Integers | Items]:
-        """The pairs of row and item that were not taken yet, the first of equal ones; takes them."""
+        """Take the pairs of row and item that are free, the first of equal ones, and return them."""
         keys = rows * self.n_items + items
         self.touched.append(keys)
         free = np.flatnonzero(self.table[keys] == 0)
@@ -92,7 +88,7 @@ class _Taken:
         return rows[new], items[new]
 
     def _draw_by_rejection(self, tries: Integers) -> tuple[Integers, Integers | Items]:
-        """What is left of tries[r] draws with replacement for each row r, in order of draw."""
+        """Draw tries[r] items with replacement for each row r, and return those that were free, in order of draw."""
         rows = np.arange(len(tries)).repeat(tries)
         if self.uniform:
             items = torch.randint(self.n_items, (len(rows),), generator=self.generator).numpy()
@@ -102,15 +98,9 @@ class _Taken:
         return self._claim(rows, items)
 
     def _draw_by_keys(self, counts: Integers) -> tuple[Integers, Integers]:
-        """counts[r] draws for each row r: the items not taken with the least keys Exponential(1) / share."""
+        """Draw counts[r] items for each row r: the free ones with the least keys Exponential(1) / share."""
         rows = np.flatnonzero(counts)  # [D]
         keys = torch.empty(len(rows), self.n_items, dtype=torch.float64).exponential_(generator=self.generator).numpy() / self.shares
         keys[self.table.reshape(-1, self.n_items)[rows] != 0] = np.inf
         order = keys.argsort(axis=1)  # [D, M]
         return rows.repeat(counts[rows]), order[np.arange(self.n_items) < counts[rows, None]]
-
-
-def _places(first: Integers, rows: Integers) -> Integers:
-    """Where items of sorted `rows` go if those of row r go to first[r], first[r] + 1, ..."""
-    sizes = np.bincount(rows, minlength=len(first))
-    return first[rows] + np.arange(len(rows)) - (sizes.cumsum() - sizes)[rows]

@@ -1,4 +1,4 @@
-"""The private training data D_i of all users (CSR), drawn once before training (Sec. III-A), and the batch of a round."""
+"""The private training data D_i of all users, drawn once before training (Sec. III-A), and the batch of a round."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ from fedrec.ragged import on_gpu
 
 @dataclass(frozen=True)
 class FederatedData:
-    """User u owns pairs offsets[u]:offsets[u + 1]: all training positives, then the negatives."""
+    """User u owns pairs offsets[u]:offsets[u + 1], the training positives before the negatives."""
 
     offsets: Tensor  # [U + 1] int64
     items: Tensor  # [P] int32
@@ -23,10 +23,7 @@ class FederatedData:
 
     @classmethod
     def draw(cls, train: Interactions, negatives_per_positive: int, generator: Generator) -> "FederatedData":
-        """D_i = D_i+ and q negatives per positive from the items the user has not trained on, without replacement.
-
-        A user with fewer such items than that gets all of them.
-        """
+        """Draw q negatives per positive of D_i+ from the items the user has not trained on, all of them if there are too few."""
         n_positives = train.offsets.diff()  # [U]
         drawn, negatives = draw_unseen(n_positives * negatives_per_positive, train.offsets, train.items, train.n_items, generator)
         offsets = train.offsets + drawn  # [U + 1]
@@ -40,9 +37,9 @@ class FederatedData:
         return FederatedData(self.offsets.to(device), self.items.to(device), self.labels.to(device), self.n_items)
 
     def batch(self, clients: Tensor) -> ClientBatch:
-        """The pairs of clients [C]: a pure gather, linear in the pairs returned."""
+        """Gather the pairs of clients [C], in time linear in their number."""
         if not on_gpu(self.items):
-            rows = self._matrix[clients.numpy()]  # copies whole rows in compiled code
+            rows = self._matrix[clients.numpy()]  # SciPy copies whole rows in compiled code
             return ClientBatch(clients, *(torch.from_numpy(part) for part in (rows.indptr, rows.indices, rows.data)))
         starts = self.offsets[clients]
         sizes = self.offsets[clients + 1] - starts  # [C]

@@ -1,11 +1,11 @@
-"""Raw files: unpacking, whole numbers in text with the line of each, numbering by first appearance."""
+"""Raw files: how they are unpacked, how whole numbers are read with the line of each, how ids are numbered by first appearance."""
 
 import gzip
 import io
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -13,25 +13,33 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
 
-DIGITS = 18  # of the longest number that is read; any such number fits int64
+DIGITS = 18  # of the longest number that is read; it always fits int64
 
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A file's content and the path that messages name it by."""
+    """A file's content, and the path that messages name."""
 
     path: str
     content: bytes
 
+    @classmethod
+    def read(cls, path: Path, option: str) -> "RawFile":
+        """Return the file, which an option led to. Raises ValueError if it cannot be read."""
+        try:
+            return cls(str(path), path.read_bytes())
+        except OSError as error:
+            raise ValueError(f"{option}: cannot read {path} ({error.strerror})") from error
+
     def malformed(self, line: int, expected: str) -> ValueError:
-        """The error for line number `line`, counted from 1."""
+        """Return the error for a line, counted from 1."""
         found = self.content.split(b"\n", line)[line - 1].strip(b"\r")[:80].decode("utf-8", "replace")
         return ValueError(f"{self.path}:{line}: expected {expected}, found {found!r}")
 
     def unpacked(self, name: str) -> "RawFile":
-        """The file called `name` out of a zip archive, what a gzip file holds, or the file itself.
+        """Return the file called `name` from a zip archive, what a gzip file holds, or the file itself; write nothing to disk.
 
-        Raises ValueError if an archive is damaged or holds no such file. Nothing is written to disk.
+        Raises ValueError if an archive is damaged or holds no such file.
         """
         try:
             if self.content.startswith(b"\x1f\x8b"):
@@ -47,22 +55,13 @@ class RawFile:
             raise ValueError(f"{self.path}: damaged archive ({error})") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """The whole numbers of a text and the line of each."""
-
-    values: Integers  # [n], all >= 0
-    lines: Integers  # [n], from 1, ascending
-
-
-def read_numbers(raw: RawFile, separators: bytes, expected: str) -> Numbers:
-    """Whole numbers from 0 between white space and `separators`; empty lines hold none.
+def read_numbers(raw: RawFile, separators: bytes, expected: str) -> tuple[Integers, Integers]:
+    """Return all whole numbers >= 0 and the line of each, from 1, [n] each; white space or `separators` divide them.
 
     Raises ValueError with file and line at the first other character, and if there is no number at all.
 
-    >>> numbers = read_numbers(RawFile("ratings.dat", b"7::25::3\\n8::1"), b":", "numbers")
-    >>> numbers.values.tolist(), numbers.lines.tolist()
-    ([7, 25, 3, 8, 1], [1, 1, 1, 2, 2])
+    >>> [column.tolist() for column in read_numbers(RawFile("ratings.dat", b"7::25::3\\n8::1"), b":", "numbers")]
+    [[7, 25, 3, 8, 1], [1, 1, 1, 2, 2]]
     """
     text = raw.content.translate(bytes.maketrans(separators, b" " * len(separators)))
     letters = np.frombuffer(text, np.uint8)
@@ -75,11 +74,11 @@ def read_numbers(raw: RawFile, separators: bytes, expected: str) -> Numbers:
         raise raw.malformed(int(np.searchsorted(breaks, min(wrong))) + 1, expected)
     if not len(edges):
         raise ValueError(f"{raw.path}: expected lines of {expected}, found none: the data set is empty")
-    return Numbers(np.fromstring(text, np.int64, sep=" "), np.searchsorted(breaks, edges[::2]) + 1)
+    return np.fromstring(text, np.int64, sep=" "), np.searchsorted(breaks, edges[::2]) + 1
 
 
 def numbered(raw_ids: NDArray[Any]) -> tuple[Integers, NDArray[Any]]:
-    """Ids from 0 by first appearance, and the raw id of each.
+    """Return ids from 0 by first appearance, and the raw id of each.
 
     >>> ids, raw_ids = numbered(np.array([7, 3, 7, 5]))
     >>> ids.tolist(), raw_ids.tolist()

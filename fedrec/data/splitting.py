@@ -1,14 +1,14 @@
-"""Leave-one-out (supplement A.1): the latest interaction of each user is held out for the test, the one before for validation."""
+"""Leave-one-out (supplement A.1): each user's latest interaction is held out for the test, the one before for validation."""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from fedrec.data.reading import Integers
 from fedrec.interfaces import Interactions, Split
 
 
-def by_user(users: NDArray[np.int64], items: NDArray[np.int64], n_users: int, n_items: int) -> Interactions:
+def by_user(users: Integers, items: Integers, n_users: int, n_items: int) -> Interactions:
     """Group interactions [I], given in order of time, by user; the order within a user stays.
 
     >>> by_user(np.array([1, 0, 1]), np.array([4, 2, 3]), 2, 5).items.tolist()
@@ -25,19 +25,17 @@ def leave_one_out(name: str, interactions: Interactions, validation: bool) -> Sp
     A user's only remaining interaction stays in training: such a user has no validation or test item (-1).
     """
     train, test = hold_out(interactions, latest(interactions))
-    held = None
-    if validation:
-        train, held = hold_out(train, latest(train))
+    train, held = hold_out(train, latest(train)) if validation else (train, None)
     return Split(name, train, test, held)
 
 
 def latest(interactions: Interactions) -> Tensor:
-    """Where each user's last interaction stands, [U] int64; -1 for a user who would have none left."""
+    """Return where each user's last interaction stands, [U] int64; -1 for a user who would have none left."""
     return torch.where(interactions.offsets.diff() >= 2, interactions.offsets[1:] - 1, -1)
 
 
 def hold_out(interactions: Interactions, positions: Tensor) -> tuple[Interactions, Tensor]:
-    """Take one interaction per user out; positions [U] int64 index `interactions.items`, -1 takes none.
+    """Take one interaction of each user out; positions [U] int64 index `interactions.items`, -1 takes none.
 
     Returns what is left and the items taken, [U] int64, -1 where none was.
 
@@ -48,8 +46,8 @@ def hold_out(interactions: Interactions, positions: Tensor) -> tuple[Interaction
     taken = positions >= 0  # [U]
     held = torch.full_like(positions, -1)
     held[taken] = interactions.items[positions[taken]].long()
-    keep = torch.ones(len(interactions.items), dtype=torch.bool)
-    keep[positions[taken]] = False
+    left = torch.ones(len(interactions.items), dtype=torch.bool)
+    left[positions[taken]] = False
     sizes = interactions.offsets.diff() - taken.long()
     offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])  # [U + 1]
-    return Interactions(offsets, interactions.items[keep], interactions.n_items), held
+    return Interactions(offsets, interactions.items[left], interactions.n_items), held

@@ -1,7 +1,7 @@
-"""Synthetic interactions of any size with a long tail of items and of users, for tests and for scaling experiments.
+"""Synthetic interactions of any size, with few popular items and few active users, for tests and for scaling experiments.
 
-Each user draws distinct items one after another with probabilities proportional to rank^-exponent of the item's popularity; item ids
-are shuffled. Users' activity is log-normal, as it roughly is in MovieLens. The order of draw is the order of time.
+Each user draws distinct items one after another, with probabilities proportional to rank^-exponent, where rank is the item's rank by
+popularity; item ids are shuffled. Users' activity is log-normal, roughly as in MovieLens. The order of draw is the order of time.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from fedrec.data.drawing import draw_unseen
 from fedrec.data.splitting import leave_one_out
 from fedrec.interfaces import Interactions, Positive, Split
 
-LEAST = 3  # interactions of a user: training, validation and test, so that `validation` changes nothing else
+LEAST = 3  # interactions of a user: one each for training, validation and test, so that `validation` changes nothing else
 
 
 @dataclass(kw_only=True)
@@ -32,7 +32,7 @@ class Synthetic:
     validation: bool
 
     def load(self, generator: Generator) -> Split:
-        """Raises ValueError if the users cannot have 3 interactions each or need more than half of the items on average."""
+        """Draw the split. Raises ValueError if users cannot have 3 interactions each, or need more than half of the items on average."""
         most = self.items // 2
         if not LEAST * self.users <= self.interactions <= most * self.users:
             raise ValueError(
@@ -47,10 +47,10 @@ class Synthetic:
 
 
 def activity(n_users: int, total: int, most: int, generator: Generator) -> Tensor:
-    """Interactions of each user, [U] int64 in LEAST..most with this total, long-tailed."""
+    """Draw the number of interactions of each user, [U] int64 in LEAST..most, with this total and a long tail."""
     weights = torch.randn(n_users, dtype=torch.float64, generator=generator).exp().numpy()  # [U]
     low, high = 0.0, total / weights.min()
-    for _ in range(100):  # bisection for the scale at which the clipped sizes have this total
+    for _ in range(100):  # bisect for the scale at which the clipped sizes have this total
         middle = (low + high) / 2
         low, high = (middle, high) if np.clip(weights * middle, LEAST, most).sum() < total else (low, middle)
     sizes = np.clip(weights * high, LEAST, most)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
 from fedrec.poisoning.fake_profiles import MINING_TIMES, NOTHING, FakeProfiles
 from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, TARGETS, TRAIN, Choice, kind

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from fedrec.data.amazon import AmazonMusic, has_published_counts, read_reviews
+from fedrec.data.amazon import SOURCE, AmazonMusic, has_published_counts, read_reviews
+from fedrec.data.obtaining import obtain
 from fedrec.data.presplit import Presplit
 from fedrec.data.reading import RawFile, numbered
 from tests.data.content import rows
@@ -38,7 +39,7 @@ def load(folder, deduplicate=False, validation=False):
 
 def raw_item_ids(folder):
     """The published item id of each of our items."""
-    _, items = AmazonMusic(root=str(folder), cache=None, validation=False, deduplicate=False).read()
+    _, items = read_reviews(obtain(SOURCE, str(folder), None))
     return np.array([int(item[1:]) for item in numbered(items)[1]])
 
 

@@ -8,6 +8,7 @@ import torch
 
 from fedrec.data.downloading import Address
 from fedrec.data.movielens import MovieLens1M, MovieLens100K, read_ratings
+from fedrec.data.obtaining import obtain
 from fedrec.data.presplit import Presplit
 from fedrec.data.reading import RawFile
 from tests.data.content import rows
@@ -33,7 +34,7 @@ def test_ml100k_has_the_statistics_of_table_viii(ml100k, generator):
 
 def test_ml100k_is_the_published_split_but_for_the_row_that_it_lost(ml100k, generator, published):
     ours, theirs = ml100k.load(generator), Presplit(root=str(published / "ml-100k"), validation=False).load(generator)
-    raw_users, raw_items, _ = ml100k.read()
+    raw_users, raw_items, _ = read_ratings(obtain(ml100k.source, None, ml100k.cache))
     lost = ml100k.numbered(raw_users)[0][0], ml100k.numbered(raw_items)[0][0]
     assert torch.equal(ours.test, theirs.test)
     for user, (mine, published_row) in enumerate(zip(rows(ours.train), rows(theirs.train), strict=True)):

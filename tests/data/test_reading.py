@@ -23,9 +23,9 @@ def read(content: bytes):
 )
 def test_numbers_and_lines_equal_a_plain_loop(table, line_end, separator, final_line_end):
     text = line_end.join(separator.join(map(str, row)) for row in table) + line_end * final_line_end
-    numbers = read(text.encode())
-    assert numbers.values.tolist() == [value for row in table for value in row]
-    assert numbers.lines.tolist() == [line for line, row in enumerate(table, 1) for _ in row]
+    numbers, lines = read(text.encode())
+    assert numbers.tolist() == [value for row in table for value in row]
+    assert lines.tolist() == [line for line, row in enumerate(table, 1) for _ in row]
 
 
 @pytest.mark.parametrize(
