@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -39,14 +39,18 @@ class Pruned(Exception):
     """A callback raises it to end a run that is not worth going on."""
 
 
-class Callback(Protocol):
-    """Watches a run, never changes it, but may end it early (`Pruned`)."""
+class Callback:
+    """Watches a run, never changes it, but may end it early (`Pruned`). A callback overrides what it wants to be told."""
 
-    def on_run_start(self, info: RunInfo) -> None: ...
+    def on_run_start(self, info: RunInfo) -> None:
+        pass
 
-    def on_round_end(self, result: RoundResult) -> None: ...
+    def on_round_end(self, result: RoundResult) -> None:
+        pass
 
-    def on_evaluation(self, evaluation: Evaluation) -> None: ...
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        pass
 
     def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Called once however the run ends; what it returns is added to the summary (a tracker returns its run id)."""
+        """Called once however the run ends. What it returns is added to the summary; a tracker returns its run id."""
+        return {}

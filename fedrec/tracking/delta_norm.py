@@ -1,31 +1,27 @@
 """Snapshots of the Delta-Norm of all items, as table and as picture.
 
-Preventing the Popular Item Embedding Based Attack in Federated Recommendations (the paper), Eq. (7) and Fig. 4: popularity ranks of
-the 50 items with the largest Delta-Norm; popular are the 15 % of all items with the most interactions.
+Preventing the Popular Item Embedding Based Attack in Federated Recommendations (the paper), Eq. (7) and Fig. 4. The figure shows
+the popularity ranks of the 50 items with the largest Delta-Norm.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 Floats = NDArray[np.float32]
 Ranks = NDArray[np.int64]
 
 LEADING = 50
-POPULAR_SHARE = 0.15
 _MOST_STRIPS = 16
 _BLUE, _VERMILLION = "#0072B2", "#D55E00"  # Okabe and Ito: distinct for every kind of colour vision
 
 
 def leading_ranks(delta_norm: Floats, popularity_ranks: Ranks) -> Ranks:
-    """
-    Popularity ranks (1 = most interactions) of the items with the largest Delta-Norm, largest first; both arguments [M].
+    """Return the popularity ranks (1 = most interactions) of the 50 items with the largest Delta-Norm, largest first. Arguments: [M].
 
     >>> leading_ranks(np.array([0.1, 0.3, 0.2], np.float32), np.array([3, 1, 2])).tolist()
     [1, 2, 3]
@@ -34,7 +30,7 @@ def leading_ranks(delta_norm: Floats, popularity_ranks: Ranks) -> Ranks:
 
 
 def write_table(path: Path, delta_norm: Floats, popularity_ranks: Ranks) -> None:
-    """A parquet file with one line per item: item, popularity_rank, delta_norm."""
+    """Write a parquet file with one row per item: item, popularity_rank, delta_norm."""
     import pyarrow
     from pyarrow import parquet
 
@@ -43,9 +39,9 @@ def write_table(path: Path, delta_norm: Floats, popularity_ranks: Ranks) -> None
 
 
 def write_picture(path: Path, strips: Mapping[int, Ranks], n_items: int) -> None:
-    """A PNG with one strip per round, first round on top: round -> `leading_ranks`.
+    """Write a PNG with one strip per round, the first round on top. `strips` maps a round to its `leading_ranks`.
 
-    At most 16 strips: the first eight and eight evenly chosen later ones, the last among them.
+    Of more than 16 rounds it shows the first eight and eight later ones, evenly spaced, with the last round among them.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -55,19 +51,16 @@ def write_picture(path: Path, strips: Mapping[int, Ranks], n_items: int) -> None
     figure = Figure(figsize=(8, inches), dpi=100)
     axes = figure.add_axes((0.14, 0.6 / inches, 0.84, 1 - 1.0 / inches))
     places = np.concatenate([np.full(len(strips[round]), place) for place, round in enumerate(rounds)])
-    _draw(axes, np.concatenate([strips[round] for round in rounds]), places, POPULAR_SHARE * n_items)
+    ranks, border = np.concatenate([strips[round] for round in rounds]), POPULAR_SHARE * n_items
+    popular = ranks <= border
+    for chosen, colour, marker, label in ((popular, _BLUE, "o", "popular"), (~popular, _VERMILLION, "^", "unpopular")):
+        axes.scatter(ranks[chosen], places[chosen], s=30, c=colour, marker=marker, alpha=0.6, linewidths=0, label=label)
+    axes.axvline(border, color=_BLUE, linestyle=":", label=f"top {POPULAR_SHARE:.0%} of all items")
     axes.set(xlim=(-0.01 * n_items, 1.01 * n_items), ylim=(len(rounds) - 0.4, -0.6))
     axes.set_yticks(range(len(rounds)), [f"round {round}" for round in rounds])
     axes.set_xlabel(f"popularity rank of the {LEADING} items with the largest Δ-Norm")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.1)
     FigureCanvasAgg(figure).print_png(str(path))
-
-
-def _draw(axes: "Axes", ranks: Ranks, places: Ranks, border: float) -> None:
-    popular = ranks <= border
-    for chosen, colour, marker, label in ((popular, _BLUE, "o", "popular"), (~popular, _VERMILLION, "^", "unpopular")):
-        axes.scatter(ranks[chosen], places[chosen], s=30, c=colour, marker=marker, alpha=0.6, linewidths=0, label=label)
-    axes.axvline(border, color=_BLUE, linestyle=":", label=f"top {POPULAR_SHARE:.0%} of all items")
 
 
 def _shown(rounds: list[int]) -> list[int]:

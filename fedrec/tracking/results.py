@@ -1,4 +1,4 @@
-"""What a user sees when a run has ended: the reported epochs as a table, and where everything lies."""
+"""What the user sees when a run has ended: a table of the reported epochs, and where everything lies."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +11,10 @@ RULES = ("best", "validation", "final")
 
 
 def show_results(summary: Mapping[str, Any], folder: Path) -> None:
-    """Print every metric of the best, validation and final epoch; ER, HR and NDCG in percent."""
+    """Print every metric of the best, validation and final epoch, where ER, HR and NDCG are in percent."""
     reported = {rule: summary[rule] for rule in RULES if summary[rule]}
-    table = Table(Column(no_wrap=True), *(f"{rule} (epoch {values['epoch']})" for rule, values in reported.items()))
-    for column in table.columns[1:]:
-        column.justify = "right"
+    headers = [Column(f"{rule} (epoch {values['epoch']})", justify="right") for rule, values in reported.items()]
+    table = Table(Column(no_wrap=True), *headers)
     for name in reported["final"]:
         if name not in {"round", "epoch"}:
             table.add_row(name, *(_shown(name, values[name]) for values in reported.values()))
@@ -26,9 +25,9 @@ def show_results(summary: Mapping[str, Any], folder: Path) -> None:
     console.print(table)
     console.print(f"target items: {items}; best = highest {summary['config']['evaluation']['selection']} on the test item")
     console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}), peak memory {summary['peak_memory_mb']:.0f} MB")
-    console.print(f"results: {folder}", soft_wrap=True)
+    console.print(f"results: {folder}")
     if summary.get("mlflow_run_id"):
-        console.print(f"MLflow: run {summary['mlflow_run_id']} in {summary['mlflow_uri']}", soft_wrap=True)
+        console.print(f"MLflow: run {summary['mlflow_run_id']} in {summary['mlflow_uri']}")
 
 
 def _shown(name: str, value: float) -> str:

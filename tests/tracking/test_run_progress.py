@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from fedrec.interfaces import Evaluation
-from fedrec.tracking.run_progress import Progress, clock, headline
+from fedrec.tracking.run_progress import Progress, headline
 from tests.tracking.runs import info, result
 
 
@@ -49,7 +49,3 @@ def test_end_before_the_start_is_harmless() -> None:
 def test_headline_takes_what_there_is() -> None:
     assert headline({"HR@20": 0.5, "full_HR@10": 0.75}) == "HR@20 0.5000"
     assert headline({}) == ""
-
-
-def test_clock() -> None:
-    assert [clock(0), clock(59.6), clock(86400)] == ["0:00:00", "0:01:00", "24:00:00"]

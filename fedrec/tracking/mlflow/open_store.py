@@ -11,17 +11,19 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from fedrec.tracking.mlflow.store_uri import without_password
+
 _LOCK_SECONDS = 20  # how long to wait for another process that makes the same store
 _BUSY_SECONDS = 1
+_LONGEST_REASON = 200  # characters
 _opened: list[tuple[Path, int]] = []  # the latest SQLite file and its inode
 
 
-class DeletedExperimentError(Exception):
-    """MLflow keeps a deleted experiment for a while, but takes no runs for it."""
-
-
 def open_experiment(description: Mapping[str, Any]) -> tuple[MlflowClient, str]:
-    """Return a client of the store and the id of the experiment that `StoreAddress.describe` names."""
+    """Return a client of the store and the id of the experiment that `StoreAddress.describe` names.
+
+    Raises MlflowException if the experiment is deleted: MLflow keeps it for a while, but takes no runs for it.
+    """
     if description["database"]:
         _create_if_new(Path(description["database"]))
         _close_other_files(Path(description["database"]))
@@ -33,15 +35,23 @@ def open_experiment(description: Mapping[str, Any]) -> tuple[MlflowClient, str]:
         experiment = client.get_experiment_by_name(name)
         assert experiment is not None
     if experiment.lifecycle_stage != "active":
-        raise DeletedExperimentError(f"the experiment {name} was deleted; restore it or choose another tracking.experiment")
+        text = f"the experiment {name} was deleted; restore it or choose another tracking.experiment"
+        raise MlflowException.invalid_parameter_value(text)
     return client, str(experiment.experiment_id)
 
 
 def is_permanent(error: Exception) -> bool:
     """Return whether trying again cannot help, for instance because somebody deleted the run."""
-    if isinstance(error, MlflowException):
-        return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "UNAUTHENTICATED")
-    return isinstance(error, DeletedExperimentError)
+    permanent = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "UNAUTHENTICATED")
+    return isinstance(error, MlflowException) and error.error_code in permanent
+
+
+def one_line(error: Exception) -> str:
+    """Return the first line of the innermost cause, without passwords."""
+    cause: BaseException = error
+    while earlier := cause.__cause__ or cause.__context__:
+        cause = earlier
+    return without_password((str(cause).strip() or type(cause).__name__).splitlines()[0])[:_LONGEST_REASON]
 
 
 def _create_if_new(database: Path) -> None:
@@ -59,15 +69,11 @@ def _create_if_new(database: Path) -> None:
         (n_tables,) = target.execute("SELECT count(*) FROM sqlite_master").fetchone()
         target.execute("ROLLBACK")
         if n_tables == 0:
-            _fill(target)
-
-
-def _fill(target: sqlite3.Connection) -> None:
-    with TemporaryDirectory() as folder:
-        new = Path(folder) / "new.db"
-        MlflowClient(f"sqlite:///{new}").search_experiments(max_results=1)
-        with contextlib.closing(sqlite3.connect(new)) as source:
-            source.backup(target)  # one transaction
+            with TemporaryDirectory() as folder:
+                new = Path(folder) / "new.db"
+                MlflowClient(f"sqlite:///{new}").search_experiments(max_results=1)
+                with contextlib.closing(sqlite3.connect(new)) as source:
+                    source.backup(target)  # one transaction
 
 
 def _close_other_files(database: Path) -> None:

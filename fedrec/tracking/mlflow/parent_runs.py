@@ -5,20 +5,26 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from mlflow.entities import Metric, Param
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from fedrec.tracking.mlflow.open_store import open_experiment
+from fedrec.tracking.mlflow.open_store import one_line, open_experiment
 from fedrec.tracking.mlflow.run_description import metric_name
 
 
-def answer(request: Mapping[str, Any]) -> str:
-    """Do what is `wanted`, `setup` or `end`, and return the id of the run. `request` also holds what `StoreAddress.describe` returns."""
-    client, experiment = open_experiment(request)
-    if request["wanted"] == "setup":
-        return _setup(client, experiment, **request["arguments"])
-    return _end(client, **request["arguments"])
+def answer(request: Mapping[str, Any]) -> dict[str, str]:
+    """Do what is `wanted`, `setup` or `end`. Return the id of the run as `answer`, or as `failed` the reason why there is none.
+
+    `request` also holds what `StoreAddress.describe` returns, and what is known of the run as `arguments`.
+    """
+    try:
+        client, experiment = open_experiment(request)
+        if request["wanted"] == "setup":
+            return {"answer": _setup(client, experiment, **request["arguments"])}
+        return {"answer": _end(client, **request["arguments"])}
+    except Exception as error:
+        return {"failed": one_line(error)}
 
 
 def _setup(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], run_id: str | None) -> str:
@@ -30,24 +36,12 @@ def _setup(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, 
     return str(client.create_run(experiment, tags=dict(tags), run_name=name).info.run_id)
 
 
-def _end(
-    client: MlflowClient,
-    run_id: str,
-    status: str,
-    tags: Mapping[str, str],
-    parameters: Mapping[str, Any],
-    metrics: Mapping[str, float],
-    folder: str | None,
-) -> str:
-    """Log what is known at the end, with the files of `folder` if there is one, and end the run."""
+def _end(client: MlflowClient, run_id: str, status: str, folder: str | None, **known: Mapping[str, Any]) -> str:
+    """Log the tags, parameters and metrics that are `known` and the files of `folder` if there is one, and end the run."""
     now = int(time.time() * 1000)
-    client.log_batch(
-        run_id,
-        [Metric(metric_name(name), value, now, 0) for name, value in metrics.items()],
-        [Param(name, str(value)) for name, value in parameters.items()],
-    )
-    for name, value in tags.items():
-        client.set_tag(run_id, name, value)
+    metrics = [Metric(metric_name(name), value, now, 0) for name, value in known["metrics"].items()]
+    parameters = [Param(name, str(value)) for name, value in known["parameters"].items()]
+    client.log_batch(run_id, metrics, parameters, [RunTag(name, value) for name, value in known["tags"].items()])
     if folder is not None:
         client.log_artifacts(run_id, folder)
     client.set_terminated(run_id, status)

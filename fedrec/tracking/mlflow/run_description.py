@@ -5,7 +5,8 @@ import json
 import math
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,7 @@ def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) 
 
 
 def metric_name(name: str) -> str:
-    """
-    Return the name under which MLflow accepts a metric.
+    """Return the name under which MLflow accepts a metric.
 
     >>> metric_name("ER@10")
     'ER_at_10'
@@ -53,27 +53,18 @@ def metric_name(name: str) -> str:
     return re.sub(r"[^\w\-./: ]", "_", name.replace("@", "_at_"))[:_LONGEST_KEY]
 
 
-def parameters(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """
-    Return the configuration with dotted keys, lists as JSON and texts cut to what MLflow takes.
+def parameters(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the configuration with dotted keys, lists as JSON and texts cut to what MLflow takes.
 
     >>> parameters({"seed": 0, "attack": {"N": 50, "targets": [3, 4]}})
     {'seed': '0', 'attack.N': '50', 'attack.targets': '[3, 4]'}
     """
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            flat |= parameters(value, f"{name}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, default=str)
-            flat[metric_name(name)] = text[:_LONGEST_PARAMETER]
-    return flat
+    texts = ((name, value if isinstance(value, str) else json.dumps(value, default=str)) for name, value in _leaves(config, "."))
+    return {name: text[:_LONGEST_PARAMETER] for name, text in texts}
 
 
 def names(config: Mapping[str, Any]) -> dict[str, str]:
-    """
-    Return the attack, defense, model and dataset of a run: Hydra's choice if `config` holds it, else the module of the class.
+    """Return the attack, defense, model and dataset of a run: Hydra's choice if `config` holds it, else the module of the class.
 
     >>> names({"attack": {"_target_": "fedrec.attacks.pieck_uea.PieckUEA"}, "defense": {}, "choices": {"model": "mf"}})
     {'attack': 'pieck_uea', 'defense': 'none', 'model': 'mf', 'dataset': 'none'}
@@ -87,20 +78,14 @@ def default_run_name(config: Mapping[str, Any]) -> str:
     return "-".join((*names(config).values(), f"seed{config.get('seed')}"))
 
 
-def numbers(summary: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """
-    Return every finite number of a summary as a metric, except those of the configuration.
+def numbers(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Return every finite number of a summary as a metric, except those of the configuration.
 
     >>> numbers({"best": {"ER@10": 0.5}, "rounds": 4, "config": {"seed": 1}, "validation": None})
     {'best/ER_at_10': 0.5, 'rounds': 4.0}
     """
-    flat: dict[str, float] = {}
-    for key, value in summary.items():
-        if isinstance(value, Mapping) and key != "config":
-            flat |= numbers(value, f"{prefix}{key}/")
-        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            flat[metric_name(f"{prefix}{key}")] = float(value)
-    return flat
+    leaves = _leaves({name: value for name, value in summary.items() if name != "config"}, "/")
+    return {name: float(value) for name, value in leaves if type(value) in (int, float) and math.isfinite(value)}
 
 
 def plain(values: Mapping[str, Any]) -> Any:
@@ -112,24 +97,28 @@ def git_tags(folder: Path) -> dict[str, str]:
     """Return the commit of the checkout `folder` and whether its files have changed since; empty if it is no checkout."""
     if not (folder / ".git").exists():
         return {}
+    command = ("git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return {}
-    return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(changed)).lower()}
+    commit, _, dirty = described.partition("-")
+    return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(dirty)).lower()}
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    command = ("git", "-C", str(folder), *arguments)
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+def _leaves(tree: Mapping[str, Any], separator: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value of nested mappings with the keys on the way to it."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, separator, f"{prefix}{key}{separator}")
+        else:
+            yield metric_name(f"{prefix}{key}"), value
 
 
 def _user() -> str:
-    try:
+    with suppress(KeyError, OSError):  # a container may know no user names
         return getpass.getuser()
-    except (KeyError, OSError):  # a container that knows no user names
-        return "unknown"
+    return "unknown"
 
 
 def _text(choice: Any) -> str:

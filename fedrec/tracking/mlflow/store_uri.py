@@ -34,8 +34,7 @@ class StoreAddress:
 
 
 def without_password(uri: str) -> str:
-    """
-    Return a text with the password of every address in it replaced.
+    """Return a text with the password of every address in it replaced.
 
     >>> without_password("postgresql://me:secret@host/runs")
     'postgresql://me:***@host/runs'

@@ -21,26 +21,21 @@ _CHECKOUT = Path(__file__).parents[3]
 
 
 class StoredRun:
-    """Writes the run of a `description` (`run_description.describe`). Opens no store before `setup`."""
+    """Writes the run that `MLflowTracker` describes. Opens no store before `setup`."""
+
+    client: MlflowClient  # once `run_id` is set
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self.description = description
         self.run_id: str | None = None
         self._is_described = False
-        self._client: MlflowClient | None = None
-
-    @property
-    def client(self) -> MlflowClient:
-        assert self._client is not None
-        return self._client
 
     def setup(self) -> str:
         """Open the store, make the run, log its parameters and data set, each once. Return the run's id."""
-        if self._client is None:
-            self._client, self._experiment = open_experiment(self.description)
         if self.run_id is None:
+            self.client, experiment = open_experiment(self.description)
             tags = {**git_tags(_CHECKOUT), **self.description["tags"]}
-            self.run_id = self.client.create_run(self._experiment, tags=tags, run_name=self.description["run_name"]).info.run_id
+            self.run_id = self.client.create_run(experiment, tags=tags, run_name=self.description["run_name"]).info.run_id
         if not self._is_described:
             self._log_description(self.run_id)
             self._is_described = True

@@ -1,6 +1,7 @@
 """Records a run in MLflow: configuration, data set, git revision, metrics of every round, Delta-Norm snapshots (Eq. 7, Fig. 4), summary."""
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,7 +11,6 @@ from pydantic import Field
 
 from fedrec.config.validation import ConfigError
 from fedrec.interfaces import Callback, Evaluation, Positive, RoundResult, RunInfo, Status
-from fedrec.tracking.mlflow.epoch_seconds import EpochSeconds
 from fedrec.tracking.mlflow.metric_files import MetricFiles, MetricFilesReader
 from fedrec.tracking.mlflow.run_description import describe, plain
 from fedrec.tracking.mlflow.store_uri import StoreAddress, locate_store
@@ -18,6 +18,7 @@ from fedrec.tracking.mlflow.writer_client import WriterClient, say
 
 _RETRY_SECONDS = 30.0  # how long the writer goes on trying after the end of a run
 _SILENCE_SECONDS = 120.0  # after which a writer that stores nothing is killed
+_SECONDS = "seconds_"  # how the name of telemetry in seconds begins
 
 
 @dataclass(kw_only=True)
@@ -39,11 +40,11 @@ class MLflowTracker(Callback):
     def __post_init__(self) -> None:
         self._address: StoreAddress = locate_store(self.uri)
         self._listed_rounds = frozenset(self.snapshot_rounds)
-        self._files: MetricFiles | None = None
+        self._files: MetricFiles  # once the run has started
         self._writer: WriterClient | None = None
         self._latest: RoundResult | None = None
         self._latest_snapshot = 0
-        self._seconds = EpochSeconds()
+        self._seconds: dict[str, list[float]] = defaultdict(list)
 
     def on_run_start(self, info: RunInfo) -> None:
         """Raises ConfigError if nothing can be written to the run's folder."""
@@ -54,26 +55,25 @@ class MLflowTracker(Callback):
             raise ConfigError(f"tracking cannot start in the run folder {info.folder}: {error}") from None
 
     def on_round_end(self, result: RoundResult) -> None:
-        assert self._files is not None
         if not self.every_round:
             return
         self._latest = result
-        self._files.add(result.round, {"loss": result.loss, "round_seconds": result.seconds, **self._seconds.take(result.telemetry)})
+        self._files.add(result.round, {"loss": result.loss, "round_seconds": result.seconds, **self._without_seconds(result.telemetry)})
         if result.ends_epoch:
-            self._files.add(result.round, self._seconds.means())
+            self._files.add(result.round, self._mean_seconds())
         if self._is_due(result.round):
             self._take_snapshot(result)
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        assert self._files is not None
         self._files.add(evaluation.round, {"epoch": evaluation.epoch, **evaluation.metrics})
 
     def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         """Wait until MLflow has everything. Return the run's id (None if MLflow did not take it all) and the store's address."""
-        if self._files is None or self._writer is None:
-            return self._result(None)
+        result = {"mlflow_run_id": None, "mlflow_uri": self._address.public_uri}
+        if self._writer is None:
+            return result
         if self._latest is not None:
-            self._files.add(self._latest.round, self._seconds.means())  # of an epoch that was cut short
+            self._files.add(self._latest.round, self._mean_seconds())  # of an epoch that was cut short
             if self._latest.round != self._latest_snapshot:
                 self._take_snapshot(self._latest)
         self._files.close()
@@ -81,23 +81,30 @@ class MLflowTracker(Callback):
         if self._files.error or self._files.dropped:
             say(f"the disk did not take some metrics of this run: {self._files.error or 'it was full for a while'}")
         if not trouble:
-            return self._result(self._writer.run_id)
+            return {**result, "mlflow_run_id": self._writer.run_id}
         with contextlib.suppress(OSError):  # on a full disk the snapshots stay as they are
             MetricFilesReader(self._files.folder).keep_as_tables()
         say(f"MLflow store {self._address.public_uri} did not take the run ({trouble}); its metrics are in {self._files.folder}")
-        return self._result(None)
+        return result
 
-    def _result(self, run_id: str | None) -> Mapping[str, Any]:
-        return {"mlflow_run_id": run_id, "mlflow_uri": self._address.public_uri}
+    def _without_seconds(self, telemetry: Mapping[str, float]) -> dict[str, float]:
+        """Return the telemetry of a round but for its seconds, which are remembered: their means are a third of the work for the store."""
+        for name in telemetry:
+            if name.startswith(_SECONDS):
+                self._seconds[name].append(float(telemetry[name]))
+        return {name: value for name, value in telemetry.items() if not name.startswith(_SECONDS)}
+
+    def _mean_seconds(self) -> dict[str, float]:
+        """Return the mean seconds of an epoch's rounds. A round without an attack does not count for `seconds_attack`."""
+        seconds, self._seconds = self._seconds, defaultdict(list)
+        return {name: sum(values) / len(values) for name, values in seconds.items()}
 
     def _is_due(self, round: int) -> bool:
         """Return whether a round is listed, or a multiple of `snapshot_every` after the last one listed."""
-        if round in self._listed_rounds:
-            return True
-        return self.snapshot_every is not None and round % self.snapshot_every == 0 and round > max(self._listed_rounds, default=0)
+        is_multiple = self.snapshot_every is not None and round % self.snapshot_every == 0
+        return round in self._listed_rounds or (is_multiple and round > max(self._listed_rounds, default=0))
 
     def _take_snapshot(self, result: RoundResult) -> None:
-        assert self._files is not None
         self._files.add_snapshot(result.round, result.delta_norm.detach().cpu().numpy().astype(np.float32))  # [M], a copy
         self._latest_snapshot = result.round
 

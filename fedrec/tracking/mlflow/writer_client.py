@@ -61,15 +61,12 @@ class WriterClient:
                 return
             news = json.loads(line)
             if "trouble" in news:
-                self._report_trouble(news["trouble"])
+                if not self._trouble:
+                    say(f"MLflow store {self._public_uri}: {news['trouble']}; the run goes on and the writer tries again")
+                self._trouble = news["trouble"]
                 continue
             self._heard = time.monotonic()
             self.run_id = news.get("run_id", self.run_id)
             if "done" in news or "failed" in news:
                 self._outcome = news.get("failed", "")
                 return
-
-    def _report_trouble(self, reason: str) -> None:
-        if not self._trouble:
-            say(f"MLflow store {self._public_uri}: {reason}; the run goes on and the writer tries again")
-        self._trouble = reason

@@ -8,21 +8,16 @@ ends when standard input ends.
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
-
-if TYPE_CHECKING:
-    from fedrec.tracking.mlflow.delivery import Delivery, Ending
+from typing import Any, TextIO
 
 _NICENESS = 10  # training comes first while it lasts
-Report = Callable[..., None]
 
 
 def main() -> None:
@@ -40,28 +35,31 @@ def main() -> None:
     os._exit(0)
 
 
-def _serve(report: Report) -> bool:
+def _serve(report: Callable[..., None]) -> bool:
     """Serve one run or one request. Return False if none comes.
 
     A thread of its own does what happens in the background of a run, because on Linux a thread that is nice stays nice. The run
     waits for the rest, and whoever sends a request waits for its answer: this thread does both at full priority.
     """
     with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as background:
+        background.submit(importlib.import_module, "fedrec.tracking.mlflow.delivery")  # imports MLflow, before a run is there
         message = background.submit(_next_message).result()
         if message is None:
             return False
+        from fedrec.tracking.mlflow.delivery import Delivery
+        from fedrec.tracking.mlflow.parent_runs import answer
+
         if "wanted" in message:
-            _answer(message, report)
+            report(**answer(message))
             return True
-        delivery = background.submit(_follow, message, report).result()
-    _complete(delivery)
+        delivery = Delivery(message, report)
+        background.submit(delivery.follow).result()
+    delivery.complete()
     return True
 
 
 def _next_message() -> dict[str, Any] | None:
     """Return the next message, or None after the last, and adopt the environment that came with it."""
-    import fedrec.tracking.mlflow.stored_run  # noqa: F401  imports MLflow, which takes seconds, before a run is there
-
     line = sys.stdin.readline()
     if not line.endswith("\n"):
         return None
@@ -69,51 +67,6 @@ def _next_message() -> dict[str, Any] | None:
     os.environ.clear()
     os.environ.update(message.pop("environment"))
     return message
-
-
-def _answer(request: dict[str, Any], report: Report) -> None:
-    from fedrec.tracking.mlflow.delivery import one_line
-    from fedrec.tracking.mlflow.parent_runs import answer
-
-    try:
-        report(answer=answer(request))
-    except Exception as error:
-        report(failed=one_line(error))
-
-
-def _follow(description: dict[str, Any], report: Report) -> "Delivery":
-    """Store what a run has so far, again and again until the run ends."""
-    from fedrec.tracking.mlflow.delivery import Delivery, Ending
-    from fedrec.tracking.mlflow.metric_files import MetricFilesReader
-    from fedrec.tracking.mlflow.stored_run import StoredRun
-
-    ending = Ending()
-    threading.Thread(target=_await_ending, args=(ending,), daemon=True).start()
-    delivery = Delivery(StoredRun(description), MetricFilesReader(Path(description["folder"])), ending, report)
-    delivery.follow()
-    return delivery
-
-
-def _complete(delivery: "Delivery") -> None:
-    from fedrec.tracking.mlflow.delivery import one_line
-
-    try:
-        delivery.complete(delivery.run.description["retry_seconds"])
-    except Exception as error:
-        delivery.run.give_up(delivery.ending.status)
-        delivery.report(failed=one_line(error))
-    else:
-        delivery.reader.remove()
-        delivery.report(done=True)
-
-
-def _await_ending(ending: "Ending") -> None:
-    try:
-        message = json.loads(sys.stdin.readline())
-        ending.status, ending.summary = message["status"], message["summary"]
-    except ValueError:  # the run was killed before it sent the whole line
-        pass
-    ending.came.set()
 
 
 def _ignore_signals() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-MLFLOW_DEFAULTS = {  # the user's environment may say otherwise
+_DEFAULTS = {  # the user's environment may say otherwise
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds; the writer tries again what failed
@@ -42,11 +42,9 @@ class WriterProcess:
             env=_environment(),
             process_group=0,
         )
-
-    @property
-    def answers(self) -> IO[bytes]:
-        assert self.process.stdout is not None
-        return self.process.stdout
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self._input: IO[bytes] = self.process.stdin
+        self.answers: IO[bytes] = self.process.stdout
 
     def start(self, message: Mapping[str, Any]) -> None:
         """Send the first message of a run or of a request, together with the environment of this process."""
@@ -54,10 +52,9 @@ class WriterProcess:
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message as one line of JSON. It is lost if the process has ended."""
-        assert self.process.stdin is not None
         with contextlib.suppress(OSError):
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
+            self._input.write(json.dumps(message).encode() + b"\n")
+            self._input.flush()
 
     def clear_log(self) -> None:
         """Empty the log, so that `end` never reports a line of an earlier run."""
@@ -66,9 +63,8 @@ class WriterProcess:
 
     def end(self) -> str:
         """Close the input of the process, wait until it ends and return its exit status and the last line of its log."""
-        assert self.process.stdin is not None
         with contextlib.suppress(OSError):
-            self.process.stdin.close()
+            self._input.close()
         status = self.process.wait()
         self.answers.close()
         with self._log:
@@ -120,4 +116,4 @@ def _stop_idle() -> None:
 
 def _environment() -> dict[str, str]:
     path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
-    return MLFLOW_DEFAULTS | os.environ | _FORCED | {"PYTHONPATH": path}
+    return _DEFAULTS | os.environ | _FORCED | {"PYTHONPATH": path}

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fedrec.tracking.mlflow.run_description import git_tags, metric_name, names, numbers, parameters, default_run_name
+from fedrec.tracking.mlflow.run_description import default_run_name, git_tags, metric_name, names, numbers, parameters
 
 
 @pytest.mark.parametrize(

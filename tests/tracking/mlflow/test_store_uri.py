@@ -6,11 +6,6 @@ from fedrec.tracking.mlflow.store_uri import locate_store
 from tests.tracking.runs import tracker
 
 
-@pytest.fixture(autouse=True)
-def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def test_sqlite_files_lie_in_the_working_directory(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     address = locate_store("sqlite:///runs/a.db")
