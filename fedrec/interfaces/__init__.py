@@ -1,8 +1,8 @@
-"""Every value that travels in a round and every protocol; imports nothing of fedrec but what clients upload and ragged kernels.
+"""Every value that travels in a round and every part that one can write. An author of a plug-in reads this room and no other.
 
-One round: `ClientBatch` and `GlobalModel` -> `LocalGradients` -> `Upload` (benign and poison, in sampling order) -> one gradient
-per global parameter -> next `GlobalModel`. Letters in shape comments: U users, M items, C benign clients, A malicious clients,
-S = C + A sampled clients, E training pairs of a round, n uploaded rows, N mined items, T targets, d embedding size.
+One round: `ClientBatch` and `GlobalModel` -> `LocalGradients` -> `Upload` (benign and poison, in sampling order) -> one gradient per
+global parameter -> next `GlobalModel`. Letters in shape comments: U users, M items, C benign clients, A malicious clients, S = C + A
+sampled clients, E training pairs of a round, n uploaded rows, N mined items, T targets, d embedding size.
 """
 
 from fedrec.interfaces.attack import Attack, AttackerKnowledge, AttackerView, PriorKnowledge, PriorWanted
@@ -12,59 +12,15 @@ from fedrec.interfaces.defense import Aggregation, Aggregator, ClientDefense, De
 from fedrec.interfaces.model import Loss, Model, PairwiseScorerGradients
 from fedrec.interfaces.ranges import NonNegative, Positive, Rate, Share
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, LocalModel, RoundResult, gather
-from fedrec.interfaces.upload import (
-    DenseRows,
-    DenseScorerGradients,
-    FactoredRows,
-    ProjectedRows,
-    RowGroup,
-    Rows,
-    ScorerGradients,
-    ScorerPart,
-    Upload,
-)
+from fedrec.interfaces.rows import DenseRows, FactoredRows, ProjectedRows, RowGroup, Rows
+from fedrec.interfaces.upload import DenseScorerGradients, ScorerGradients, ScorerPart, Upload
 
-__all__ = [
-    "Aggregation",
-    "Aggregator",
-    "Attack",
-    "AttackerKnowledge",
-    "AttackerView",
-    "Callback",
-    "ClientBatch",
-    "ClientDefense",
-    "Dataset",
-    "Defense",
-    "DenseRows",
-    "DenseScorerGradients",
-    "Evaluation",
-    "FactoredRows",
-    "GlobalModel",
-    "Interactions",
-    "LocalGradients",
-    "LocalModel",
-    "Loss",
-    "Model",
-    "NonNegative",
-    "PairwiseScorerGradients",
-    "Positive",
-    "PriorKnowledge",
-    "PriorWanted",
-    "ProjectedRows",
-    "Pruned",
-    "Rate",
-    "RoundResult",
-    "RowGroup",
-    "Rows",
-    "RunInfo",
-    "ScorerGradients",
-    "ScorerPart",
-    "ServerKnowledge",
-    "ServerView",
-    "Share",
-    "Split",
-    "Status",
-    "Transform",
-    "Upload",
-    "gather",
-]
+__all__ = ["Attack", "AttackerKnowledge", "AttackerView", "PriorKnowledge", "PriorWanted"]
+__all__ += ["Callback", "Evaluation", "Pruned", "RunInfo", "Status"]
+__all__ += ["Dataset", "Interactions", "Split"]
+__all__ += ["Aggregation", "Aggregator", "ClientDefense", "Defense", "ServerKnowledge", "ServerView", "Transform"]
+__all__ += ["Loss", "Model", "PairwiseScorerGradients"]
+__all__ += ["NonNegative", "Positive", "Rate", "Share"]
+__all__ += ["ClientBatch", "GlobalModel", "LocalGradients", "LocalModel", "RoundResult", "gather"]
+__all__ += ["DenseRows", "FactoredRows", "ProjectedRows", "RowGroup", "Rows"]
+__all__ += ["DenseScorerGradients", "ScorerGradients", "ScorerPart", "Upload"]

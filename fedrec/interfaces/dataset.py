@@ -1,4 +1,4 @@
-"""Interactions (CSR) and Split: the two types in which data sets speak to the rest."""
+"""The two types that a data set yields: interactions, as a CSR matrix, and a split of them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 @dataclass(frozen=True, slots=True)
 class Interactions:
-    """User u interacted with items[offsets[u]:offsets[u + 1]], in order of time; repeat purchases stay."""
+    """User u interacted with items[offsets[u]:offsets[u + 1]], in order of time; an item may occur twice."""
 
     offsets: Tensor  # [U + 1] int64
     items: Tensor  # [I] int32 in 0..n_items-1
@@ -27,18 +27,18 @@ class Interactions:
         return torch.arange(self.n_users).repeat_interleave(self.offsets.diff())
 
     def of(self, users: Tensor) -> "Interactions":
-        """The interactions of some users only, renumbered from 0; users [B] int64."""
+        """Return the interactions of some users [B] int64 only, who become users 0..B-1."""
         sizes = self.offsets.diff()[users]
         offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
         index = torch.arange(int(offsets[-1])) + (self.offsets[users] - offsets[:-1]).repeat_interleave(sizes)
         return Interactions(offsets, self.items[index], self.n_items)
 
     def popularity(self) -> Tensor:
-        """Interactions of each item, [M] int64."""
+        """Return the number of interactions of each item, [M] int64."""
         return torch.bincount(self.items, minlength=self.n_items)
 
     def popularity_ranks(self) -> Tensor:
-        """Rank of each item by popularity, 1 = most interactions, ties by item id, [M] int64.
+        """Return the rank of each item by popularity, 1 = most interactions, ties by item id, [M] int64.
 
         >>> Interactions(torch.tensor([0, 3]), torch.tensor([2, 2, 0], dtype=torch.int32), 3).popularity_ranks().tolist()
         [2, 3, 1]
@@ -49,7 +49,7 @@ class Interactions:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A data set ready for an experiment; held-out items are never in `train` unless the user also bought them earlier."""
+    """A data set ready for an experiment. A held-out item is in `train` only if the user also interacted with it earlier."""
 
     name: str
     train: Interactions
@@ -57,7 +57,7 @@ class Split:
     validation: Tensor | None  # [U] int64, -1 = none; the second-latest interaction, None unless asked for
 
     def statistics(self) -> Mapping[str, float]:
-        """Of all interactions, held-out ones included, as in Table VIII."""
+        """Return the statistics of all interactions, held-out ones included, as in Table VIII."""
         held_out = [self.test] if self.validation is None else [self.test, self.validation]
         users, items = self.train.n_users, self.train.n_items
         interactions = len(self.train.items) + sum(int((item >= 0).sum()) for item in held_out)
@@ -70,7 +70,7 @@ class Split:
         }
 
     def checksum(self) -> str:
-        """sha256 of the split itself, whatever file format it came in."""
+        """Return the sha256 of the split, whatever file format it came in."""
         digest = hashlib.sha256(str(self.train.n_items).encode())
         parts = [self.train.offsets, self.train.items, self.test]
         for part in parts if self.validation is None else [*parts, self.validation]:
@@ -79,7 +79,7 @@ class Split:
 
 
 class Dataset(Protocol):
-    """Its class says in a constant, `paper`, where the data are from; the catalog shows that."""
+    """A source of interactions. A constant `paper` of its class says where they come from, for the catalog."""
 
     def load(self, generator: Generator) -> Split:
-        """Read, download or draw the data. Raises ValueError that names file, line and what was expected."""
+        """Read, download or draw the data. Raises ValueError with the file, the line and what was expected."""

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from fedrec.interfaces.model import Loss, Model
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, LocalModel, gather
-from fedrec.interfaces.upload import DenseRows, Upload
+from fedrec.interfaces.rows import DenseRows
+from fedrec.interfaces.upload import Upload
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A recommender, and the loss that it is trained on; gradients by automatic differentiation unless a model knows a closed form."""
+"""A recommender, and the loss that it is trained on. Gradients follow by automatic differentiation where a model has no closed form."""
 
 import math
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from torch.func import grad, vmap
 
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, gather
-from fedrec.interfaces.upload import DenseRows
+from fedrec.interfaces.rows import DenseRows
 from fedrec.ragged import segment_sum
 
 NUMBERS_AT_ONCE = 2_000_000  # of embeddings held at once while every item is scored
@@ -19,30 +19,33 @@ NUMBERS_AT_ONCE = 2_000_000  # of embeddings held at once while every item is sc
 
 class Loss(Protocol):
     def __call__(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
-        """Scores [E] -> the loss of each client [C] and its derivative by each score [E]."""
+        """Return the loss of each client [C] and its derivative by each score [E]; scores [E] are logits."""
 
 
 class Model(ABC):
-    """A recommender: `score` is the paper's scorer Psi before its sigmoid."""
+    """A recommender. It needs `initialise`, `score` and a yaml; a model may override the rest with something faster."""
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
 
     @abstractmethod
     def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:
-        """User embeddings [U, d], private to the clients, and the global model."""
+        """Draw the user embeddings [U, d], which stay with the clients, and the global model."""
 
     @abstractmethod
     def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
-        """[..., d] and [..., d] -> [...]; differentiable."""
+        """Return Psi(u, v) before its sigmoid, a logit; [..., d], [..., d] -> [...], differentiable.
+
+        MF-FRS: u . v. DL-FRS: h . phi_L(... phi_1(u + v)), where + is concatenation and phi_l(x) = ReLU(W_l x + b_l) (Eq. 1).
+        """
 
     def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
-        """Write the score of every item for every user; users [B, d], out [M, B]. A model may override this with a faster way."""
+        """Write the score of every item for every user; users [B, d], out [M, B]."""
         for rows in torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // users.numel())):
             items = slice(int(rows[0]), int(rows[-1]) + 1)
             out[items] = self.score(users[None], model.items[items, None], model.scorer)
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
-        """Per-client gradients by automatic differentiation of `score`; a model may override this with its closed form."""
+        """Return the gradients of each client's loss; users [C, d] are the clients' embeddings."""
         local = gather(users, global_model, batch)
         parameters = {name: value.detach().clone().requires_grad_() for name, value in global_model.scorer.items()}
         with torch.enable_grad():
@@ -57,10 +60,7 @@ class Model(ABC):
     def fit_users(
         self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
     ) -> Tensor:
-        """Users [n, d] after gradient steps on the mean binary cross-entropy of their scores for all items [T, d] with one label.
-
-        By automatic differentiation of `score`; a model may override this with a faster way.
-        """
+        """Return users [n, d] after gradient steps on the mean binary cross-entropy of their scores for items [T, d], all of one label."""
         for _ in range(steps):
             leaf = users.detach().clone().requires_grad_()
             with torch.enable_grad():
@@ -72,7 +72,7 @@ class Model(ABC):
 
 @dataclass(frozen=True, slots=True)
 class PairwiseScorerGradients:
-    """Gradients of the scorer by automatic differentiation, of each client pair by pair."""
+    """Gradients of the scorer by automatic differentiation; those of each client are made pair by pair."""
 
     model: Model
     users: Tensor  # [C, d]

@@ -1,4 +1,4 @@
-"""Ranges of options. `fedrec.config` checks a yaml against the annotations of the constructor that it names."""
+"""Ranges of options. `fedrec.config` checks every yaml against the annotations of the constructor that it names."""
 
 from typing import Annotated
 

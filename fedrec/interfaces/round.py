@@ -1,4 +1,4 @@
-"""What travels in a round: the private data of its clients, the global model, local gradients and the result."""
+"""What travels in a round: the private data of its clients, the global model, local gradients, and the result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from functools import cached_property
 
 from torch import Tensor
 
-from fedrec.interfaces.upload import Rows, ScorerGradients
+from fedrec.interfaces.rows import Rows
+from fedrec.interfaces.upload import ScorerGradients
 from fedrec.ragged import segment_numbers
 
 
@@ -25,13 +26,13 @@ class ClientBatch:
 
     @cached_property
     def segments(self) -> Tensor:
-        """Position in `clients` of each pair, [E] int32."""
+        """The position in `clients` of each pair's client, [E] int32."""
         return segment_numbers(self.offsets)
 
 
 @dataclass(frozen=True, slots=True)
 class GlobalModel:
-    """What the server broadcasts: all that an attacker may know of the model. Never changed in place."""
+    """What the server broadcasts: all that an attacker may know of the model. Nobody changes it in place."""
 
     items: Tensor  # [M, d]
     scorer: Mapping[str, Tensor] = field(default_factory=dict)  # parameters of the scorer, {} for MF
@@ -48,7 +49,7 @@ class LocalModel:
 
 @dataclass(frozen=True, slots=True)
 class LocalGradients:
-    """What local training of C clients yields: `rows` add up to the gradient rows of batch.items, a block per client."""
+    """What local training of C clients yields. The `rows` add up to the gradient rows of batch.items, a block per client."""
 
     loss: Tensor  # [C]
     users: Tensor  # [C, d]
@@ -66,9 +67,9 @@ class RoundResult:
     loss: float  # mean of the benign clients' losses (Eq. 2); nan when no benign client was sampled
     delta_norm: Tensor  # [M], Eq. (7)
     seconds: float
-    telemetry: Mapping[str, float]
+    telemetry: Mapping[str, float]  # by the names of `fedrec.federation.telemetry`
 
 
 def gather(users: Tensor, global_model: GlobalModel, batch: ClientBatch) -> LocalModel:
-    """Copy what the clients of a batch train on into leaves; users [C, d] are theirs."""
+    """Copy what the clients of a batch train on into leaves; users [C, d] are their embeddings."""
     return LocalModel(users.detach().clone().requires_grad_(), global_model.items[batch.items].requires_grad_(), global_model)

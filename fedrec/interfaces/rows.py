@@ -1,0 +1,143 @@
+"""Gradient rows of items, in the form that is cheapest for the rule that made them. Letters as in `fedrec.interfaces`."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from fedrec.ragged import column_scatter_sum, scatter_sum, segment_numbers
+
+
+class Rows(Protocol):
+    """Gradient rows of the n items of a group, or a summand of them."""
+
+    def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
+        """Return the rows `index`, [k, d]; a slice takes all."""
+
+    def sum(self, group: "RowGroup", n_items: int) -> Tensor:
+        """Return the rows summed by item, [M, d]."""
+
+    def scaled(self, weights: Tensor) -> "Rows":
+        """Return row k times weights[k], [n]."""
+
+    def bound(self) -> Tensor:
+        """Return a number that no row is longer than. It is not finite if a row is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class DenseRows:
+    """Gradient rows as they are."""
+
+    rows: Tensor  # [n, d]
+
+    def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
+        return self.rows[index]
+
+    def sum(self, group: "RowGroup", n_items: int) -> Tensor:
+        own_block = torch.arange(len(self.rows) + 1, dtype=torch.int32, device=self.rows.device)
+        return scatter_sum(self.rows.new_ones(len(self.rows)), self.rows, own_block, group.items, n_items)
+
+    def scaled(self, weights: Tensor) -> "DenseRows":
+        return DenseRows(self.rows * weights[:, None])
+
+    def bound(self) -> Tensor:
+        return _length(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class FactoredRows:
+    """Gradient rows that are multiples of one direction per block: row k is coefficients[k] * directions[blocks[k]].
+
+    With `normals` (unit vectors, one per item) each row is projected onto the plane orthogonal to its item's normal.
+    """
+
+    coefficients: Tensor  # [n]
+    directions: Tensor  # [D, d]
+    normals: Tensor | None = None  # [M, d]
+
+    def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
+        rows = self.coefficients[index, None] * self.directions.index_select(0, group.blocks_at(index))  # [k, d]
+        if self.normals is None:
+            return rows
+        normals = self.normals.index_select(0, group.items[index])  # [k, d]
+        return rows - (rows * normals).sum(1, keepdim=True) * normals
+
+    def sum(self, group: "RowGroup", n_items: int) -> Tensor:
+        total = scatter_sum(self.coefficients, self.directions, group.offsets, group.items, n_items)  # no row is made
+        if self.normals is None:
+            return total
+        return total - (total * self.normals).sum(1, keepdim=True) * self.normals  # projecting is linear: once, after the sum
+
+    def scaled(self, weights: Tensor) -> "FactoredRows":
+        return replace(self, coefficients=self.coefficients * weights)
+
+    def bound(self) -> Tensor:
+        return _length(self.coefficients) * _length(self.directions)
+
+
+@dataclass(frozen=True)
+class ProjectedRows:
+    """Gradient rows behind a linear layer: row k is columns[:, k] @ weight."""
+
+    columns: Tensor  # [h, n]
+    weight: Tensor  # [h, d]
+    items: Tensor  # [n] int32
+    n_items: int
+
+    @cached_property
+    def column_sums(self) -> Tensor:
+        """The columns summed by item, [h, M]."""
+        return column_scatter_sum(self.columns, self.items, self.n_items)
+
+    def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
+        return self.columns[:, index].T @ self.weight
+
+    def sum(self, group: "RowGroup", n_items: int) -> Tensor:
+        return self.column_sums.T @ self.weight  # the layer is passed once per item
+
+    def scaled(self, weights: Tensor) -> "ProjectedRows":
+        return replace(self, columns=self.columns * weights)
+
+    def bound(self) -> Tensor:
+        return _length(self.columns) * _length(self.weight)
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """Gradient rows made in one way. Rows offsets[b]:offsets[b + 1] form block b, which client owners[b] of the upload sends."""
+
+    owners: Tensor  # [D] int64
+    offsets: Tensor  # [D + 1] int32
+    items: Tensor  # [n] int32
+    parts: tuple[Rows, ...]  # they add up to the rows
+
+    @cached_property
+    def blocks(self) -> Tensor:
+        """The block of each row, [n] int32."""
+        return segment_numbers(self.offsets)
+
+    def blocks_at(self, index: Tensor | slice) -> Tensor:
+        """Return the blocks of the rows `index`, [k]."""
+        return self.blocks if isinstance(index, slice) else torch.searchsorted(self.offsets, index.int(), right=True) - 1
+
+    def at(self, index: Tensor | slice) -> Tensor:
+        """Return the rows `index`, [k, d]; a slice takes all."""
+        first, *others = (part.at(index, self) for part in self.parts)
+        return sum(others, first)
+
+    def lengths(self) -> Tensor:
+        """Return the L2 norm of each row, [n]."""
+        if len(self.parts) == 1 and isinstance(part := self.parts[0], FactoredRows) and part.normals is None:
+            return part.coefficients.abs() * _length(part.directions, 1).index_select(0, self.blocks)
+        return _length(self.at(slice(None)), 1)
+
+    def scaled(self, weights: Tensor) -> "RowGroup":
+        """Return row k times weights[k], [n]."""
+        return replace(self, parts=tuple(part.scaled(weights) for part in self.parts))
+
+
+def _length(values: Tensor, dim: int | None = None) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(values, dim=dim)
+    return length
