@@ -43,7 +43,7 @@ HOT_FILES = [
     *(
         "ragged.py",
         "mining.py",
-        "interfaces/rows.py",
+        "interfaces/gradient_rows.py",
         "interfaces/upload.py",
         "aggregation/*.py",
         "attacks/*.py",

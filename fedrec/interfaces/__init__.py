@@ -9,10 +9,10 @@ from fedrec.interfaces.attack import Attack, AttackerKnowledge, AttackerView, Pr
 from fedrec.interfaces.callback import Callback, Evaluation, Pruned, RunInfo, Status
 from fedrec.interfaces.dataset import Dataset, Interactions, Split
 from fedrec.interfaces.defense import Aggregation, Aggregator, ClientDefense, Defense, ServerKnowledge, ServerView, Transform
+from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, ProjectedRows, RowGroup, Rows
 from fedrec.interfaces.model import Loss, Model, PairwiseScorerGradients
 from fedrec.interfaces.ranges import NonNegative, Positive, Rate, Share
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, LocalModel, RoundResult, gather
-from fedrec.interfaces.rows import DenseRows, FactoredRows, ProjectedRows, RowGroup, Rows
 from fedrec.interfaces.upload import DenseScorerGradients, ScorerGradients, ScorerPart, Upload
 
 __all__ = ["Attack", "AttackerKnowledge", "AttackerView", "PriorKnowledge", "PriorWanted"]

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from fedrec.interfaces.gradient_rows import DenseRows
 from fedrec.interfaces.model import Loss, Model
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, LocalModel, gather
-from fedrec.interfaces.rows import DenseRows
 from fedrec.interfaces.upload import Upload
 
 

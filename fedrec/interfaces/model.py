@@ -10,8 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.func import grad, vmap
 
+from fedrec.interfaces.gradient_rows import DenseRows
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, gather
-from fedrec.interfaces.rows import DenseRows
 from fedrec.ragged import segment_sum
 
 NUMBERS_AT_ONCE = 2_000_000  # of embeddings held at once while every item is scored

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from fedrec.interfaces.rows import Rows
+from fedrec.interfaces.gradient_rows import Rows
 from fedrec.interfaces.upload import ScorerGradients
 from fedrec.ragged import segment_numbers
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from fedrec.interfaces.rows import DenseRows, FactoredRows, RowGroup
+from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, RowGroup
 
 
 class ScorerGradients(Protocol):
