@@ -9,7 +9,7 @@ TELEMETRY: Mapping[str, str] = {
     "poison_rows": "number of gradient rows that malicious clients uploaded",
     "poison_items": "number of different items among these rows",
     "poison_share": "share of malicious rows among all rows for target items (Eq. 11)",
-    "poison_norm_z": "standard deviations from the mean norm of an item's benign rows to that of a malicious row, median",
+    "poison_norm_z": "standard deviations from the mean norm of an item's benign rows to a malicious row's norm, median",
     "poison_cosine_z": "the same of a row's cosine with the sum of the item's other benign rows, median",
     "target_uploads": "number of uploads for a target item (n_j), mean over targets",
     "dropped_uploads": "number of uploads that were not finite and that the server dropped",
