@@ -46,7 +46,7 @@ class Measurer:
         use_own_device(config.get("device", "cpu"))
         is_child = os.getppid() == self.process
         while not is_child or os.getppid() == self.process:  # a worker ends when the process that started it is killed
-            if (trial := self.store.study.claim(lambda trial: None)) is not None:
+            if (trial := self.store.study.claim()) is not None:
                 self._measure(trial)
             elif (cell := self._next()) is not None:
                 self.store.study.queue([attributes(cell)])

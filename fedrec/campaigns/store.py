@@ -28,7 +28,7 @@ class Store:
 
         Raises ConfigError if the database cannot be reached.
         """
-        self.study = SharedStudy(open_storage(url), url, name, 0)
+        self.study = SharedStudy(open_storage(url), name, 0)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let another process open the store anew."""

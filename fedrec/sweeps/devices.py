@@ -11,13 +11,12 @@ _held: dict[str, FileLock] = {}  # until the process ends
 
 
 def acquire_device(names: Sequence[str], folder: Path | None = None) -> int:
-    """Return the position of a device that no other worker of this machine has; ask again, and it is the same one.
+    """Return the position of a device that this process has, or of a free one, which it keeps until it ends in any way.
 
-    The device belongs to this process until the process ends in any way. When all devices are taken, workers share them.
+    When all devices are taken, workers share them.
     """
-    for position, name in enumerate(names):
-        if name in _held:
-            return position
+    if held := [position for position, name in enumerate(names) if name in _held]:
+        return held[0]
     for position, name in enumerate(names):
         lock = FileLock((folder or Path(tempfile.gettempdir())) / f"fedrec-device-{name}.lock", mode=0o666)
         try:

@@ -15,8 +15,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 class Composer:
     """Composes the configurations of many jobs that differ in little.
 
-    To compose a configuration from its files takes as long as dozens of rounds. So the files are read only for new choices of
-    groups; all other values are set in a copy, as Hydra sets them after it has read the files.
+    Reading the files takes as long as dozens of rounds, so that is done once for each choice of groups. Values are then set in a
+    copy, as Hydra sets them after it has read the files.
     """
 
     context: HydraContext
@@ -38,11 +38,7 @@ class Composer:
 
 
 def run_single(task: Callable[[DictConfig], Any], config: DictConfig, context: HydraContext, folder: str, number: int) -> Any:
-    """Run a composed configuration as Hydra's job `number`, and return what `task` returns, or raise what it raises.
-
-    `folder` lies below the sweep's folder; the job learns it from the node `hydra`.
-    """
-    OmegaConf.set_readonly(config.hydra, False)  # an earlier run of the same configuration has made it read-only
+    """Run a composed configuration as Hydra's job `number` in `folder` below the sweep's. Return or raise what `task` does."""
     with open_dict(config):
         config.hydra.sweep.subdir = folder
         config.hydra.job.id, config.hydra.job.num = folder, number

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 from pydantic import Field
@@ -56,8 +55,11 @@ def work(
     fruitless = 0
     while not is_complete():
         before = n_ended()
+        os.environ["PYTHONPATH"] = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)  # for workers that are not forked
+        launcher: Any = Plugins.instance().instantiate_launcher(context, worker, config)
+        jobs = [[*arguments, f"hydra.sweep.subdir=worker_{number}"] for number in range(config.hydra.sweeper.n_jobs)]
         try:
-            for job in _launch(worker, context, config, arguments):
+            for job in launcher.launch(jobs, 0):
                 value_of(job)
         except ConfigError:
             raise
@@ -67,9 +69,3 @@ def work(
                 raise
             reason = " ".join(str(error).split())[:200]
             log.warning(f"a worker ended early, and its trial is repeated ({type(error).__name__}: {reason})")
-
-
-def _launch(worker: Any, context: HydraContext, config: DictConfig, arguments: Sequence[str]) -> Sequence[JobReturn]:
-    os.environ["PYTHONPATH"] = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)  # for workers that are not forked
-    launcher = Plugins.instance().instantiate_launcher(context, worker, config)
-    return launcher.launch([[*arguments, f"hydra.sweep.subdir=worker_{number}"] for number in range(config.hydra.sweeper.n_jobs)], 0)

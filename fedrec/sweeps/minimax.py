@@ -33,13 +33,13 @@ class Minimax(TuneDefense):
 
     def measure(self, runs: Runs, overrides: Sequence[str], seeds: Sequence[int]) -> Values | None:
         """Return the value of the candidate under the worst attack; None if the candidate was pruned."""
-        space, study = runs.inner_space, runs.study("responses", self.responses)
+        study = runs.study("responses", self.responses)
         while not study.is_complete:
-            if (trial := study.claim(space.suggest)) is None:  # the last one died with the worker that had this candidate before
+            if (trial := study.claim()) is None:  # the last one died with the worker that had this candidate before
                 time.sleep(_PAUSE)
                 continue
             with study.running(trial):
-                response = [*overrides, *space.overrides(trial.params)]
+                response = [*overrides, *study.space.overrides(trial.params)]
                 found = [runs.run(response, seed, f"response_{trial.number}/seed_{seed}") for seed in seeds]
                 outcomes = [one for one in found if one is not None]  # nobody prunes these runs
                 trial.set_user_attr(OUTCOMES, [astuple(one) for one in outcomes])
@@ -60,5 +60,5 @@ class Minimax(TuneDefense):
 
     def _at_worst(self, runs: Runs, study: SharedStudy, seeds: Sequence[int]) -> Values:
         worst = study.study.best_trial
-        runs.trial.set_user_attr(RESPONSE, runs.inner_space.overrides(worst.params))
+        runs.trial.set_user_attr(RESPONSE, study.space.overrides(worst.params))
         return self.conclude(runs, [Outcome(*values) for values in worst.user_attrs[OUTCOMES]], seeds)

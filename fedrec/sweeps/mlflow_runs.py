@@ -17,8 +17,18 @@ if TYPE_CHECKING:  # the command line imports this module before it knows that t
 TRACKER = "fedrec.tracking.mlflow.tracker.MLflowTracker"
 RUN_ID = "mlflow_run_id"  # user attribute of a study or a trial that has a run
 _ENDINGS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}  # MLflow has no other words; the tag `state` has Optuna's
+Named = Mapping[str, Any]
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _tolerant() -> Iterator[None]:
+    """Let no trouble with MLflow stop a sweep: the study has everything."""
+    try:
+        yield
+    except Exception as error:
+        log.warning(f"MLflow did not take a trial: {' '.join(str(error).split())[:200]}")
 
 
 class MlflowRuns:
@@ -27,39 +37,29 @@ class MlflowRuns:
     def __init__(self, uri: str, experiment: str) -> None:
         self._store = locate_store(uri).describe(experiment)
 
-    def setup(self, name: str, tags: Mapping[str, str], run_id: str | None = None) -> str:
+    def setup(self, name: str, tags: Named, run_id: str | None = None) -> str:
         """Start a run, or continue the one with this id, and return its id. Raises RuntimeError if the store refuses."""
         return self._ask("setup", name=name, tags=tags, run_id=run_id)
 
-    def end(
-        self,
-        run_id: str,
-        status: str,
-        tags: Mapping[str, str],
-        parameters: Mapping[str, Any] | None = None,
-        metrics: Mapping[str, float] | None = None,
-        folder: str | None = None,
-    ) -> None:
+    def end(self, run_id: str, status: str, tags: Named, parameters: Named, metrics: Named, folder: str | None = None) -> None:
         """End a run as FINISHED, FAILED or KILLED, with the files in `folder`. Raises RuntimeError if the store refuses."""
-        self._ask("end", run_id=run_id, status=status, tags=tags, parameters=parameters or {}, metrics=metrics or {}, folder=folder)
+        self._ask("end", run_id=run_id, status=status, tags=tags, parameters=parameters, metrics=metrics, folder=folder)
 
+    @_tolerant()
     def start_trial(self, trial: "Trial", parent: str) -> str | None:
         """Start the run of a trial below the run `parent`, and return its id. The repetition of a trial continues the trial's run."""
-        run_id = None
-        with _tolerated():
-            tags = {"mlflow.parentRunId": parent, "trial": str(trial.number)}
-            run_id = self.setup(f"trial {trial.number}", tags, trial.user_attrs.get(RUN_ID))
-            trial.set_user_attr(RUN_ID, run_id)
+        tags = {"mlflow.parentRunId": parent, "trial": str(trial.number)}
+        run_id = self.setup(f"trial {trial.number}", tags, trial.user_attrs.get(RUN_ID))
+        trial.set_user_attr(RUN_ID, run_id)
         return run_id
 
+    @_tolerant()
     def end_trial(self, trial: "FrozenTrial") -> None:
         """End the run of a trial, if it has one."""
-        if RUN_ID not in trial.user_attrs:
-            return
-        state = trial.state.name
+        state, run_id = trial.state.name, trial.user_attrs.get(RUN_ID)
         metrics = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float)}
-        with _tolerated():
-            self.end(trial.user_attrs[RUN_ID], _ENDINGS[state], {"state": state}, trial.params, metrics)
+        if run_id is not None:
+            self.end(run_id, _ENDINGS[state], {"state": state}, trial.params, metrics)
 
     def _ask(self, wanted: str, **arguments: Any) -> str:
         writer = acquire()
@@ -80,12 +80,3 @@ def runs_of(tracking: DictConfig) -> MlflowRuns | None:
         return None
     start_early()
     return MlflowRuns(tracking.uri, tracking.experiment)
-
-
-@contextmanager
-def _tolerated() -> Iterator[None]:
-    """Let no trouble with MLflow stop a sweep: the study has everything."""
-    try:
-        yield
-    except Exception as error:
-        log.warning(f"MLflow did not take a trial: {' '.join(str(error).split())[:200]}")

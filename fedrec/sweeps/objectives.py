@@ -28,10 +28,6 @@ class Runs(Protocol):
     references: Mapping[int, float]  # seed -> HR@K on the validation item without a defense
     n_evaluations: int  # of all runs of the trial so far
 
-    @property
-    def inner_space(self) -> SearchSpace:
-        """What is tuned inside the trial."""
-
     def run(self, overrides: Sequence[str], seed: int, name: str, hopeless: Callable[[Outcome], bool] = ...) -> Outcome | None:
         """Run a job and return its outcome; None if `hopeless`, which is asked after every evaluation, ended it."""
 
@@ -39,7 +35,7 @@ class Runs(Protocol):
         """Run a job with the sweep's own seed, and return what the job returns."""
 
     def study(self, name: str, n_trials: int) -> SharedStudy:
-        """Return a study inside the trial."""
+        """Return a study inside the trial. It maximises one value over the inner space, and a repetition of the trial continues it."""
 
 
 @dataclass(kw_only=True)
@@ -101,13 +97,10 @@ class Objective(ABC):
         return baselines | {f"trial {trial.number}": space.overrides(trial.params) for trial in best}
 
 
-@dataclass(kw_only=True)
 class TuneAttack(Objective):
     """Find the attack with the highest exposure."""
 
-    @property
-    def directions(self) -> Mapping[str, Direction]:
-        return {"ER": "maximize"}
+    directions: ClassVar[Mapping[str, Direction]] = {"ER": "maximize"}
 
 
 @dataclass(kw_only=True)
@@ -116,12 +109,9 @@ class TuneDefense(Objective):
 
     defends = True
     needs_references = True
+    directions: ClassVar[Mapping[str, Direction]] = {"objective": "minimize"}
 
     hr_weight: Annotated[float, Field(ge=0)]
-
-    @property
-    def directions(self) -> Mapping[str, Direction]:
-        return {"objective": "minimize"}
 
     def values(self, outcome: Outcome, reference: float) -> Values:
         """
@@ -132,15 +122,11 @@ class TuneDefense(Objective):
         return (outcome.exposure_ratio + self.hr_weight * max(0.0, reference - outcome.hit_ratio),)
 
 
-@dataclass(kw_only=True)
 class DefenseFront(Objective):
     """Find all defenses with low exposure and many hits, without saying which matters more."""
 
     defends = True
-
-    @property
-    def directions(self) -> Mapping[str, Direction]:
-        return {"ER": "minimize", "HR": "maximize"}
+    directions: ClassVar[Mapping[str, Direction]] = {"ER": "minimize", "HR": "maximize"}
 
     def values(self, outcome: Outcome, reference: float) -> Values:
         return outcome.exposure_ratio, outcome.hit_ratio

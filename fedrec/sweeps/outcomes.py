@@ -14,26 +14,16 @@ class Outcome:
 
     @classmethod
     def of(cls, metrics: Mapping[str, float], selection: str) -> "Outcome":
-        """
-        Read the metrics of an evaluation; `selection` names the selection metric.
-
-        >>> Outcome.of({"ER@10": 0.5, "validation_HR@10": 0.25, "HR@10": 0.75}, "HR@10")
-        Outcome(exposure_ratio=0.5, hit_ratio=0.25, test_hit_ratio=0.75)
-        """
+        """Read the metrics of an evaluation; `selection` names the selection metric."""
         return cls(metrics[f"ER@{selection.split('@')[1]}"], metrics[f"validation_{selection}"], metrics[selection])
 
 
 def mean(values: Sequence[float]) -> float:
-    """
-    >>> mean([1.0, 3.0])
-    2.0
-    """
     return sum(values) / len(values)
 
 
 def standard_error(values: Sequence[float]) -> float | None:
-    """
-    Return the standard error of the mean, None for a single value.
+    """Return the standard error of the mean, None for a single value.
 
     >>> standard_error([1.0, 3.0])
     1.0

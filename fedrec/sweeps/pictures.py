@@ -8,23 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from optuna import Study
-from optuna.trial import FrozenTrial
 
 log = logging.getLogger(__name__)
 
 
 def draw(study: Study, names: Sequence[str], folder: Path) -> None:
-    """Write PNG files into `folder`; `names` are those of the study's values.
-
-    A picture that needs more trials or parameters than there are is left out.
-    """
+    """Write PNG files into `folder`, those for which there are enough trials and parameters. `names` are of the study's values."""
     import matplotlib
 
     matplotlib.use("Agg")
     from optuna.visualization import matplotlib as plots
 
     for number, name in enumerate(names):
-        of_one: dict[str, Any] = {"target": partial(_value, number)} if len(names) > 1 else {}
+        of_one: dict[str, Any] = {"target": lambda trial, number=number: trial.values[number]} if len(names) > 1 else {}
         suffix = f"_{name}" if len(names) > 1 else ""
         for picture, plot in (
             ("history", plots.plot_optimization_history),
@@ -53,7 +49,3 @@ def _save(path: Path, plot: Callable[[], Any]) -> None:
         log.info(f"no picture {path.name}: {str(error).splitlines()[0]}")
     finally:
         pyplot.close("all")
-
-
-def _value(number: int, trial: FrozenTrial) -> float:
-    return float(trial.values[number])

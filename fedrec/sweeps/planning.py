@@ -1,5 +1,6 @@
 """Configuration and command line -> a checked `Sweep`: every mistake is found before the first trial."""
 
+import math
 import os
 import platform
 from collections.abc import Container, Mapping, Sequence
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -18,7 +20,7 @@ from fedrec.config.validation import ConfigError, convert, shown
 from fedrec.interfaces import Positive
 from fedrec.sweeps.objectives import Objective, ReturnedValue
 from fedrec.sweeps.samplers import is_grid, make_pruner, make_sampler
-from fedrec.sweeps.search_space import SearchSpace, existing
+from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.stages import Sweep
 from fedrec.sweeps.study import Direction
 from fedrec.sweeps.study_storage import locate
@@ -35,10 +37,7 @@ _NOT_TUNED = ("seed", "dataset.validation", "evaluation", "sweep", "tracking")
 
 
 def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[str]) -> Sweep:
-    """Return what the workers of a sweep must know.
-
-    Raises ConfigError, one line that names the option, if a trial could not run or could not be judged.
-    """
+    """Return what the workers must know. Raises ConfigError, which names the option, if a trial could not run or not be judged."""
     plain: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     settings = {name: convert(f"hydra.sweeper.{name}", plain[name], annotation) for name, annotation in SETTINGS.items()}
     parser = OverridesParser.create(config_loader=context.config_loader)
@@ -46,14 +45,7 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
     fixed = [text for text, override in parsed.items() if not override.is_sweep_override()]
     base = _checked(config, context, fixed)
     objective = _objective(base, settings["direction"])
-    named = {str(override.key_or_group): text for text, override in parsed.items()}  # the command line wins
-    swept = {name: text for name, text in named.items() if text not in fixed}
-    inner = [text for name, text in swept.items() if name in objective.inner_space]
-    inner_space = SearchSpace.parse([*existing(_without(objective.inner_space, named), base), *inner], parser)
-    params = _without(settings["params"] or {}, named)
-    wanted = existing(_without(objective.space, {**named, **params}), base)
-    given = [f"{name}={values}" for name, values in params.items()]  # wrong, unlike `wanted`, if there is no such option
-    space = SearchSpace.parse([*wanted, *given, *(text for text in swept.values() if text not in inner)], parser)
+    inner_space, space = _spaces(objective, settings["params"] or {}, base, parsed, parser)
     for one, options in ((space, objective.space), (inner_space, objective.inner_space)):
         if not one.distributions and (options or one is space):
             known = f"none of {', '.join(options)} is an option of this configuration; " if options else ""
@@ -62,20 +54,21 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
     sampler, pruner = config.hydra.sweeper.sampler, config.hydra.sweeper.pruner
     make_sampler(sampler, space, 0)
     if make_pruner(pruner) is not None and len(objective.directions) > 1:
-        raise ConfigError(
-            "hydra/sweeper/pruner: Optuna cannot prune a study with several objectives; choose hydra/sweeper/pruner=none, or sweep=defense"
-        )
+        allowed = "choose hydra/sweeper/pruner=none, or sweep=defense"
+        raise ConfigError(f"hydra/sweeper/pruner: Optuna cannot prune a study with several objectives; {allowed}")
+    n_trials, fresh = settings["n_trials"], base.seed + objective.seeds
     return Sweep(
         name=settings["study_name"],
         address=locate(settings["storage"], Path(config.hydra.sweep.dir)),
-        n_trials=min(settings["n_trials"], space.size()) if is_grid(sampler) else settings["n_trials"],
+        n_trials=min(n_trials, math.prod(map(len, space.grid().values()))) if is_grid(sampler) else n_trials,
         objective=objective,
         space=space,
         inner_space=inner_space,
         sampler=sampler,
         pruner=pruner,
         arguments=fixed,
-        seed=base.seed,
+        seeds=range(base.seed, fresh),
+        fresh_seeds=range(fresh, fresh + objective.fresh_seeds),
         selection=base.evaluation.selection,
         host=platform.node(),
         process=os.getpid(),
@@ -83,17 +76,29 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
 
 
 def as_given(sweep: Sweep, config: DictConfig) -> dict[str, Any] | None:
-    """Return the parameters as the configuration sets them, to the paper's values for instance.
-
-    Return None if the search space does not allow them, or if a grid is searched.
-    """
+    """Return the parameters as the configuration sets them, or None if the search space has no room for them or is a grid."""
     choices = config.hydra.runtime.choices
     values = {name: choices[name] if name in choices else OmegaConf.select(config, name) for name in sweep.space.distributions}
     return values if sweep.space.contains(values) and not is_grid(sweep.sampler) else None
 
 
-def _without(params: Mapping[str, str], names: Container[str]) -> dict[str, str]:
-    return {name: values for name, values in params.items() if name not in names}
+def _spaces(
+    objective: Objective, params: Mapping[str, str], base: DictConfig, parsed: Mapping[str, Override], parser: OverridesParser
+) -> tuple[SearchSpace, SearchSpace]:
+    """Return what is tuned inside a trial and what is tuned by the sweep. The command line wins over `params`, which win over `space`."""
+    named = {str(override.key_or_group): text for text, override in parsed.items()}
+    swept = {name: text for name, text in named.items() if parsed[text].is_sweep_override()}
+
+    def existing(space: Mapping[str, str], others: Container[str]) -> list[str]:
+        return [f"{name}={values}" for name, values in space.items() if name not in others and OmegaConf.select(base, name) is not None]
+
+    inside = [*existing(objective.inner_space, named), *(text for name, text in swept.items() if name in objective.inner_space)]
+    outside = [
+        *existing(objective.space, {**named, **params}),
+        *(f"{name}={values}" for name, values in params.items() if name not in named),
+        *(text for name, text in swept.items() if name not in objective.inner_space),
+    ]
+    return SearchSpace.parse(inside, parser), SearchSpace.parse(outside, parser)
 
 
 def _check_corners(config: DictConfig, context: HydraContext, fixed: Sequence[str], space: SearchSpace) -> None:
@@ -138,8 +143,6 @@ def _objective(config: DictConfig, direction: Direction | list[Direction]) -> Ob
         raise ConfigError("dataset.validation must be true: sweeps are tuned on the validation item, never on the test item")
     metric, _, k = config.evaluation.selection.partition("@")
     if metric == "ER" or "ER" not in config.evaluation.metrics or int(k) not in config.evaluation.k:
-        raise ConfigError(
-            f"a sweep needs ER among evaluation.metrics={shown(list(config.evaluation.metrics))}, and HR@K, full_HR@K or full_NDCG@K "
-            f"as evaluation.selection={config.evaluation.selection}, with K among evaluation.k"
-        )
+        found = f"evaluation.metrics={shown(list(config.evaluation.metrics))} evaluation.selection={config.evaluation.selection}"
+        raise ConfigError(f"{found}: a sweep needs the metric ER, and selection by HR@K, full_HR@K or full_NDCG@K, K among evaluation.k")
     return objective

@@ -32,10 +32,7 @@ def repeat_lost(study: optuna.Study) -> None:
 
 
 def to_repeat(trials: Sequence[FrozenTrial]) -> set[int]:
-    """Return the numbers of trials that were cut off, have no repetition yet, and have not been repeated too often.
-
-    A trial that was interrupted has done nothing wrong, so interruptions do not count.
-    """
+    """Return the numbers of trials that were cut off and are to be repeated: after `MOST_REPEATS` deaths, or any interruption."""
     found, done = set(), repeated(trials)
     for trial in trials:
         if trial.state == TrialState.FAIL and ERROR not in trial.user_attrs and trial.number not in done:

@@ -1,7 +1,6 @@
 """Samplers and pruners of Optuna, made from their configuration."""
 
 import warnings
-from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig, open_dict
@@ -15,10 +14,9 @@ GRID = "optuna.samplers.GridSampler"
 
 
 def make_sampler(node: DictConfig, space: SearchSpace, number: int) -> BaseSampler:
-    """Return the sampler for the trial with this number.
+    """Return the sampler for the trial with this number. Raises ConfigError if an option is not allowed.
 
-    Its seed follows from the number, so workers never draw alike, and a sweep that was stopped continues as if it had not been
-    stopped. Raises ConfigError if an option is not allowed.
+    Its seed follows from the number: workers never draw alike, and a sweep that was stopped continues as if it had not been.
     """
     if is_grid(node):
         return GridSampler(space.grid(), node.get("seed"))
@@ -26,22 +24,20 @@ def make_sampler(node: DictConfig, space: SearchSpace, number: int) -> BaseSampl
     if node.get("seed") is not None:
         with open_dict(node):
             node.seed = int(np.random.SeedSequence([node.seed, number]).generate_state(1)[0])
-    sampler: BaseSampler = _build(node)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna warns of experimental options
+        sampler: BaseSampler = build(node)
     return sampler
 
 
 def make_pruner(node: DictConfig | None) -> BasePruner | None:
     """Return the pruner of a study, None for no pruner. Raises ConfigError if an option is not allowed."""
-    pruner: BasePruner | None = _build(node)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pruner: BasePruner | None = build(node)
     return pruner
 
 
 def is_grid(node: DictConfig) -> bool:
     """Return whether the sampler tries every point of the search space once."""
     return bool(node.get("_target_") == GRID)
-
-
-def _build(node: DictConfig | None) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna warns of experimental options
-        return build(node)

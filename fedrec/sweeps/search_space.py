@@ -3,15 +3,13 @@
 interval(0, 1)  tag(log, interval(0.01, 100))  int(interval(1, 10))  range(0, 100, step=5)  choice(a, b)  a,b
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
@@ -30,11 +28,12 @@ class SearchSpace:
     @classmethod
     def parse(cls, overrides: Sequence[str], parser: OverridesParser) -> "SearchSpace":
         """Read sweep overrides such as `KEY=interval(0,1)`. Raises ConfigError, which names the parameter."""
-        return cls({name: _distribution(override) for name, override in _parsed(overrides, parser)})
+        return cls({text.partition("=")[0].lstrip("+"): _distribution(text, parser) for text in overrides})
 
-    def suggest(self, trial: Trial) -> list[str]:
-        """Let the trial's sampler choose all parameters, and return them as overrides."""
-        return self.overrides({name: trial._suggest(name, distribution) for name, distribution in self.distributions.items()})
+    def suggest(self, trial: Trial) -> None:
+        """Let the trial's sampler choose all parameters."""
+        for name, distribution in self.distributions.items():
+            trial._suggest(name, distribution)
 
     def overrides(self, values: Mapping[str, Any]) -> list[str]:
         """Return the overrides that set these values of the space's parameters."""
@@ -50,47 +49,33 @@ class SearchSpace:
         """Return all values of every parameter. Raises ConfigError for an interval of real numbers."""
         return {name: _values(name, distribution) for name, distribution in self.distributions.items()}
 
-    def size(self) -> int:
-        """Return the number of points of the grid."""
-        return math.prod(map(len, self.grid().values()))
-
     def contains(self, values: Mapping[str, Any]) -> bool:
         """Return whether every parameter has a value that its distribution allows."""
-        return all(name in values and _allows(distribution, values[name]) for name, distribution in self.distributions.items())
-
-
-def existing(params: Mapping[str, str], config: DictConfig) -> list[str]:
-    """Return the sweep overrides of those parameters that are options of the configuration."""
-    return [f"{name}={values}" for name, values in params.items() if OmegaConf.select(config, name) is not None]
+        try:
+            internal = {name: one.to_internal_repr(values[name]) for name, one in self.distributions.items()}
+        except (KeyError, ValueError):  # a missing value, or a choice that does not exist
+            return False
+        return all(one._contains(internal[name]) for name, one in self.distributions.items())
 
 
 def in_one_line(values: Mapping[str, Any]) -> str:
-    """
-    Return the values of a trial for people to read, with rounded numbers.
-
-    >>> in_one_line({"defense.N": 10, "defense.beta": 0.123456})
-    'defense.N=10 defense.beta=0.1235'
-    """
+    """Return the values of a trial for people to read, with rounded numbers."""
     return " ".join(f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items())
 
 
-def _parsed(overrides: Sequence[str], parser: OverridesParser) -> Iterator[tuple[str, Override]]:
-    for text in overrides:
-        try:
-            yield text.partition("=")[0].lstrip("+"), parser.parse_override(text)
-        except HydraException as error:
-            reason = str(error).splitlines()[0].rpartition("': ")[2]
-            raise ConfigError(f"search space of {text}: {reason}; allowed: {_ALLOWED}") from None
-
-
-def _distribution(override: Override) -> BaseDistribution:
-    text = f"search space of {override.input_line}"
+def _distribution(text: str, parser: OverridesParser) -> BaseDistribution:
+    where = f"search space of {text}"
+    try:
+        override = parser.parse_override(text)
+    except HydraException as error:
+        reason = str(error).splitlines()[0].rpartition("': ")[2]
+        raise ConfigError(f"{where}: {reason}; allowed: {_ALLOWED}") from None
     if not override.is_sweep_override():
-        raise ConfigError(f"{text}: one value is nothing to tune; allowed: {_ALLOWED}")
+        raise ConfigError(f"{where}: one value is nothing to tune; allowed: {_ALLOWED}")
     value = override.value()
     tags: set[str] = getattr(value, "tags", set())
     if wrong := tags - ({"log"} if isinstance(value, IntervalSweep) else set()):
-        raise ConfigError(f"{text}: tag {', '.join(sorted(wrong))} is not allowed; allowed: {_ALLOWED}")
+        raise ConfigError(f"{where}: tag {', '.join(sorted(wrong))} is not allowed; allowed: {_ALLOWED}")
     try:
         if isinstance(value, IntervalSweep):
             assert value.start is not None and value.end is not None
@@ -102,9 +87,9 @@ def _distribution(override: Override) -> BaseDistribution:
             return _numeric(numbers, step=abs(value.step))
         texts = list(override.sweep_string_iterator())
         elements = value.list if isinstance(value, ChoiceSweep) else texts
-        return CategoricalDistribution([one if isinstance(one, _PLAIN) else text for one, text in zip(elements, texts, strict=True)])
+        return CategoricalDistribution([one if isinstance(one, _PLAIN) else word for one, word in zip(elements, texts, strict=True)])
     except ValueError as error:
-        raise ConfigError(f"{text}: {error}") from None
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _numeric(numbers: Sequence[float], **options: Any) -> BaseDistribution:
@@ -134,10 +119,3 @@ def _values(name: str, distribution: BaseDistribution) -> list[Any]:
         n = round((distribution.high - distribution.low) / distribution.step)
         return [distribution.low + k * distribution.step for k in range(n + 1)]
     return _extremes(distribution)
-
-
-def _allows(distribution: BaseDistribution, value: Any) -> bool:
-    try:
-        return bool(distribution._contains(distribution.to_internal_repr(value)))
-    except ValueError:
-        return False

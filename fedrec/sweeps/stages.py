@@ -4,6 +4,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 from omegaconf import DictConfig
@@ -34,61 +35,45 @@ class Sweep:
     sampler: DictConfig
     pruner: DictConfig | None
     arguments: Sequence[str]  # the user's overrides without those of the search space
-    seed: int  # of the first run of a trial; the other runs have the next seeds
+    seeds: range  # of the runs of a trial
+    fresh_seeds: range  # of the comparisons
     selection: str  # the metric that, on the validation item, chooses the epoch
     host: str  # machine on which the sweep was started
     process: int  # that started the sweep
-
-    @property
-    def seeds(self) -> range:
-        return range(self.seed, self.seed + self.objective.seeds)
-
-    @property
-    def fresh_seeds(self) -> range:
-        """Seeds that no trial has seen."""
-        return range(self.seeds.stop, self.seeds.stop + self.objective.fresh_seeds)
 
 
 class Stages:
     """The studies of a sweep, and what is still to do in them."""
 
     def __init__(self, sweep: Sweep) -> None:
-        """Open the studies, and make them if there are none.
-
-        Raises ConfigError if the study is an SQLite file and this is another machine than the one that started the sweep. The file
-        would be another one there, or, on a network drive, soon be broken.
-        """
+        """Open the studies, and make them if there are none. Raises ConfigError if their SQLite file lies on another machine."""
         if sweep.address.startswith("sqlite") and platform.node() != sweep.host:
+            # the file would be another one here, or, on a network drive, soon broken
             allowed = "hydra.sweeper.storage=postgresql+psycopg://USER@HOST/DATABASE"
             raise ConfigError(f"{platform.node()} cannot share an SQLite file with {sweep.host}: several machines need {allowed}")
         self.sweep = sweep
         self.storage = open_storage(sweep.address)
         self.tuning = self.study(sweep.name, sweep.n_trials, tuple(sweep.objective.directions.values()), sweep.space)
-        both: tuple[Direction, ...] = ("minimize", "maximize")
         self.references, self.comparisons = (
-            SharedStudy(self.storage, sweep.address, f"{sweep.name} {name}", 0, directions=both) for name in ("references", "comparisons")
+            SharedStudy(self.storage, f"{sweep.name} {name}", 0, directions=("minimize", "maximize"))
+            for name in ("references", "comparisons")
         )
 
     def study(self, name: str, n_trials: int, directions: Sequence[Direction], space: SearchSpace) -> SharedStudy:
         """Open a study that has the sweep's sampler and, with a single objective, its pruner."""
         sampler = partial(make_sampler, self.sweep.sampler, space)
         pruner = make_pruner(self.sweep.pruner) if len(directions) == 1 else None
-        return SharedStudy(self.storage, self.sweep.address, name, n_trials, sampler, pruner, directions)
+        return SharedStudy(self.storage, name, n_trials, space, sampler, pruner, directions)
 
     def prepare(self, options: Mapping[str, Any], as_given: Mapping[str, Any] | None) -> None:
-        """Queue all runs that are known before the first trial, and the configuration as given as the first trial.
-
-        Raises ConfigError if the study was made with other options.
-        """
+        """Queue the first trial and all runs that are known before it. Raises ConfigError if the study was made with other options."""
         study = self.tuning.study
         with self.tuning.locked():
             known = study.user_attrs.setdefault(OPTIONS, dict(options))
-            if changed := sorted(name for name in {*known, *options} if known.get(name) != options.get(name)):
-                name = changed[0]
-                raise ConfigError(
-                    f"the study {self.sweep.name} was made with {name}={known.get(name)}, now it is {options.get(name)}: "
-                    "continue with the same options, or choose another hydra.sweeper.study_name"
-                )
+            for name in sorted({*known, *options}):
+                if known.get(name) != options.get(name):
+                    made = f"the study {self.sweep.name} was made with {name}={known.get(name)}, now it is {options.get(name)}"
+                    raise ConfigError(f"{made}: continue with the same options, or choose another hydra.sweeper.study_name")
             study.set_user_attr(OPTIONS, dict(options))
             if as_given is not None and not study.get_trials(deepcopy=False):
                 study.enqueue_trial(dict(as_given), user_attrs={AS_GIVEN: True})
@@ -97,15 +82,11 @@ class Stages:
         self.queue_comparisons(self.best() if self.tuning.is_complete else [], again=True)
 
     def queue_comparisons(self, best: Sequence[FrozenTrial], again: bool = False) -> list[str]:
-        """Queue every comparison with every fresh seed, unless it is there already; with `again` those that failed, too.
-
-        Return the labels of the comparisons.
-        """
+        """Queue every comparison with every fresh seed that is not there yet, or with `again` failed. Return their labels."""
         given = next((trial for trial in self.tuning.counted() if AS_GIVEN in trial.user_attrs and trial.values), None)
         wanted = self.sweep.objective.comparisons(best, given, self.sweep.space)
-        seeds = self.sweep.fresh_seeds
-        runs = [{LABEL: label, SEED: seed, OVERRIDES: overrides} for label, overrides in wanted.items() for seed in seeds]
-        self.comparisons.queue(runs, again)
+        pairs = product(wanted.items(), self.sweep.fresh_seeds)
+        self.comparisons.queue([{LABEL: label, SEED: seed, OVERRIDES: overrides} for (label, overrides), seed in pairs], again)
         return list(wanted)
 
     def are_complete(self) -> bool:

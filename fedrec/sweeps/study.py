@@ -10,11 +10,10 @@ from typing import Any, Literal
 
 import optuna
 from optuna.pruners import BasePruner, NopPruner
-from optuna.samplers import BaseSampler
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fedrec.sweeps.repetition import ERROR, INTERRUPTED, WORKER, repeat_lost, repeated, to_repeat
+from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.study_storage import HEARTBEAT_SECONDS, exclusive
 
 Direction = Literal["minimize", "maximize"]
@@ -29,17 +28,17 @@ class SharedStudy:
 
     def __init__(
         self,
-        storage: RDBStorage,
-        address: str,
+        storage: optuna.storages.RDBStorage,
         name: str,
         n_trials: int,
-        sampler: Callable[[int], BaseSampler] | None = None,  # number of a trial, repetitions not counted -> its sampler
+        space: SearchSpace | None = None,
+        sampler: Callable[[int], optuna.samplers.BaseSampler] | None = None,  # number of a trial, repetitions not counted -> its sampler
         pruner: BasePruner | None = None,
         directions: Sequence[Direction] = ("minimize",),
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.address, self.n_trials, self._sampler = address, n_trials, sampler
-        with exclusive(address, name):
+        self.address, self.n_trials, self.space, self._sampler = str(storage.url), n_trials, space or SearchSpace({}), sampler
+        with exclusive(self.address, name):
             self.study = optuna.create_study(
                 storage=storage, study_name=name, directions=list(directions), load_if_exists=True, pruner=pruner or NopPruner()
             )
@@ -68,7 +67,7 @@ class SharedStudy:
     def is_complete(self) -> bool:
         """Whether enough trials count, none is waiting or running, and none must be repeated."""
         trials = self.trials()
-        is_open = any(not trial.state.is_finished() for trial in trials) or bool(to_repeat(trials))
+        is_open = any(not trial.state.is_finished() for trial in trials) or to_repeat(trials)
         return not is_open and len(self.counted()) >= self.n_trials
 
     def queue(self, wanted: Sequence[Mapping[str, Any]], again: bool = False) -> None:
@@ -80,8 +79,8 @@ class SharedStudy:
                 if not any(attributes.items() <= one.items() for one in known):
                     self.study.add_trial(optuna.create_trial(state=TrialState.WAITING, user_attrs=dict(attributes)))
 
-    def claim(self, suggest: Callable[[Trial], Any]) -> Trial | None:
-        """Return a trial for this worker alone, after `suggest` has chosen its parameters; None if there is nothing to do now."""
+    def claim(self) -> Trial | None:
+        """Return a trial for this worker alone, with parameters from the search space; None if there is nothing to do now."""
         with self.locked():
             repeat_lost(self.study)
             trials = self.trials()
@@ -95,7 +94,7 @@ class SharedStudy:
                 trial = self.study.ask()
             self._beat(trial)
             trial.set_user_attr(WORKER, f"{platform.node()}:{os.getpid()}")
-            suggest(trial)
+            self.space.suggest(trial)
         return trial
 
     def tell(self, trial: Trial, values: Sequence[float] | None, *, pruned: bool = False, error: str = "") -> None:

@@ -26,10 +26,7 @@ _ALLOWED = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 
 
 def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.storage") -> str:
-    """Return the absolute address of a study's storage. Without one it is an SQLite file in `folder`; make its folder.
-
-    Raises ConfigError, which names the option, if the address is not that of a supported database.
-    """
+    """Return the absolute address of a storage, by default of an SQLite file in `folder`, which is made. Raises ConfigError."""
     try:
         url = make_url(storage or f"sqlite:///{folder / FILE}")
     except ArgumentError:
@@ -44,23 +41,21 @@ def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.stora
 
 
 def open_storage(address: str) -> RDBStorage:
-    """Open a storage, and make its tables if there are none.
-
-    Raises ConfigError if the database cannot be reached or holds the tables of another program.
-    """
+    """Open a storage, and make its tables if there are none. Raises ConfigError if the database does not allow it."""
     is_file = address.startswith("sqlite")
     options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_SECONDS}} if is_file else {"pool_pre_ping": True}
     try:
         if is_file:
-            _use_write_ahead_log(address)
+            with closing(sqlite3.connect(address.removeprefix("sqlite:///"), timeout=_BUSY_SECONDS)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")  # readers and writers then do not wait for each other
         with exclusive(address, "tables"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
             storage = RDBStorage(address, options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
     except (SQLAlchemyError, sqlite3.Error, ImportError, RuntimeError) as error:
         reason = without_password(str(error).splitlines()[0])
         raise ConfigError(f"hydra.sweeper.storage={without_password(address)}: {reason}") from None
-    if is_file:
-        event.listen(storage.engine, "connect", _relax)
+    if is_file:  # without waiting for the disk, a power cut may cost the last moments of a study, but never its integrity
+        event.listen(storage.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
     return storage
 
 
@@ -75,14 +70,3 @@ def exclusive(address: str, name: str) -> Iterator[None]:
     with engine.connect() as connection:  # the lock belongs to the connection
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": zlib.crc32(f"fedrec {name}".encode())})
         yield
-
-
-def _use_write_ahead_log(address: str) -> None:
-    """Choose the journal with which readers and writers do not wait for each other."""
-    with closing(sqlite3.connect(address.removeprefix("sqlite:///"), timeout=_BUSY_SECONDS)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-
-
-def _relax(connection: Any, _: Any) -> None:
-    """Write without waiting for the disk: a power cut may cost the last moments of a study, but never its integrity."""
-    connection.execute("PRAGMA synchronous=NORMAL")

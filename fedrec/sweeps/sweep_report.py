@@ -1,6 +1,7 @@
 """What a sweep leaves behind: a table on the terminal, its study as files, and the sweep's own run in MLflow."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Event, Thread
@@ -18,7 +19,6 @@ from fedrec.sweeps.search_space import in_one_line
 from fedrec.sweeps.stages import LABEL, Stages
 from fedrec.sweeps.study_storage import exclusive
 
-RESULTS = "optimization_results.yaml"  # the file name and its keys are those of hydra-optuna-sweeper
 _COLUMNS = ("number", "value", "state", "datetime_start", "datetime_complete", "duration", "params", "user_attrs")
 _PAUSE = 1.0  # seconds between two looks at the study
 
@@ -55,7 +55,7 @@ class Report:
         """Write the results to a file and to the terminal."""
         self._recorder.join()
         self.found = self.results()
-        OmegaConf.save(OmegaConf.create(self.found), self.files / RESULTS)
+        OmegaConf.save(OmegaConf.create(self.found), self.files / "optimization_results.yaml")  # as hydra-optuna-sweeper names it
         self._show(self.found)
 
     def end(self, status: str) -> None:
@@ -64,12 +64,11 @@ class Report:
         self._recorder.join()
         if self.mlflow is None or not self.run_id:
             return
-        best = self.found.get("best_params", {}).items()
-        tags = {f"best/{name}": str(value) for name, value in best}  # MLflow never changes a parameter, but a longer sweep may
-        rows = self.found.get("comparisons", {})
+        best, rows = self.found.get("best_params", {}), self.found.get("comparisons", {})
+        tags = {f"best/{name}": str(value) for name, value in best.items()}  # a longer sweep may change them, unlike MLflow's parameters
         metrics = {f"{label}/{name}": row[name] for label, row in rows.items() for name in ("ER", "HR")}
         try:
-            self.mlflow.end(self.run_id, status, tags, metrics=metrics, folder=str(self.files) if self.found else None)
+            self.mlflow.end(self.run_id, status, tags, {}, metrics, str(self.files) if self.found else None)
         except RuntimeError as error:
             log.warning(f"MLflow did not take the end of the sweep: {error}")
 
@@ -80,12 +79,12 @@ class Report:
             found: dict[str, Any] = {"best_params": best[0].params, "best_value": best[0].values[0]}
         else:
             found = {"solutions": [{"params": trial.params, "values": list(trial.values)} for trial in best]}
-        states = [trial.state.name.lower() for trial in self.stages.tuning.counted()]
+        states = Counter(trial.state.name.lower() for trial in self.stages.tuning.counted())
         return {
             "name": "optuna",
             **found,
             "study_name": study.study_name,
-            "trials": {state: states.count(state) for state in sorted(set(states))},
+            "trials": dict(sorted(states.items())),
             "comparisons": self._comparisons(),
         }
 
@@ -101,12 +100,9 @@ class Report:
 
     def _comparisons(self) -> dict[str, dict[str, Any]]:
         """Return label -> means and standard errors of ER and HR on the test item over the fresh seeds."""
-        labels = self.stages.queue_comparisons(self.stages.best())
-        measured: dict[str, list[list[float]]] = {label: [] for label in labels}
-        for trial in self.stages.comparisons.counted():
-            if trial.user_attrs[LABEL] in measured and trial.values:
-                measured[trial.user_attrs[LABEL]].append(trial.values)
-        return {label: _summary([one[0] for one in runs], [one[1] for one in runs]) for label, runs in measured.items() if runs}
+        labels, trials = self.stages.queue_comparisons(self.stages.best()), self.stages.comparisons.counted()
+        measured = {label: [trial.values for trial in trials if trial.values and trial.user_attrs[LABEL] == label] for label in labels}
+        return {label: _summary(runs) for label, runs in measured.items() if runs}
 
     def _show(self, results: Mapping[str, Any]) -> None:
         metric = self.stages.sweep.selection
@@ -125,9 +121,9 @@ class Report:
         console.print(f"results: {self.files}")
 
 
-def _summary(exposure: list[float], hits: list[float]) -> dict[str, Any]:
-    row: dict[str, Any] = {"seeds": len(exposure)}
-    for name, values in (("ER", exposure), ("HR", hits)):
+def _summary(runs: list[list[float]]) -> dict[str, Any]:
+    row: dict[str, Any] = {"seeds": len(runs)}
+    for name, values in zip(("ER", "HR"), zip(*runs, strict=True), strict=True):
         row |= {name: mean(values), f"{name}_stderr": standard_error(values)}
     return row
 

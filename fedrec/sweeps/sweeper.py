@@ -30,14 +30,12 @@ class OptunaSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra knows of the application. Fix the study's name and folder, which the options of a job must not change."""
         self.context, self.task, self.config = hydra_context, task_function, config
-        settled = {
-            "hydra.sweeper.study_name": config.hydra.sweeper.study_name,
-            "hydra.sweep.dir": str(Path(config.hydra.sweep.dir).absolute()),
-        }
+        name, folder = config.hydra.sweeper.study_name, str(Path(config.hydra.sweep.dir).absolute())
         with open_dict(config):
-            for name, value in settled.items():
-                OmegaConf.update(config, name, value)
-                config.hydra.overrides.hydra.append(f"{name}={_quoted(value)}")
+            for option, value in (("hydra.sweeper.study_name", name), ("hydra.sweep.dir", folder)):
+                quoted = value.replace("'", "\\'")
+                OmegaConf.update(config, option, value)
+                config.hydra.overrides.hydra.append(f"{option}='{quoted}'")
             settle_launcher(config)
 
     def sweep(self, arguments: list[str]) -> list[list[float]]:
@@ -72,8 +70,3 @@ class OptunaSweeper(Sweeper):
         finally:
             report.end(status)
         return [trial.values for trial in stages.best()]
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("'", "\\'")
-    return f"'{escaped}'"

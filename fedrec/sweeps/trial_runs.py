@@ -10,7 +10,6 @@ from optuna.trial import Trial
 
 from fedrec.sweeps.hydra_jobs import Composer, run_single
 from fedrec.sweeps.outcomes import Outcome
-from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.stages import Stages
 from fedrec.sweeps.study import SharedStudy
 from fedrec.tracking.pruning import Metrics, Pruning
@@ -20,7 +19,7 @@ SECONDS = "seconds"  # user attribute of a trial: the time of its runs without c
 
 @dataclass
 class TrialRuns:
-    """Runs what an objective wants of a trial (`objectives.Runs`)."""
+    """Runs what an objective wants of a trial; `objectives.Runs` says what each method is for."""
 
     task: Callable[..., Any]
     composer: Composer
@@ -29,16 +28,14 @@ class TrialRuns:
     folder: str  # below the sweep's
     references: Mapping[int, float]
     parent_run: str | None  # in MLflow
-    arguments: Sequence[str] | None = None  # overrides in place of the sweep's
+    arguments: Sequence[str]
     n_evaluations: int = field(default=0, init=False)
     _run_seconds: float = field(default=0.0, init=False)  # of all runs of the trial
     _asking_seconds: float = field(default=0.0, init=False)  # of the latest run, spent on asking the study whether to prune
-    _composed: tuple[Sequence[str], DictConfig] | None = field(default=None, init=False)  # the latest overrides and configuration
 
     def run(
         self, overrides: Sequence[str], seed: int, name: str, hopeless: Callable[[Outcome], bool] = lambda outcome: False
     ) -> Outcome | None:
-        """Run a job and return its outcome; None if `hopeless`, which is asked after every evaluation, ended it."""
         selection = self.stages.sweep.selection
 
         def is_hopeless(chosen: Metrics) -> bool:
@@ -48,27 +45,20 @@ class TrialRuns:
             self._asking_seconds += time.perf_counter() - started
             return found
 
-        self._asking_seconds = 0.0
         callback = Pruning(selection, is_hopeless)
         self._job(overrides, seed, name, callback)
         return None if callback.pruned else Outcome.of(callback.chosen, selection)
 
     def value(self, overrides: Sequence[str]) -> Any:
-        """Run a job with the sweep's own seed, and return what the job returns."""
-        return self._job(overrides, self.stages.sweep.seed, "")
-
-    @property
-    def inner_space(self) -> SearchSpace:
-        return self.stages.sweep.inner_space
+        return self._job(overrides, self.stages.sweep.seeds.start, "")
 
     def study(self, name: str, n_trials: int) -> SharedStudy:
-        """Return a study inside the trial, which maximises one value. The repetition of a trial continues the study of the trial."""
         history: list[int] = self.stages.tuning.trial(self.trial).system_attrs.get("retry_history", [])
         first = min([*history, self.trial.number])
-        return self.stages.study(f"{self.stages.sweep.name} trial {first} {name}", n_trials, ["maximize"], self.inner_space)
+        return self.stages.study(f"{self.stages.sweep.name} trial {first} {name}", n_trials, ["maximize"], self.stages.sweep.inner_space)
 
     def _job(self, overrides: Sequence[str], seed: int, name: str, *callback: Pruning) -> Any:
-        config = self._compose(overrides)
+        config = self.composer.compose(self.arguments, overrides)
         with open_dict(config):
             config.seed = seed
             if self.parent_run:
@@ -83,21 +73,15 @@ class TrialRuns:
             finally:
                 self._run_seconds += time.perf_counter() - started - self._asking_seconds
 
+        self._asking_seconds = 0.0
         try:
             return run_single(task, config, self.composer.context, f"{self.folder}/{name}", self.trial.number)
         finally:
             self.trial.set_user_attr(SECONDS, self._run_seconds)
 
-    def _compose(self, overrides: Sequence[str]) -> DictConfig:
-        """Compose the configuration once for all seeds."""
-        if self._composed is None or self._composed[0] != overrides:
-            self._composed = overrides, self.composer.compose(self.arguments or self.stages.sweep.arguments, overrides)
-        return self._composed[1]
-
 
 def undefended(arguments: Sequence[str]) -> list[str]:
-    """
-    Return the overrides with no defense in place of the one that they choose.
+    """Return the overrides with no defense in place of the one that they choose.
 
     >>> undefended(["attack=a_hum", "defense=ours", "++defense.N=5"])
     ['attack=a_hum', 'defense=none']

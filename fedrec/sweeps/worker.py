@@ -68,8 +68,7 @@ class Worker:
         """Run the trials of a study until it is complete. While other workers run its last trials, run those of `meanwhile`."""
         while not self.is_child or os.getppid() == self.sweep.process:  # the process that started this one may be killed
             for one in (study, *meanwhile):
-                suggest = self.sweep.space.suggest if one is self.stages.tuning else lambda trial: None
-                if (trial := one.claim(suggest)) is not None:
+                if (trial := one.claim()) is not None:
                     self._run(one, trial)
                     break
                 if study.is_complete:
@@ -89,7 +88,7 @@ class Worker:
             ended = study.trial(trial)
             if self.mlflow:
                 self.mlflow.end_trial(ended)
-        log.info(f"{self._title(study, ended)}: {_result(ended)}")
+        log.info(self._news(study, ended))
         counted = self.stages.tuning.counted()
         if len(counted) >= HOPELESS and all(one.state == TrialState.FAIL for one in counted):
             raise ConfigError(f"the first {len(counted)} trials failed, the last one with: {failure(counted[-1])}")
@@ -97,30 +96,29 @@ class Worker:
     def _tune(self, trial: Trial) -> Values | None:
         overrides = self.sweep.space.overrides(trial.params)
         run_id = self.mlflow.start_trial(trial, str(self.parent)) if self.mlflow else None
-        runs = TrialRuns(self.task, self.composer, self.stages, trial, f"trial_{trial.number:04d}", self.references, run_id)
+        runs = TrialRuns(
+            self.task, self.composer, self.stages, trial, f"trial_{trial.number:04d}", self.references, run_id, self.sweep.arguments
+        )
         return self.sweep.objective.measure(runs, overrides, self.sweep.seeds)
 
     def _single(self, trial: Trial) -> Values:
         """Return ER@K and HR@K, which is that of the validation item for a reference and of the test item for a comparison."""
         label, seed, overrides = (trial.user_attrs[name] for name in (LABEL, SEED, OVERRIDES))
-        arguments = undefended(self.sweep.arguments) if label in (REFERENCE, NO_DEFENSE) else None
+        arguments = undefended(self.sweep.arguments) if label in (REFERENCE, NO_DEFENSE) else self.sweep.arguments
         runs = TrialRuns(self.task, self.composer, self.stages, trial, label.replace(" ", "_"), {}, self.parent, arguments)
         outcome = runs.run(overrides, seed, f"seed_{seed}")
         assert outcome is not None  # nobody prunes it
         return outcome.exposure_ratio, outcome.hit_ratio if label == REFERENCE else outcome.test_hit_ratio
 
-    def _title(self, study: SharedStudy, trial: FrozenTrial) -> str:
+    def _news(self, study: SharedStudy, trial: FrozenTrial) -> str:
+        told = trial.user_attrs
+        title = f"trial {trial.number} ({len(study.counted())} of {self.sweep.n_trials}) {in_one_line(trial.params)}"
         if study is not self.stages.tuning:
-            return f"{trial.user_attrs[LABEL]}, seed {trial.user_attrs[SEED]}"
-        return f"trial {trial.number} ({len(study.counted())} of {self.sweep.n_trials}) {in_one_line(trial.params)}"
-
-
-def _result(trial: FrozenTrial) -> str:
-    if trial.state == TrialState.FAIL:
-        return f"failed: {failure(trial)}"
-    if trial.state == TrialState.PRUNED:
-        return f"pruned after {len(trial.intermediate_values)} evaluations"
-    seconds = trial.user_attrs[SECONDS]
-    means = {name: value for name, value in trial.user_attrs.items() if isinstance(value, float) and not name.endswith("_stderr")}
-    shown = [f"{name} {value:.4f}" for name, value in means.items() if name != SECONDS] or [f"{value:.4f}" for value in trial.values]
-    return ", ".join([*shown, f"{seconds:.1f} s"])
+            title = f"{told[LABEL]}, seed {told[SEED]}"
+        if trial.state == TrialState.FAIL:
+            return f"{title}: failed: {failure(trial)}"
+        if trial.state == TrialState.PRUNED:
+            return f"{title}: pruned at report {len(trial.intermediate_values)}"
+        means = [name for name, value in told.items() if isinstance(value, float) and not name.endswith("_stderr") and name != SECONDS]
+        values = [f"{name} {told[name]:.4f}" for name in means] or [f"{value:.4f}" for value in trial.values]
+        return f"{title}: {', '.join(values)}, {told[SECONDS]:.1f} s"
