@@ -1,4 +1,4 @@
-"""One experiment: build the parts, train, evaluate, tell the callbacks, leave a summary behind whatever happens."""
+"""One experiment: build the parts, train, evaluate, tell the callbacks, and leave a summary behind whatever happens."""
 
 import json
 import math
@@ -29,7 +29,7 @@ from fedrec.tracking.run_progress import Progress
 
 @dataclass
 class Experiment:
-    """A federation that is ready to train, what measures it and who watches it."""
+    """A federation that is ready to train, what measures it, and who watches it."""
 
     info: RunInfo
     system: System
@@ -40,10 +40,7 @@ class Experiment:
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "track": 0.0})
 
     def train(self) -> dict[str, Any]:
-        """All rounds and evaluations, then the end of the run for every callback, whether it finished, failed, was killed or pruned.
-
-        Returns the summary.
-        """
+        """Train and evaluate to the end; tell every callback how the run ended, whatever happened. Return the summary."""
         started = time.perf_counter()
         status: Status = "FAILED"
         try:
@@ -56,7 +53,7 @@ class Experiment:
             status = "KILLED"
             raise
         finally:
-            summary = self._leave(status, started)
+            summary = self._end(status, started)
         return summary
 
     def _rounds(self) -> None:
@@ -77,13 +74,13 @@ class Experiment:
             getattr(callback, event)(value)
         self.seconds["track"] += time.perf_counter() - started
 
-    def _leave(self, status: Status, started: float) -> dict[str, Any]:
-        """Write what is known, tell the callbacks how the run ended, write what they add.
+    def _end(self, status: Status, started: float) -> dict[str, Any]:
+        """Write the summary, tell the callbacks how the run ended, and write the summary again with what they add.
 
-        MLflow may let one wait for minutes: who loses patience, or whose disk is full, loses nothing but what was still to come.
+        The first writing comes before waiting for MLflow, so that an interrupt or a full disk cannot lose the summary.
         """
         ended = time.perf_counter()
-        self.seconds["total"] = ended - started  # as far as the callbacks are told
+        self.seconds["total"] = ended - started  # without the callbacks' last work, which they cannot be told
         summary = self.summary(status)
         self._write(summary)
         try:
@@ -97,7 +94,7 @@ class Experiment:
         return summary
 
     def _write(self, summary: Mapping[str, Any]) -> str:
-        """Why summary.json could not be written, or nothing."""
+        """Write summary.json; return why that failed, or nothing."""
         part = self.info.folder / "summary.part"
         try:
             part.write_text(json.dumps(summary, indent=2))
@@ -108,17 +105,18 @@ class Experiment:
         return ""
 
     def summary(self, status: Status) -> dict[str, Any]:
+        """Return the content of summary.json. A reported evaluation is {round, epoch, metric: value}, or None if there is none."""
         return {
-            "status": status,
-            "config": self.info.config,
-            "dataset": dict(self.info.statistics),
-            "target_items": list(self.info.target_items),
-            "malicious_clients": self.system.n_malicious,
-            **select(self.evaluations, self.evaluator.selection),
-            "rounds": self.system.round,
-            "seconds": self.rounded_seconds,
-            "peak_memory_mb": round(peak_memory() / 2**20, 1),
-            "mlflow_run_id": None,
+            "status": status,  # FINISHED, FAILED, KILLED or PRUNED
+            "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
+            "dataset": dict(self.info.statistics),  # users, items, interactions; rate, interactions per user; sparsity in [0, 1]
+            "target_items": list(self.info.target_items),  # item ids from 0
+            "malicious_clients": self.system.n_malicious,  # number
+            **select(self.evaluations, self.evaluator.selection),  # `best`, `final`, `validation`: reported evaluations
+            "rounds": self.system.round,  # number of rounds finished
+            "seconds": self.rounded_seconds,  # wall time in s: total, train, evaluate, track (all callbacks)
+            "peak_memory_mb": round(peak_memory() / 2**20, 1),  # of this process, in MiB
+            "mlflow_run_id": None,  # the tracker adds it, and `mlflow_uri`, the address of the store
         }
 
     @property
@@ -127,14 +125,14 @@ class Experiment:
 
     @property
     def objective(self) -> float:
-        """ER@K with the K of `evaluation.selection`, at the epoch that the validation item chooses, or, without one, the test item."""
+        """ER@K at the epoch that the validation item selects, or the test item without one; K is that of `evaluation.selection`."""
         selected = select(self.evaluations, self.evaluator.selection)
         best = selected["validation"] or selected["best"]
         return float(best.get(f"ER@{self.evaluator.selection.split('@')[1]}", math.nan))
 
 
 def prepare(config: DictConfig, folder: Path, callback: Callback | None = None) -> Experiment:
-    """Load the data and build every part; `callback` takes the place of the progress display.
+    """Load the data and build every part. A `callback` takes the place of the progress display.
 
     Raises ValueError if an option does not fit the data.
     """
@@ -159,15 +157,14 @@ def prepare(config: DictConfig, folder: Path, callback: Callback | None = None) 
         statistics=split.statistics(),
         data_checksum=split.checksum(),
     )
-    return Experiment(
-        info, system, evaluator, [*([] if callback else [Progress()]), *([tracker] if tracker else []), *([callback] if callback else [])]
-    )
+    callbacks = [one for one in (None if callback else Progress(), tracker, callback) if one]
+    return Experiment(info, system, evaluator, callbacks)
 
 
 def run(config: DictConfig, folder: Path, callback: Callback | None = None) -> float:
-    """The whole experiment of a checked configuration; results go to `folder`. Returns the objective.
+    """Run the experiment of a checked configuration, leave its results in `folder`, and return the objective.
 
-    With a `callback`, which is told what happens and may prune the run, nothing is shown.
+    A `callback` is told what happens and may prune the run; nothing is shown then.
     """
     try:
         experiment = prepare(config, folder, callback)
@@ -182,16 +179,16 @@ def run(config: DictConfig, folder: Path, callback: Callback | None = None) -> f
 
 
 def peak_memory() -> int:
-    """Bytes of memory this process has held at most."""
+    """Return the most memory that this process has held, in bytes."""
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage also counts what the parent held when it started this process
+    if status.exists():  # getrusage would also count what the parent held when it started this process
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 2**10)
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes a GPU if there is one. Raises ValueError if cuda is asked for and absent."""
+    """Return the GPU for `cuda`, and for `auto` if there is one, else the CPU. Raises ValueError if `cuda` finds no GPU."""
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise ValueError("device = cuda: no CUDA device is available; use device=cpu or device=auto")
@@ -199,7 +196,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def _choices() -> Mapping[str, str]:
-    """Which file each config group was filled from, as the user chose."""
+    """Return the file that each config group was filled from, as the user chose."""
     if not HydraConfig.initialized():
         return {}
     return {

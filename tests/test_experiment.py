@@ -14,6 +14,9 @@ from fedrec.tracking.run_progress import Progress
 
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
+SUMMARY = {"status", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
+SUMMARY |= {"peak_memory_mb", "mlflow_run_id"}
+
 
 def trained(folder, *overrides):
     experiment = prepare(compose(*TINY, "system.clients_per_round=8", *overrides), folder)
@@ -47,6 +50,7 @@ def test_another_seed_is_another_run(tmp_path):
 def test_summary(tmp_path, capsys):
     objective = run(compose(*TINY, "dataset.validation=true", "attack=pieck_ipe", "attack.N=4"), tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
+    assert set(summary) == SUMMARY
     assert summary["status"] == "FINISHED"
     assert summary["rounds"] == 4
     assert summary["final"]["epoch"] == 4
