@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import Attack, AttackerView, ClientBatch, Positive, Rate, Upload
+from fedrec.interfaces import Attack, AttackerView, Positive, Rate, Upload
 from fedrec.poisoning.fake_users import fake_gradients, promotion_loss, target_upload
 from fedrec.randomness import generator
 
@@ -21,6 +21,7 @@ class RandomApproximation(Attack):
     knowledge = "none"
     applies_to = "DL-FRS (runs on MF-FRS, target rows only)"
 
+    loss = staticmethod(promotion_loss)  # of every synthetic user
     synthetic_users: Positive
     user_std: Rate
 
@@ -29,10 +30,6 @@ class RandomApproximation(Attack):
         shape = (len(view.clients), self.synthetic_users, view.model.items.shape[1])
         drawn = torch.randn(shape, generator=generator(self.known.seed, f"users/{view.round}")).to(view.model.items)
         return self.user_std * drawn[view.clients.argsort().argsort()]
-
-    def loss(self, scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
-        """Return the loss of every synthetic user and its derivative, as `interfaces.Loss`."""
-        return promotion_loss(scores, batch)
 
     def poison(self, view: AttackerView) -> Upload:
         users, targets = self.users(view), self.known.target_items

@@ -1,19 +1,18 @@
 """FedRecA (FedRecAttack): an attacker centre approximates the users' embeddings from interactions that it knows.
 
-Rong et al., "FedRecAttack: Model Poisoning Attack to Federated Recommendation", ICDE 2022. It knows a share of the users' interactions.
-In every round the centre trains its copies of the users on these (BPR, Adam, fixed items). It takes each user's `top_k` best items
-other than known ones and targets, and lets every target that the user is not known to have met overtake one of them, from the worst on:
-the loss is g(s_other - s_target) with g(x) = x for x >= 0 and e^x - 1 below. The gradient by all items is a pool from which the sampled
-malicious clients take in ascending order: each at most `kappa` rows of norm at most `max_norm`. A client's items are the targets and
-others that it chose once, with probability proportional to the norms of the pool's rows.
+Rong et al., "FedRecAttack: Model Poisoning Attack to Federated Recommendation", ICDE 2022. The centre knows a share of the interactions
+and trains copies of their users on them in every round (BPR, Adam, fixed items). It takes each user's `top_k` best items, known ones and
+targets aside, and lets every target that the user is not known to have met overtake one of them, from the worst on: the loss is
+g(s_other - s_target), g(x) = x for x >= 0 and e^x - 1 below. Its gradient by all items is a pool. From the pool the sampled malicious
+clients take in ascending order, each at most `kappa` rows of norm at most `max_norm`. A client's rows are those of the targets and of
+items that it chose once, with probability proportional to the norms of the pool's rows.
 
 PIECK's tables mask the interactions: no user is known then, and the released code uploads zeros. With `synthetic_users` above 0 so many
 users are drawn instead, anew in every round, from N(0, user_std^2).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -25,7 +24,7 @@ from fedrec.poisoning.known_users import KnownUsers
 from fedrec.ragged import top_of_columns
 from fedrec.randomness import generator
 
-NOTHING = -1  # in place of an item
+NOTHING, UNDECIDED = -1, -2  # in place of an item
 SCORES_AT_ONCE = 4_000_000  # bounds memory whatever the number of users
 
 
@@ -34,6 +33,7 @@ class FedRecAttack(Attack):
     paper = "Rong et al., ICDE 2022"
     knowledge = "historical interactions (masked by default)"
     applies_to = "MF-FRS, DL-FRS"
+    memory = ("chosen", "known_users")
 
     prior: Literal["masked", "interactions"]
     known_share: Annotated[float, Field(gt=0, le=1)]
@@ -44,7 +44,6 @@ class FedRecAttack(Attack):
     kappa: Positive
     max_norm: Rate
     chosen: Tensor = field(init=False)  # [n_clients, kappa - T] items beside the targets
-    has_chosen: Tensor = field(init=False)  # [n_clients] bool
     known_users: KnownUsers | None = field(init=False, default=None)
 
     def prior_wanted(self) -> PriorWanted:
@@ -52,11 +51,10 @@ class FedRecAttack(Attack):
 
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)
-        n_others, device = self.kappa - len(known.target_items), known.target_items.device
+        n_others = self.kappa - len(known.target_items)
         if n_others < 0:
             raise ValueError(f"attack.kappa = {self.kappa}: at least {len(known.target_items)}, the number of targets")
-        self.chosen = torch.full((known.n_clients, min(n_others, known.n_items)), NOTHING, device=device)
-        self.has_chosen = torch.zeros(known.n_clients, dtype=torch.bool, device=device)
+        self.chosen = torch.full((known.n_clients, min(n_others, known.n_items)), UNDECIDED, device=known.target_items.device)
         if known.prior.interactions is not None:
             self.known_users = KnownUsers(known, self.user_std, self.user_rate)
 
@@ -110,12 +108,11 @@ class FedRecAttack(Attack):
         norms, targets = torch.linalg.vector_norm(pool, dim=1), self.known.target_items  # [M]
         order = view.clients.argsort()
         clients = view.clients[order]
-        self._choose(clients[~self.has_chosen[clients]], norms, view.round)
+        self._choose(clients[(self.chosen[clients] == UNDECIDED).any(1)], norms, view.round)
         items = torch.cat([targets.expand(len(clients), -1), self.chosen[clients]], 1)  # [A, kappa]
         segments = order[:, None].expand(items.shape)[items != NOTHING]
         items = items[items != NOTHING]  # [n], lowest client first
-        left = norms[items] - self.max_norm * _times_before(items)
-        amounts = left.clamp(0, self.max_norm)
+        amounts = (norms[items] - self.max_norm * _times_before(items)).clamp(0, self.max_norm)  # what is left in the pool
         sent = amounts > 0
         items, segments = items[sent], segments[sent]
         rows = pool[items] * (amounts[sent] / norms[items])[:, None]
@@ -123,23 +120,11 @@ class FedRecAttack(Attack):
 
     def _choose(self, clients: Tensor, norms: Tensor, round: int) -> None:
         """Draw the items beside the targets, without replacement, for clients [A] that upload for the first time."""
-        if not len(clients) or not self.chosen.shape[1]:
-            return
         drawing = generator(self.known.seed, f"choose/{round}")
         keys = torch.empty(len(clients), len(norms), dtype=norms.dtype).exponential_(generator=drawing).to(norms.device) / norms
         keys[:, self.known.target_items] = torch.inf
         lowest, items = keys.topk(self.chosen.shape[1], dim=1, largest=False)
         self.chosen[clients] = torch.where(lowest.isfinite(), items, NOTHING)
-        self.has_chosen[clients] = True
-
-    def state_dict(self) -> dict[str, Any]:
-        users = self.known_users.state_dict() if self.known_users else {}
-        return {"chosen": self.chosen.clone(), "has_chosen": self.has_chosen.clone(), "known_users": users}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.chosen, self.has_chosen = state["chosen"].clone(), state["has_chosen"].clone()
-        if self.known_users:
-            self.known_users.load_state_dict(state["known_users"])
 
 
 def overtaking(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:

@@ -73,11 +73,7 @@ class PieckIPE(MinedItemsAttack):
 
 
 def inverse_ranks(counted: Tensor) -> Tensor:
-    """Return (n + 1 - rank) / (1 + ... + n) of the n items that count, most popular first; bool [A, N, T] -> [A, N, T].
-
-    >>> inverse_ranks(torch.tensor([True, False, True])[None, :, None]).flatten()[[0, 2]].mul(3).tolist()
-    [2.0, 1.0]
-    """
+    """Return (n + 1 - rank) / (1 + ... + n) of the n items that count, most popular first; bool [A, N, T] -> [A, N, T]."""
     n = counted.sum(1, keepdim=True)  # [A, 1, T]
     return (n + 1 - counted.cumsum(1)) / (n * (n + 1) / 2).clamp(min=1)
 

@@ -7,9 +7,8 @@ The loss is the binary cross-entropy behind a sigmoid, never the logarithm of a 
 it says `high`. PIECK's tables mask the levels, which leaves explicit promotion alone.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -26,6 +25,7 @@ class PipAttack(Attack):
     paper = "Zhang et al., WSDM 2022"
     knowledge = "items' popularity (masked by default)"
     applies_to = "MF-FRS, DL-FRS"
+    memory = ("users", "estimator")
 
     prior: Literal["masked", "popularity"]
     user_std: Rate
@@ -48,8 +48,7 @@ class PipAttack(Attack):
         like, _ = known.model.initialise(known.n_clients, 1, generator(known.seed, "shape"))  # [n_clients, d]
         drawn = torch.randn(like.shape, generator=generator(known.seed, "users"))
         self.users = (self.user_std * drawn).to(known.target_items.device)
-        ranks = known.prior.popularity_ranks
-        if ranks is not None:
+        if (ranks := known.prior.popularity_ranks) is not None:
             options = (like.shape[1], self.hidden, self.estimator_rate, self.estimator_steps)
             self.estimator = PopularityEstimator(self.levels(ranks), known.target_items, *options, generator(known.seed, "estimator"))
 
@@ -67,11 +66,3 @@ class PipAttack(Attack):
             self.estimator.fit(view.model.items)
             rows = rows + self.alignment * self.estimator.alignment_gradient(view.model.items[targets])
         return target_upload(view.clients, torch.arange(len(view.clients), device=rows.device), targets, rows, {})
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"users": self.users.clone(), "estimator": self.estimator.state_dict() if self.estimator else {}}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.users = state["users"].clone()
-        if self.estimator:
-            self.estimator.load_state_dict(state["estimator"])

@@ -61,6 +61,7 @@ class Attack(ABC):
     paper: ClassVar[str] = ""  # short citation, for the catalog
     knowledge: ClassVar[str] = ""  # what it needs beyond the threat model of Sec. III-B (Table I)
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+    memory: ClassVar[tuple[str, ...]] = ()  # fields that change from round to round: tensors, or objects with a `state_dict` of their own
 
     num_targets: Positive
     targets: Literal["random", "unpopular", "published"] | list[Annotated[int, Field(ge=0)]]
@@ -83,8 +84,14 @@ class Attack(ABC):
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what the attack remembers from round to round; most attacks remember nothing."""
-        return {}
+        """Return copies of the fields in `memory`, for a checkpoint; most attacks remember nothing."""
+        fields = {name: getattr(self, name) for name in self.memory}
+        return {name: part.clone() if isinstance(part, Tensor) else part and part.state_dict() for name, part in fields.items()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - as above
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value.clone())
+            elif value is not None:
+                getattr(self, name).load_state_dict(value)

@@ -6,9 +6,8 @@ Zhang et al., PIECK, ICDE 2024) and stays silent until then.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +25,7 @@ NOTHING = -1  # in place of an item
 @dataclass(kw_only=True)
 class FakeProfiles(Attack):
     applies_to = "MF-FRS, DL-FRS"
+    memory = ("users", "profiles", "miner")
 
     kappa: Positive
     users: Tensor = field(init=False)  # [n_clients, d]
@@ -40,8 +40,8 @@ class FakeProfiles(Attack):
         super().setup(known)
         n_targets, half, ranks = len(known.target_items), self.kappa // 2, known.prior.popularity_ranks
         if n_targets > half or self.kappa > known.n_items:
-            limits = f"from {2 * n_targets} (twice the targets) to {known.n_items} (the items)"
-            raise ValueError(f"attack.kappa = {self.kappa}: allowed is {limits}")
+            allowed = f"from {2 * n_targets} (twice the targets) to {known.n_items} (the items)"
+            raise ValueError(f"attack.kappa = {self.kappa}: allowed is {allowed}")
         users, _ = known.model.initialise(known.n_clients, 1, generator(known.seed, "users"))
         self.users = users.to(known.target_items.device)
         self.profiles = torch.full((known.n_clients, 2 * half), NOTHING, dtype=torch.int32)
@@ -49,9 +49,7 @@ class FakeProfiles(Attack):
         if n_popular and ranks is None:
             self.miner = PopularItemMiner(known.n_clients, known.n_items, n_popular, MINING_TIMES, excluded=known.target_items)
             return
-        popular = torch.arange(0)
-        if ranks is not None:
-            popular = ranks.index_fill(0, known.target_items, len(ranks) + 1).argsort()[:n_popular].cpu()
+        popular = torch.arange(0) if ranks is None else ranks.index_fill(0, known.target_items, len(ranks) + 1).argsort()[:n_popular].cpu()
         self._draw(torch.arange(known.n_clients), popular.int().expand(known.n_clients, -1), "profiles")
 
     def _draw(self, clients: Tensor, popular: Tensor, name: str) -> None:
@@ -59,8 +57,8 @@ class FakeProfiles(Attack):
         fixed = torch.cat([self.known.target_items.cpu().int().expand(len(clients), -1), popular], 1)
         n_drawn = self.profiles.shape[1] - fixed.shape[1]
         offsets = torch.arange(len(clients) + 1) * fixed.shape[1]
-        drawing, n_items = generator(self.known.seed, name), self.known.n_items
-        _, drawn = draw_unseen(torch.full((len(clients),), n_drawn), offsets, fixed.flatten(), n_items, drawing)
+        counts, drawing = torch.full_like(clients, n_drawn), generator(self.known.seed, name)
+        _, drawn = draw_unseen(counts, offsets, fixed.flatten(), self.known.n_items, drawing)
         self.profiles[clients] = torch.cat([fixed, drawn.view(len(clients), n_drawn)], 1)
 
     def poison(self, view: AttackerView) -> Upload:
@@ -82,15 +80,6 @@ class FakeProfiles(Attack):
 
     def mined_items(self) -> Tensor | None:
         return self.miner.mined[self.miner.has_mined] if self.miner else None
-
-    def state_dict(self) -> dict[str, Any]:
-        miner = self.miner.state_dict() if self.miner else {}
-        return {"users": self.users.clone(), "profiles": self.profiles.clone(), "miner": miner}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.users, self.profiles = state["users"].clone(), state["profiles"].clone()
-        if self.miner:
-            self.miner.load_state_dict(state["miner"])
 
 
 @dataclass(kw_only=True)

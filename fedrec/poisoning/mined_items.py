@@ -7,7 +7,7 @@ A client uploads from the participation in which its mining ends (its third with
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor
 
@@ -23,6 +23,7 @@ class MinedItemsAttack(Attack):
     paper = "Zhang et al., PIECK, ICDE 2024"
     knowledge = "none"
     applies_to = "MF-FRS, DL-FRS"
+    memory = ("miner",)
 
     N: Positive
     mining_times: Positive
@@ -38,10 +39,9 @@ class MinedItemsAttack(Attack):
 
     @abstractmethod
     def gradients(self, popular: Tensor, targets: Tensor, view: AttackerView) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return the gradients of A clients' attack losses by the target rows [A, T, d] and by the scorer {name: [A, ...]}.
+        """Return the gradients of A clients' attack losses by the target rows [A, T, d] and by the scorer {name: [A, ...]}, perhaps {}.
 
-        popular [A, N, d]: embeddings of each client's mined items, constants; targets [T]: the items to optimise. An empty mapping
-        leaves the scorer alone.
+        popular [A, N, d]: embeddings of each client's mined items, constants; targets [T]: the items to optimise.
         """
 
     def poison(self, view: AttackerView) -> Upload:
@@ -51,14 +51,7 @@ class MinedItemsAttack(Attack):
         mined = self.miner.mined[view.clients.cpu()[active]].to(device)  # [A, N]
         optimised = target_items[:1] if self.multi_target == "copy" else target_items
         rows, scorer = self.gradients(view.model.items[mined], optimised, view)
-        rows = rows.expand(-1, len(target_items), -1)  # [A, T, d]
-        return target_upload(view.clients, active.to(device), target_items, rows, scorer)
+        return target_upload(view.clients, active.to(device), target_items, rows.expand(-1, len(target_items), -1), scorer)
 
     def mined_items(self) -> Tensor:
         return self.miner.mined[self.miner.has_mined]
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.miner.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.miner.load_state_dict(state)

@@ -10,8 +10,7 @@ from torch.nn.functional import cross_entropy, relu
 
 from fedrec.models.perceptron import kaiming_uniform
 
-HIGH = 0
-N_LEVELS = 3
+HIGH, N_LEVELS = 0, 3
 
 
 class PopularityEstimator:
@@ -49,8 +48,7 @@ class PopularityEstimator:
         return gradient
 
     def state_dict(self) -> dict[str, Any]:
-        parameters = [value.detach() for value in self.parameters]
-        return copy.deepcopy({"parameters": parameters, "optimizer": self.optimizer.state_dict()})
+        return copy.deepcopy({"parameters": [value.detach() for value in self.parameters], "optimizer": self.optimizer.state_dict()})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         for value, stored in zip(self.parameters, state["parameters"], strict=True):
