@@ -30,7 +30,6 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-import hydra
 from rich.console import Console
 
 from experiments.options import STORE, Options, parse
@@ -41,7 +40,7 @@ from fedrec.campaigns.measuring import Measurer, measure
 from fedrec.campaigns.progress import shown
 from fedrec.campaigns.recording import Record
 from fedrec.campaigns.store import Store, attributes, read_table
-from fedrec.config.compose import FOLDER
+from fedrec.config.compose import initialized
 from fedrec.config.validation import ConfigError
 from fedrec.sweeps.study_storage import FILE, locate
 
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         if flags == {"--json"}:
             raise ConfigError("--json: only together with --dry-run")
         options, passed = parse([argument for argument in arguments if argument not in flags])
-        with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
+        with initialized():
             return _run(options, passed, "--dry-run" in flags, "--json" in flags)
     except KeyboardInterrupt as interrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)

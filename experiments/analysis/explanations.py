@@ -1,7 +1,8 @@
-"""Why measured cells differ from the paper: what experiments/explanations.yaml says."""
+"""Why measured cells differ from the paper: the entries of explanations.yaml."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from experiments.analysis.tables import Comparison
 
 @dataclass(frozen=True)
 class Explanation:
-    """Of the cells of some tables that have one of these choices."""
+    """A text about those cells of some tables that have one of these choices."""
 
     text: str
     tables: Sequence[str]
@@ -22,14 +23,13 @@ class Explanation:
         return one.table in self.tables and any(wanted.items() <= one.choices.items() for wanted in self.choices)
 
 
-def _read() -> list[Explanation]:
+@cache
+def explanations() -> Sequence[Explanation]:
+    """Read all explanations."""
     entries: Any = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_suffix(".yaml")))
     return [Explanation(**entry) for entry in entries]
 
 
-EXPLANATIONS = _read()
-
-
 def explanation(one: Comparison) -> int | None:
-    """The position of the first explanation that applies to a cell outside tolerance."""
-    return next((position for position, known in enumerate(EXPLANATIONS) if known.applies(one)), None)
+    """Return the position of the first explanation that applies to a cell outside tolerance."""
+    return next((position for position, known in enumerate(explanations()) if known.applies(one)), None)

@@ -1,10 +1,10 @@
-"""The paper's figures, and those beyond it, as data: what is drawn, with the paper's axes. `drawing` and `page` draw it."""
+"""The figures as data, with the paper's axes; render/plots.py and render/page.py draw them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.analysis.claims import PIECK
+from experiments.analysis.claims.claim import MODELS, PIECK
 from experiments.analysis.measured import Measured, MeasuredCell
 from experiments.analysis.names import named
 from experiments.analysis.tables import printed
@@ -13,7 +13,7 @@ from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 @dataclass(frozen=True)
 class Series:
-    """One line, set of points or set of bars; errors are standard errors over seeds, None of a single seed."""
+    """A line, a set of points or a set of bars; errors are standard errors over seeds, None for a single seed."""
 
     name: str
     x: Sequence[float | str]
@@ -32,12 +32,12 @@ class Panel:
     y_label: str
     series: Sequence[Series]
     log_x: bool = False
-    borders: Sequence[float] = ()  # vertical lines, at these x
+    borders: Sequence[float] = ()  # the x of vertical lines
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture; `name` is that of its files."""
+    """One picture; its files bear its name."""
 
     name: str
     title: str
@@ -46,7 +46,7 @@ class Figure:
 
 
 def figures(measured: Measured) -> list[Figure]:
-    """Those whose cells have been measured, all of them."""
+    """Return every figure whose cells have been measured."""
     made = (build(measured) for build in BUILDERS)
     return [figure for figure in made if figure is not None]
 
@@ -60,7 +60,7 @@ def _long_tail(m: Measured) -> Figure | None:
         series = Series("items", [place + 1 for place in places], [descending[place] for place in places])
         title = f"{named('dataset', cell.dataset)}: the top 15 % have {cell.popular_share:.1%} of all interactions"
         panels.append(Panel(title, "items, most popular first", "interactions", [series], borders=[border]))
-    caption = "Interactions of each item in training. The line marks the 15 % most popular items."
+    caption = "The number of interactions that each item has in training. The line marks the 15 % most popular items."
     return Figure("fig3", "Fig. 3: item popularity", caption, panels) if panels else None
 
 
@@ -81,14 +81,14 @@ def _delta_norm(m: Measured) -> Figure | None:
 
 
 def _curve(name: str, cells: Sequence[MeasuredCell], option: str, metric: str, scale: float = 1.0, dashed: bool = False) -> Series:
-    """A metric in percent against a numeric option."""
+    """Return a metric in percent against a numeric option."""
     x = [scale * float(cell.choices[option]) for cell in cells]
     errors = [None if (error := cell.error(metric)) is None else 100 * error for cell in cells]
     return Series(name, x, [100 * cell.mean(metric) for cell in cells], errors, dashed=dashed)
 
 
 def _both_metrics(m: Measured, experiment: str, option: str, fixed: Mapping[str, str], scale: float = 1.0) -> list[Series]:
-    """ER@10 solid and HR@10 dashed, of both PIECK attacks."""
+    """Return ER@10 (solid) and HR@10 (dashed) of both PIECK attacks."""
     series = []
     for metric in ("ER@10", "HR@10"):
         for attack in PIECK:
@@ -102,12 +102,12 @@ def _parameters(m: Measured) -> Figure | None:
     share, size = "malicious clients p [%]", "mined items N"
     contents = (
         ("(a) p, no defense", share, _both_metrics(m, "fig5_share", "system.malicious_share", {"defense": "none"}, 100.0)),
-        ("(b) p, ours", share, _both_metrics(m, "fig5_share", "system.malicious_share", {"defense": "ours"}, 100.0)),
+        ("(b) p, with the defense", share, _both_metrics(m, "fig5_share", "system.malicious_share", {"defense": "ours"}, 100.0)),
         ("(c) N of the attack", size, _both_metrics(m, "fig5_attack", "attack.N", {})),
         ("(d) N of the defense", size, _both_metrics(m, "fig5_defense", "defense.N", {})),
     )
     panels = [Panel(title, x, "%", series, log_x=True) for title, x, series in contents if series]
-    caption = "MF-FRS, ML-100K. ER@10 solid, HR@10 dashed."
+    caption = "MF-FRS on ML-100K. ER@10 is solid, HR@10 is dashed."
     return Figure("fig5", "Fig. 5: p and N", caption, panels) if panels else None
 
 
@@ -126,14 +126,17 @@ def _convergence(m: Measured) -> Figure | None:
             [1000 * cell.seconds_per_round for cell in m.where("fig6_cost", {"model": model})],
             kind="bars",
         )
-        for model in ("mf", "ncf")
+        for model in MODELS
         if m.find("fig6_cost", model=model)
     ]
     panels = [
         *([Panel("(a) convergence, MF-FRS", "epoch", "%", series)] if series else []),
         *([Panel("(b) cost", "", "milliseconds per round", costs)] if costs else []),
     ]
-    caption = "ML-1M, seed 0. (a) ER@10 solid, HR@10 dashed. (b) Training, attack and aggregation of a round, mean of 20 epochs, one core."
+    caption = (
+        "ML-1M, seed 0. (a) ER@10 is solid, HR@10 is dashed. "
+        "(b) The time of training, attack and aggregation in a round: the mean of 20 epochs on one core."
+    )
     return Figure("fig6", "Fig. 6: convergence and cost", caption, panels) if panels else None
 
 
@@ -154,13 +157,13 @@ def _sampling_ratio(m: Measured) -> Figure | None:
     paper = list(printed("fig7"))
     series.append(Series("paper", [float(at[option]) for at, _ in paper], [values["HR@10"] for _, values in paper], dashed=True))
     panel = Panel("MF-FRS, ML-100K, no attack", "sampling ratio q", "HR@10 [%]", series)
-    caption = "The paper's numbers as a notebook of the released code prints them: the best of the first 150 epochs."
+    caption = "The paper's numbers are those that a notebook of the released code prints: the best of the first 150 epochs."
     return Figure("fig7", "Fig. 7: sampling ratio q", caption, [panel])
 
 
 def _target_items(m: Measured) -> Figure | None:
     panels = []
-    for model in ("mf", "ncf"):
+    for model in MODELS:
         series = []
         for attack in PIECK:
             for defense in ("none", "ours"):
@@ -171,7 +174,7 @@ def _target_items(m: Measured) -> Figure | None:
                     series.append(Series(name, ranks, [100 * cell.mean("ER@10") for cell in cells], kind="points"))
         if series:
             panels.append(Panel(named("model", model), "popularity rank of the target", "ER@10 [%]", series))
-    caption = "Each point is one of 50 items, drawn once, that an attack promotes; ML-100K, seed 0."
+    caption = "Each point is a target item: 50 items of ML-100K were drawn once, and each is promoted in a run of its own (seed 0)."
     return Figure("target_items", "Beyond the paper: the target item", caption, panels) if panels else None
 
 

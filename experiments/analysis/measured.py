@@ -14,52 +14,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MeasuredCell:
-    """All seeds of one cell, never those of another."""
+    """All seeds of one cell."""
 
     experiment: str
     choices: Mapping[str, str]  # lower case
     dataset: str
-    runs: Mapping[int, Mapping[str, Any]]  # by seed, what `Record` keeps
+    runs: Mapping[int, Mapping[str, Any]]  # seed -> what `Record` keeps of the run
 
     def values(self, metric: str, rule: str = "best") -> list[float]:
-        """Of each seed; `rule`: the epoch with the best HR@10, or `final`; or, for what a whole run has, `seconds`, `dataset`."""
+        """Return the value of each seed.
+
+        `rule` is the part of the result: `best` (the epoch with the best HR@10), `final` or, for whole runs, `seconds` or `dataset`.
+        """
         return [float(run[rule][metric]) for run in self.runs.values()]
 
     def mean(self, metric: str, rule: str = "best") -> float:
         return float(mean(self.values(metric, rule)))
 
     def error(self, metric: str, rule: str = "best") -> float | None:
-        """Standard error of the mean; None of a single seed."""
+        """Return the standard error of the mean, or None for a single seed."""
         values = self.values(metric, rule)
         return float(stdev(values) / len(values) ** 0.5) if len(values) > 1 else None
 
     @property
     def popularity(self) -> list[int]:
-        """Interactions of every item in training, most first."""
+        """The interactions of every item in training, in descending order."""
         counts, items = self.runs[min(self.runs)]["popularity"]
         return [count for count, number in sorted(zip(counts, items, strict=True), reverse=True) for _ in range(number)]
 
     @property
     def popular_share(self) -> float:
-        """The share of all interactions that the popular items have."""
+        """The share of all interactions that belongs to the popular items."""
         descending = self.popularity
         return float(sum(descending[: round(POPULAR_SHARE * len(descending))]) / sum(descending))
 
     @property
     def seconds_per_round(self) -> float:
-        """Of training, attack and aggregation, mean over seeds."""
+        """The mean seconds of training, attack and aggregation."""
         return mean(float(run["seconds"]["train"]) / int(run["rounds"]) for run in self.runs.values())
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Cells by experiment."""
+    """All measured cells, by experiment."""
 
     cells: Mapping[str, Sequence[MeasuredCell]]
 
     @classmethod
     def of(cls, table: "pd.DataFrame") -> "Measured":
-        """From a table that `Store.table` made."""
+        """Collect the seeds of each cell from a table that `Store.table` made."""
         runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
         for row in table.to_dict("records"):
             runs.setdefault((row["experiment"], row["point"]), []).append({str(name): value for name, value in row.items()})
@@ -71,14 +74,14 @@ class Measured:
         return cls(cells)
 
     def of_experiment(self, name: str) -> Sequence[MeasuredCell]:
-        """`name` without its folder, as every experiment has a name of its own."""
+        """Return the cells of an experiment, which is named without its folder."""
         return next((cells for experiment, cells in self.cells.items() if experiment.partition("/")[2] == name), ())
 
     def where(self, experiment: str, choices: Mapping[str, object]) -> Iterator[MeasuredCell]:
-        """The cells of an experiment that have these choices."""
+        """Yield the cells of an experiment that have these choices."""
         wanted = {name: str(value).lower() for name, value in choices.items()}
         return (cell for cell in self.of_experiment(experiment) if wanted.items() <= cell.choices.items())
 
     def find(self, experiment: str, **choices: object) -> MeasuredCell | None:
-        """The first of these; a dot in a name is written as two underscores."""
+        """Return the first cell that has these choices; a dot in an option is written as two underscores."""
         return next(self.where(experiment, {name.replace("__", "."): value for name, value in choices.items()}), None)

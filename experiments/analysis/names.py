@@ -1,4 +1,4 @@
-"""What choices are called in tables and pictures: the paper's names."""
+"""What options and choices are called in tables and pictures: the paper's names."""
 
 from collections.abc import Mapping
 
@@ -29,31 +29,43 @@ _NAMES: Mapping[str, str] = {
     "kl": "PKL",
     "cosine": "PCOS",
     "split_cosine": "PCOS, P+/-",
+    "bce": "BCE",
+    "bpr": "BPR",
+    "true": "yes",
+    "false": "no",
 }
-_LABELS: Mapping[str, str] = {
-    "attack.num_targets": "|T| = {}",
-    "attack.N": "N = {}",
-    "defense.N": "N = {}",
-    "defense.beta": "beta = {}",
-    "defense.gamma": "gamma = {}",
-    "system.negatives_per_positive": "q = {}",
-    "system.client_learning_rate": "clients' rate {}",
+_HEADINGS: Mapping[str, str] = {
+    "dataset": "data set",
+    "attack.num_targets": "targets",
+    "attack.similarity": "similarity",
+    "attack.weighted": "kappa",
+    "defense.beta": "beta",
+    "defense.gamma": "gamma",
+    "system.negatives_per_positive": "q",
+    "system.client_learning_rate": "clients' learning rate",
+    "system.loss": "loss",
 }
 
 
 def named(option: str, choice: str) -> str:
     """
-    A choice as the paper calls it.
+    Return a choice as the paper calls it.
 
     >>> named("attack", "none"), named("model", "ncf"), named("attack.num_targets", "3")
-    ('NoAttack', 'DL-FRS', '|T| = 3')
+    ('NoAttack', 'DL-FRS', '3')
     """
     if choice == "none" and option in {"attack", "defense"}:
         return f"No{option.capitalize()}"
-    if option == "attack.weighted":
-        return "kappa" if choice == "true" else "no kappa"
     if option == "system.client_learning_rate" and choice == "null":
         return "that of the server"
-    if option == "system.loss":
-        return choice.upper()
-    return _LABELS.get(option, "{}").format(_NAMES.get(choice, choice))
+    return _NAMES.get(choice, choice)
+
+
+def heading(option: str) -> str:
+    """
+    Return the heading of a column that shows the choices of an option.
+
+    >>> heading("model"), heading("attack.num_targets")
+    ('model', 'targets')
+    """
+    return _HEADINGS.get(option, option)

@@ -1,4 +1,4 @@
-"""The paper's tables, measured next to printed. What the paper prints stands in experiments/printed, in its own units."""
+"""The paper's tables, measured next to printed. The folder printed/ holds what the paper prints, in its own units."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,42 +9,29 @@ from experiments.analysis.measured import Measured, MeasuredCell
 
 PRINTED = Path(__file__).parents[1] / "printed"
 ER_POINTS, HR_POINTS = 10.0, 3.0  # how far a measured value may be from the printed one
-HIGH, LOW = 90.0, 5.0  # an exposure beyond them need only be on the same side
+HIGH, LOW = 90.0, 5.0  # if both exposures are above or below, they agree
+_STATISTICS = ("users", "items", "interactions", "rate", "sparsity")  # of a data set, Table VIII
 
-
-@dataclass(frozen=True)
-class Layout:
-    """How a table is laid out: the choices that make its rows and those that make its columns."""
-
-    title: str
-    rows: Sequence[str]
-    columns: Sequence[str] = ()
-    rule: str = "best"  # which evaluation of a run counts
-
-
-TABLES: Mapping[str, Layout] = {
-    "table2": Layout(
-        "Table II: likeness of popular items and users (PKL), and share of users reached (UCR), at round 200", ["model"], (), "final"
-    ),
-    "table3": Layout("Table III: attacks without a defense", ["attack"], ["model", "dataset"]),
-    "table4": Layout("Table IV: defenses against the three strongest attacks, ML-100K", ["defense"], ["model", "attack"]),
-    "table5": Layout("Table V: K = 5 and 20, MF-FRS, ML-100K", ["attack", "defense"]),
-    "table6_attack": Layout("Table VI, left: PIECK-IPE taken apart, MF-FRS, ML-100K", ["attack.similarity", "attack.weighted"]),
-    "table6_defense": Layout("Table VI, right: the defense taken apart, MF-FRS, ML-100K", ["defense.beta", "defense.gamma"], ["attack"]),
-    "table7_q": Layout("Table VII, left: ten negatives per positive, MF-FRS, ML-100K", ["attack", "defense"]),
-    "table7_targets": Layout("Table VII, right: three targets, MF-FRS, ML-100K", ["attack", "defense"]),
-    "table8": Layout("Table VIII: data sets", ["dataset"], (), "dataset"),
-    "table9_together": Layout("Table IX, left: targets trained together, MF-FRS, ML-100K", ["attack", "defense"], ["attack.num_targets"]),
-    "table9_copy": Layout(
-        "Table IX, right: one target trained, then copied, MF-FRS, ML-100K", ["attack", "defense"], ["attack.num_targets"]
-    ),
-    "table10": Layout("Table X: learning rates of the clients, MF-FRS, ML-100K", ["system.client_learning_rate"], ["attack"]),
-    "table11": Layout("Table XI: loss functions, MF-FRS, ML-100K", ["attack", "defense"], ["system.loss"]),
+TABLES: Mapping[str, str] = {  # name -> title
+    "table2": "Table II: likeness of popular items and users (PKL), and share of users reached (UCR), at round 200",
+    "table3": "Table III: attacks without a defense",
+    "table4": "Table IV: defenses against the three strongest attacks, ML-100K",
+    "table5": "Table V: K = 5 and 20, MF-FRS, ML-100K",
+    "table6_attack": "Table VI, left: PIECK-IPE taken apart, MF-FRS, ML-100K",
+    "table6_defense": "Table VI, right: the defense taken apart, MF-FRS, ML-100K",
+    "table7_q": "Table VII, left: ten negatives per positive, MF-FRS, ML-100K",
+    "table7_targets": "Table VII, right: three targets, MF-FRS, ML-100K",
+    "table8": "Table VIII: data sets",
+    "table9_together": "Table IX, left: targets trained together, MF-FRS, ML-100K",
+    "table9_copy": "Table IX, right: one target trained, then copied, MF-FRS, ML-100K",
+    "table10": "Table X: learning rates of the clients, MF-FRS, ML-100K",
+    "table11": "Table XI: loss functions, MF-FRS, ML-100K",
 }
-LAYOUTS: Mapping[str, Layout] = {  # those of figures for which the numbers are known, too
+NUMBERED: Mapping[str, str] = {  # the tables, and the figure whose numbers are known
     **TABLES,
-    "fig7": Layout("Fig. 7, the numbers: as a notebook of the released code prints them, 150 epochs", ["system.negatives_per_positive"]),
+    "fig7": "Fig. 7 in numbers: 150 epochs, as a notebook of the released code prints them",
 }
+_RULES = {"table2": "final", "table8": "dataset"}  # which part of a run's result counts; elsewhere `best`
 
 
 @dataclass(frozen=True)
@@ -56,11 +43,14 @@ class Comparison:
     metric: str
     printed: float
     cell: MeasuredCell | None  # None: not measured
-    rule: str
 
     @property
     def unit(self) -> float:
         return 100.0 if self.metric.startswith(("ER@", "HR@")) or self.metric == "sparsity" else 1.0
+
+    @property
+    def rule(self) -> str:
+        return _RULES.get(self.table, "best")
 
     @property
     def measured(self) -> float | None:
@@ -68,13 +58,13 @@ class Comparison:
 
     @property
     def error(self) -> float | None:
-        """Standard error, None of a single seed."""
+        """The standard error over seeds; None for a single seed."""
         error = None if self.cell is None else self.cell.error(self.metric, self.rule)
         return None if error is None else self.unit * error
 
     @property
     def agrees(self) -> bool | None:
-        """Whether measured and printed are as near as the project asks; None where it asks nothing, or nothing was measured."""
+        """Whether both numbers are as near as the project asks; None if it asks nothing or nothing was measured."""
         measured, printed = self.measured, self.printed
         if measured is None or not self.metric.startswith(("ER@", "HR@")):
             return None
@@ -85,17 +75,16 @@ class Comparison:
 
 
 def comparisons(measured: Measured, table: str) -> list[Comparison]:
-    """Every number that the paper prints in a table, or in a figure for which its numbers are known."""
-    rule = LAYOUTS[table].rule
+    """Return a comparison for every number that the paper prints in a table, or in a figure whose numbers are known."""
     found = []
     for choices, values in printed(table):
         cell = next(measured.where(table, choices), None)
-        found += [Comparison(table, choices, metric, value, cell, rule) for metric, value in values.items()]
+        found += [Comparison(table, choices, metric, value, cell) for metric, value in values.items()]
     return found
 
 
 def printed(table: str) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
-    """Choices and values of each cell, as they stand in experiments/printed."""
+    """Yield the choices and the printed values of each cell."""
     with (PRINTED / f"{table}.csv").open() as file:
         for line in csv.DictReader(file):
             values = {name: float(text) for name, text in line.items() if "@" in name or name in _STATISTICS}
@@ -103,9 +92,6 @@ def printed(table: str) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
 
 
 def agreement(compared: Sequence[Comparison], metric: str) -> tuple[int, int]:
-    """How many numbers of a metric (ER@ or HR@) agree with the paper, of how many measured."""
+    """Return how many numbers of a metric (ER@ or HR@) agree with the paper, and how many were measured."""
     inspected = [one.agrees for one in compared if one.metric.startswith(metric) and one.agrees is not None]
     return sum(inspected), len(inspected)
-
-
-_STATISTICS = ("users", "items", "interactions", "rate", "sparsity")

@@ -1,4 +1,4 @@
-"""The report as one HTML file that opens offline: figures interactive (Plotly), tables that can be filtered and sorted."""
+"""The report as one HTML file that opens offline, with interactive figures (Plotly) and tables that can be filtered and sorted."""
 
 import re
 from collections.abc import Sequence
@@ -39,10 +39,11 @@ for (const table of document.querySelectorAll("table")) {
   const rows = [...table.tBodies[0].rows];
   const filter = document.createElement("input");
   filter.placeholder = "show rows that contain ...";
-  filter.oninput = () => rows.forEach(row => row.hidden = !row.innerText.toLowerCase().includes(filter.value.toLowerCase()));
-  table.before(filter);
+  const words = () => filter.value.toLowerCase().split(" ");
+  filter.oninput = () => rows.forEach(row => row.hidden = !words().every(word => row.textContent.toLowerCase().includes(word)));
+  if (rows.length > 5) table.before(filter);
   const value = (row, column) => {
-    const text = row.cells[column].innerText.replace(/,/g, "");
+    const text = row.cells[column].textContent.replace(/,/g, "");
     const number = parseFloat(text);
     return isNaN(number) ? text : number;
   };
@@ -52,7 +53,11 @@ for (const table of document.querySelectorAll("table")) {
       const descending = head.dataset.order !== "descending";
       head.dataset.order = descending ? "descending" : "ascending";
       const sign = descending ? -1 : 1;
-      const order = (a, b) => { const [x, y] = [value(a, column), value(b, column)]; return sign * (x < y ? -1 : x > y ? 1 : 0); };
+      const order = (a, b) => {
+        const [x, y] = [value(a, column), value(b, column)];
+        if (typeof x !== typeof y) return typeof x === "number" ? -1 : 1; // numbers before words, either way
+        return sign * (x < y ? -1 : x > y ? 1 : 0);
+      };
       rows.sort(order).forEach(row => table.tBodies[0].append(row));
     };
   });
@@ -61,7 +66,7 @@ for (const table of document.querySelectorAll("table")) {
 
 
 def page(text: str, drawn: Sequence[Figure]) -> str:
-    """The Markdown report with every picture replaced by an interactive one."""
+    """Return the Markdown report as a page, with every picture replaced by an interactive one."""
     from markdown_it import MarkdownIt
     from plotly.offline import get_plotlyjs
 
@@ -85,7 +90,9 @@ def _plot(figure: Figure) -> str:
             in_legend.add(series.name)
         for border in panel.borders:
             canvas.add_vline(border, line={"color": "#666", "dash": "dot", "width": 1}, **at)
-        canvas.update_xaxes(title_text=panel.x_label, type="log" if panel.log_x else None, **at)
+        canvas.update_xaxes(title_text=panel.x_label, **at)
+        if panel.log_x:
+            canvas.update_xaxes(type="log", tickvals=sorted({x for series in panel.series for x in series.x}), **at)
         canvas.update_yaxes(title_text=panel.y_label, autorange="reversed" if _has_names(panel) else None, **at)
     canvas.update_layout(height=_HEIGHT * rows, template="plotly_white", margin={"t": 40, "b": 50}, hovermode="closest")
     shown: str = canvas.to_html(full_html=False, include_plotlyjs=False, div_id=figure.name, config={"displaylogo": False})

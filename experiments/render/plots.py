@@ -1,4 +1,4 @@
-"""Figures as PNG, by matplotlib, in colours that are distinct for every kind of colour vision."""
+"""Draws figures as PNG with matplotlib, in colours that are distinct for every kind of colour vision."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito
 MARKERS = ("o", "^", "s", "D", "v", "P")
-_INCHES = (5.2, 3.6)  # of a panel
+_INCHES = (5.2, 3.8)  # of a panel
+_LEGEND_COLUMNS = 2
 
 
 def draw(figure: Figure, path: Path) -> None:
-    """All panels side by side, at most two in a row."""
+    """Write a picture of all panels, at most two in a row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
@@ -30,7 +31,7 @@ def draw(figure: Figure, path: Path) -> None:
 
 
 def style(panel: Panel, position: int) -> tuple[str, str]:
-    """Colour and marker of a series; dashed lines take those of the solid ones again, unless there is but one of each."""
+    """Return the colour and the marker of a series; each dashed line looks like the solid one that it belongs to."""
     series = panel.series[position]
     if 2 * sum(one.dashed for one in panel.series) == len(panel.series) > 2:
         position = [one for one in panel.series if one.dashed == series.dashed].index(series)
@@ -47,12 +48,13 @@ def _panel(axes: "Axes", panel: Panel) -> None:
         ticks = sorted({float(x) for series in panel.series for x in series.x})
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45, fontsize=8)
         axes.minorticks_off()
-    axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
-    axes.title.set_fontsize(10)
+    axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
     if all(isinstance(y, str) for series in panel.series for y in series.y):
         axes.invert_yaxis()
-    if len(panel.series) > 1:
-        axes.legend(fontsize=8, frameon=False)
+    rows = 0 if len(panel.series) == 1 else -(-len(panel.series) // _LEGEND_COLUMNS)
+    if rows:  # between title and axes, where no line can lie under it
+        axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 0.99), ncols=_LEGEND_COLUMNS, borderaxespad=0.1)
+    axes.set_title(panel.title, fontsize=10, pad=6 + 14 * rows)
 
 
 def _series(axes: "Axes", series: Series, colour: str, marker: str, position: int, of: int) -> None:

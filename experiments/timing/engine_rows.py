@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from experiments.timing.rows import Row, data_folder, ratio, timed
+from fedrec.config.build import check
 from fedrec.config.compose import FOLDER, compose
 from fedrec.experiment import Experiment, prepare
 from tests.reference import defenses as oracle_defenses
@@ -23,7 +24,7 @@ WARM_UP = 20  # rounds; with 4 rounds an epoch every client has mined by then
 def prepared(*overrides: str) -> Experiment:
     """Return an experiment that is ready to train on the CPU."""
     config = compose(f"threads={torch.get_num_threads()}", "tracking=none", "device=cpu", *overrides)
-    return prepare(config, Path(tempfile.gettempdir()))
+    return prepare(check(config), Path(tempfile.gettempdir()))
 
 
 def on_ml_100k(*overrides: str) -> Experiment:
@@ -62,7 +63,7 @@ def one_by_one(engine: Experiment) -> oracle.Server:
         if client.miner:
             client.miner.mined = system.defense.client.miner.mined[user].tolist()  # type: ignore[union-attr]
         benign.append(client)
-    rule = config["server"]["_target_"].split(".")[-2] if "server" in config else None
+    rule = next(iter(config["server"])) if "server" in config else None
     agg = oracle_defenses.RobustSum(rule, config.get("malicious_share", 0.0)) if rule else None
     return oracle.Server(system.global_model.items, rate, benign, scorer=system.global_model.scorer, agg=agg)
 

@@ -1,13 +1,13 @@
 """The published figures on real data: `pytest -m reproduction`, half an hour. Bounds are those the project has set itself."""
 
-from pathlib import Path
-
 import pytest
 
 from experiments.analysis.measured import Measured
 from experiments.analysis.tables import agreement, comparisons
+from experiments.options import STORE
 from experiments.paper import main
-from fedrec.campaigns.store import Address
+from experiments.planned_cells import experiments
+from fedrec.campaigns.store import Store
 
 pytestmark = pytest.mark.reproduction
 
@@ -18,7 +18,7 @@ def measured(published, tmp_path_factory):
     common = (f"folder={folder}", "tracking=none")
     assert main(["only=table3,table4,table5,told", "datasets=ml100k", *common]) == 0
     assert main(["only=fig6_convergence", *common]) == 0
-    return Measured.of(Address.of(None, Path(folder)).open().table())
+    return Measured.of(Store(f"sqlite:///{folder}/study.db", STORE).table(experiments()))
 
 
 def er(measured, experiment, **choices):
