@@ -1,4 +1,4 @@
-"""Every attack of conf/attack with its own defaults, alone, on made-up models: what the laws of all attacks are tried on."""
+"""Every attack of conf/attack with its own defaults, alone and on made-up models, for the laws that all attacks obey."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ N_CLIENTS, N_ITEMS, N_USERS, TARGETS = 6, 80, 30, [3, 60]
 
 @cache
 def kind(name: str) -> Any:
-    """The class of an attack."""
+    """Return the class of an attack."""
     return get_class(OmegaConf.load(FOLDER / f"attack/{name}.yaml")["_target_"])
 
 
 def priors(name: str) -> Sequence[Any]:
-    """What the option `prior` of an attack may be."""
+    """Return what the option `prior` of an attack may be."""
     annotations = get_type_hints(kind(name))
     return get_args(annotations["prior"]) if "prior" in annotations else (None,)
 
@@ -65,7 +65,7 @@ class Choice:
         return built
 
     def begun(self, targets: Sequence[int] = TARGETS, **options: Any) -> Any:
-        """The attack, told what it may know before training; options replace its defaults."""
+        """Return the attack, told what it may know before training; options replace its defaults."""
         attack = self.attack()
         for name, value in options.items():
             assert hasattr(attack, name)
@@ -75,7 +75,7 @@ class Choice:
         return attack
 
     def views(self, rounds: Sequence[Sequence[int]]) -> Iterator[AttackerView]:
-        """What the sampled clients of each round receive: another model each time, far enough from 0 for all of it to matter."""
+        """Return what the sampled clients of each round receive: another model each time, so far from 0 that all of it matters."""
         for round, sampled in enumerate(rounds):
             drawing = generator(round, "model")
             _, model = self.recommender().initialise(1, N_ITEMS, drawing)

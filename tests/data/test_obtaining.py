@@ -1,4 +1,4 @@
-"""dataset.root, then the cache, then the ways to fetch: in this order, whole files only, one clear error if nothing works."""
+"""Raw files come from dataset.root, else the cache, else a fetch; only whole files count, and one clear error says that nothing works."""
 
 import hashlib
 import logging

@@ -19,7 +19,7 @@ def load(folder, train=None, test="0 1", validation=False, seed=0):
     [("ml-100k", 943, 1682, 99_999), ("ml-1m", 6040, 3706, 1_000_209), ("az", 16_566, 11_797, 169_781)],
 )
 def test_published_splits_have_the_statistics_of_table_viii(published, name, users, items, interactions):
-    """But for ML-100K's first row, which the released code lost."""
+    """ML-100K lacks its first row, which the released code lost."""
     split = load(published / name)
     assert split.name == name
     assert [split.statistics()[key] for key in ("users", "items", "interactions")] == [users, items, interactions]

@@ -1,4 +1,4 @@
-"""Every attack once, one malicious client after another, as its paper writes it; see `tests.reference.federation`."""
+"""Every attack once, one malicious client after another, as its paper writes it (see `tests.reference.federation`)."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,7 +19,7 @@ class Pieck(Attacker):
         self.miners = [Miner(options["N"], options["mining_times"], self.targets) for _ in range(n_clients)]
 
     def train_on(self, client: int, items: Tensor, scorer: Parameters) -> Sent:
-        """Target ids and the poisonous rows; nothing before mining is done."""
+        """Return target ids and poisonous rows, or nothing before mining is done."""
         miner = self.miners[client]
         miner.receive(items)
         if miner.mined is None:
@@ -34,7 +34,7 @@ class Pieck(Attacker):
         return torch.tensor(self.targets), gradient.repeat(len(self.targets), 1) if copied else gradient, of_scorer
 
     def pieck_ipe(self, popular: Tensor, targets: Tensor) -> Tensor:
-        """Eq. (8), and the length instead of the direction where that is found already."""
+        """Return the gradient of Eq. (8), or of the length for a target whose direction is right already."""
         rows = targets.clone().requires_grad_()
         n, guard = len(popular), self.options["vanishing_guard"]
         loss = torch.zeros((), dtype=popular.dtype)
@@ -59,12 +59,12 @@ class Pieck(Attacker):
 
     @staticmethod
     def divergence(item: Tensor, row: Tensor) -> Tensor:
-        """KL(v_k || v_j), Eq. (9), coordinate by coordinate."""
+        """Return KL(v_k || v_j), Eq. (9), coordinate by coordinate."""
         p, q = F.softmax(item, 0), F.softmax(row, 0)
         return sum(a * (a / b).log() for a, b in zip(p, q, strict=True))
 
     def pieck_uea(self, popular: Tensor, targets: Tensor, scorer: Parameters) -> tuple[Tensor, Parameters]:
-        """Eq. (10), batch by batch; the accumulated gradient is added up at every step and never cleared."""
+        """Return the gradients of Eq. (10), batch by batch; the accumulated gradient is added at every step and never cleared."""
         batches, rounds, n = self.options["batches"], self.options["rounds"], len(popular)
         start = {"rows": targets, **scorer}
         accumulated = {name: torch.zeros_like(value) for name, value in start.items()}
@@ -86,7 +86,7 @@ class Pieck(Attacker):
 
 
 class SyntheticUsers(Attacker):
-    """A-ra, and A-hum if there are `steps`; draw(round, clients) yields each client's synthetic users [s, d]."""
+    """A-ra, or A-hum if there are `steps`; draw(round, clients) returns each client's synthetic users [s, d]."""
 
     def __init__(
         self, options: Mapping[str, object], targets: Sequence[int], draw: Callable[[int, Sequence[int]], Sequence[Tensor]]
@@ -114,7 +114,7 @@ class SyntheticUsers(Attacker):
 
 
 class Pipa(Attacker):
-    """PipAttack; users [n_clients, d] are the malicious clients' own. With levels [M] (0 = high) also the popularity estimator."""
+    """PipAttack; users [n_clients, d] are the malicious clients' own. Levels [M] (0 = high) add the popularity estimator."""
 
     def __init__(
         self, options: Mapping[str, object], targets: Sequence[int], users: Tensor, levels: Tensor | None, weights: Sequence[Tensor]
@@ -132,7 +132,7 @@ class Pipa(Attacker):
                 self.learn_levels(items)
 
     def learn_levels(self, items: Tensor) -> None:
-        """A step of Adam (Kingma and Ba, ICLR 2015) on the cross-entropy of all items but the targets."""
+        """Take a step of Adam (Kingma and Ba, ICLR 2015) on the cross-entropy of all items but the targets."""
         weights = [value.to(items.dtype).clone().requires_grad_() for value in self.weights]
         others = [item for item in range(len(items)) if item not in self.targets.tolist()]
         F.cross_entropy(self.estimate(items[others], weights), self.levels[others]).backward()
@@ -160,7 +160,7 @@ class Pipa(Attacker):
 
 
 class FakeProfiles(Attacker):
-    """Malicious clients that train as honest users of their profiles, once they have one: profile_of(client) yields its items."""
+    """Malicious clients that train as honest users of their profiles once they have one; profile_of(client) returns its items."""
 
     def __init__(self, users: Tensor, loss: str, profile_of: Callable[[int], list[int]], miners: Sequence[Miner]) -> None:
         self.users, self.loss, self.profile_of, self.miners = list(users), loss, profile_of, miners
@@ -178,9 +178,9 @@ class FakeProfiles(Attacker):
 
 
 class FedRecA(Attacker):
-    """The attacker centre; known[user] lists known items of each user of whom it knows any (None: it knows nothing).
+    """The attacker centre; known[user] lists the known items of each user of whom it knows any (None: it knows nothing).
 
-    users(round) yields synthetic users, negatives(round, user) a negative per known item, keys(round, n) exponential draws [n, M].
+    users(round) returns synthetic users, negatives(round, user) a negative per known item, keys(round, n) exponential draws [n, M].
     """
 
     def __init__(
@@ -228,7 +228,7 @@ class FedRecA(Attacker):
                 self.uploads[client] = torch.tensor(list(sent)), torch.stack(list(sent.values()))
 
     def fit(self, round: int, items: Tensor, scorer: Parameters) -> None:
-        """One step of Adam on each known user's BPR loss."""
+        """Take a step of Adam on each known user's BPR loss."""
         self.time += 1
         for number, known in enumerate(self.known):
             user = self.users[number].to(items.dtype).clone().requires_grad_()
@@ -241,7 +241,7 @@ class FedRecA(Attacker):
             self.users[number] = (user - self.options["user_rate"] * step).detach()
 
     def loss(self, number: int, user: Tensor, items: Tensor, scorer: Parameters) -> Tensor:
-        """Each target that the user has not met overtakes one of the user's best items, from the worst of these on."""
+        """Let each target that the user has not met overtake one of the user's best items, from the worst of these on."""
         known = self.known[number] if self.known is not None else []
         scores = psi(user, items, scorer)
         others = [item for item in scores.argsort(descending=True).tolist() if item not in known and item not in self.targets]

@@ -1,6 +1,6 @@
-"""Every equation once, one client after another, as the paper writes it; float64 in tests, float32 as the benchmark's baseline.
+"""Every equation once, one client after another, as the paper writes it: in float64 for tests, in float32 as the benchmark's baseline.
 
-Nothing here is shared with `fedrec`: gradients come from automatic differentiation of each client's own loss, sums from loops.
+Nothing here is shared with `fedrec`: gradients come from automatic differentiation of each client's own loss, and sums from loops.
 """
 
 import math
@@ -44,7 +44,7 @@ class Miner:
 
 @dataclass
 class Ours:
-    """Options of the client-side defense, Eqs. (14)-(16)."""
+    """The client-side defense, Eqs. (14)-(16), with its options."""
 
     N: int
     beta: float
@@ -75,7 +75,7 @@ Sent = tuple[Tensor, Tensor, Parameters]  # item ids, their gradient rows, gradi
 
 
 def psi(users: Tensor, rows: Tensor, scorer: Parameters) -> Tensor:
-    """The scorer before its sigmoid: dot product (MF-FRS) or Eq. (1) (DL-FRS); [..., d] and [n, d] -> [n]."""
+    """Return the scorer before its sigmoid: a dot product (MF-FRS) or Eq. (1) (DL-FRS); [..., d] and [n, d] -> [n]."""
     if not scorer:
         return (users * rows).sum(-1)
     hidden = torch.cat([users.expand_as(rows), rows], -1)
@@ -89,7 +89,7 @@ def leaves(parameters: Parameters) -> dict[str, Tensor]:
 
 
 def bce(scores: Tensor, n_positives: int) -> Tensor:
-    """Eq. (2); written with log(sigmoid), because 1 - sigmoid rounds to 0."""
+    """Return Eq. (2), written with log(sigmoid), because 1 - sigmoid rounds to 0."""
     labels = torch.zeros_like(scores)
     labels[:n_positives] = 1
     return -(labels * F.logsigmoid(scores) + (1 - labels) * F.logsigmoid(-scores)).mean()
@@ -104,7 +104,7 @@ def bpr(scores: Tensor, n_positives: int) -> Tensor:
 
 
 class BenignClient(nn.Module):
-    """A user with its embedding and D_i, positives first."""
+    """A user with its embedding and its D_i, positives first."""
 
     def __init__(self, user: Tensor, pairs: Tensor, n_positives: int, loss: str, rate: float, defense: Ours | None = None) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class BenignClient(nn.Module):
         return psi(self.embedding.weight, rows, scorer)
 
     def train_on(self, items: Tensor, scorer: Parameters) -> tuple[Sent, float]:
-        """One participation: what is uploaded and the loss of Eq. (2); the user embedding is updated."""
+        """Take part once: update the user embedding, return the upload and the loss of Eq. (2)."""
         self.zero_grad()
         rows, own = items[self.pairs].clone().detach().requires_grad_(), leaves(scorer)
         training = self.loss(self(rows, own), self.n_positives) if len(self.pairs) else self(rows, own).sum()
@@ -145,24 +145,24 @@ class BenignClient(nn.Module):
 
 
 class Attacker(ABC):
-    """All malicious clients, one after another; what is drawn at random comes from outside."""
+    """All malicious clients, one after another. What is drawn at random comes from outside."""
 
     miners: Sequence[Miner] = ()
 
     def start(self, round: int, clients: Sequence[int], items: Tensor, scorer: Parameters, rate: float) -> None:
-        """Malicious clients, ascending, are sampled in a round counted from 0."""
+        """Note which malicious clients, ascending, are sampled in a round, counted from 0."""
         self.rate = rate
 
     @abstractmethod
     def train_on(self, client: int, items: Tensor, scorer: Parameters) -> Sent:
-        """What one of them uploads."""
+        """Return what one of them uploads."""
 
 
 @dataclass
 class Server:
-    """The global model and the plain sum: item by item as in the equation, or upload by upload as in the published code.
+    """The global model and the plain sum, item by item as in the equation or upload by upload as in the published code.
 
-    `agg` takes the sum's place: from items, parameters of the scorer and all uploads to one gradient for each of both.
+    `agg` takes the place of the sum: it maps items, parameters of the scorer and all uploads to one gradient of each.
     """
 
     items: Tensor
@@ -174,7 +174,7 @@ class Server:
     agg: Callable[[Tensor, Parameters, Sequence[Sent]], tuple[Tensor, Parameters]] | None = None
 
     def round(self, number: int, sampled: Sequence[int]) -> tuple[float, Tensor]:
-        """Mean loss of the benign clients and Delta-Norm [M], Eq. (7); rounds count from 0."""
+        """Train for a round, counted from 0; return the mean loss of the benign clients and the Delta-Norm [M], Eq. (7)."""
         uploads, losses = [], []
         if self.attacker is not None:
             malicious = sorted(client - len(self.benign) for client in sampled if client >= len(self.benign))
@@ -193,7 +193,7 @@ class Server:
         return (sum(losses) / len(losses) if losses else math.nan), (self.items - previous).norm(dim=1)
 
     def sum(self, items: Tensor, scorer: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, Parameters]:
-        """Agg of Sec. III-A, the plain sum, [M, d] and for each parameter."""
+        """Return Agg of Sec. III-A, the plain sum, of the item gradients [M, d] and of each parameter's."""
         gradients = {}
         for name, value in scorer.items():
             gradients[name] = sum((sent[2][name] for sent in uploads if sent[2]), torch.zeros_like(value))
@@ -205,11 +205,11 @@ class Server:
             for pairs, rows, _ in uploads:
                 total.index_add_(0, pairs, rows)
             return total
-        global_model: dict[int, list[Tensor]] = {}
+        by_item: dict[int, list[Tensor]] = {}
         for pairs, rows, _ in uploads:
             for item, row in zip(pairs.tolist(), rows, strict=True):
-                global_model.setdefault(item, []).append(row)
-        for item, gradients in global_model.items():
+                by_item.setdefault(item, []).append(row)
+        for item, gradients in by_item.items():
             total[item] = torch.stack(gradients).sum(0)
         return total
 
@@ -224,7 +224,7 @@ def evaluate(
     targets: Sequence[int],
     ks: Sequence[int],
 ) -> dict[str, float]:
-    """HR@K among sampled candidates, full-ranking HR@K and NDCG@K, and ER@K of each target, user by user and list by list."""
+    """Return HR@K among sampled candidates, full-ranking HR@K and NDCG@K, and ER@K of each target, user by user and list by list."""
     results: dict[str, list[float]] = {}
     for user, seen, held_out, others in zip(users, trained, test, candidates, strict=True):
         scores = psi(user, items, scorer)
@@ -244,14 +244,14 @@ def evaluate(
                 if target not in seen:
                     results.setdefault(f"ER@{k} {target}", []).append(float(target in top(recommended, k, last=target)))
     means = {name: sum(values) / len(values) for name, values in results.items()}
-    for k in ks:  # a target that everybody has met counts for nothing
+    for k in ks:  # a target that everybody has met does not count
         exposed = [value for name, value in means.items() if name.startswith(f"ER@{k} ")]
         means[f"ER@{k}"] = sum(exposed) / len(exposed) if exposed else 0.0
     return means
 
 
 def top(scores: Tensor, k: int, last: int) -> list[int]:
-    """The K items with the highest scores; of equal ones `last` comes last: layers whose outputs are all 0 make every score equal."""
+    """Return the K items with the highest scores; `last` comes after its equals: layers whose outputs are all 0 make every score equal."""
     scores = scores.clone()
     scores[last] = torch.nextafter(scores[last], scores.new_tensor(-math.inf))
     return torch.topk(scores, min(k, len(scores))).indices.tolist()

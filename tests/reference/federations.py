@@ -1,4 +1,4 @@
-"""Small ragged federations drawn by hypothesis, and the same federation built from `fedrec` and from the oracle."""
+"""Small ragged federations that hypothesis draws; each is built from `fedrec` and from the oracle."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ ATTACKS = {
     "popular": PopularFillers,
     "bandwagon": Bandwagon,
 }
-MODELS = {  # embeddings start large enough for every direction to matter
+MODELS = {  # embeddings start large enough that every direction matters
     "mf": MatrixFactorization(dim=3, init_std=0.3),
     "ncf": NeuralCollaborativeFiltering(dim=3, init_std=0.3, layers=[4, 2]),
     "ncf_flat": NeuralCollaborativeFiltering(dim=2, init_std=0.3, layers=[5]),
@@ -96,7 +96,7 @@ class Case:
 
 @st.composite
 def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequence[str] = tuple(MODELS)) -> Case:
-    """Users with duplicates, one scorer, or no item left for a negative; rounds without benign or malicious clients."""
+    """Draw users with duplicates, one interaction, or no item left for a negative; rounds may lack benign or malicious clients."""
     n_items = draw(st.integers(4, 12))
     user = st.lists(st.integers(0, n_items - 1), min_size=1, max_size=n_items + 2)
     positives = draw(st.lists(user, min_size=2, max_size=7))
@@ -131,7 +131,7 @@ def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequ
 
 @st.composite
 def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -> dict[str, Any]:
-    """Options that fit the federation, small enough for the oracle and extreme enough for every branch."""
+    """Draw options that fit the federation, small enough for the oracle and extreme enough for every branch."""
     mined = draw(st.integers(1, n_items - n_targets))
     pieck = {"N": mined, "mining_times": draw(st.sampled_from([1, 2, 2, 3])), "multi_target": draw(st.sampled_from(["copy", "together"]))}
     synthetic = {"synthetic_users": draw(st.integers(1, 3)), "user_std": draw(st.sampled_from([0.01, 1.0]))}
@@ -186,7 +186,7 @@ def build_attack(case: Case) -> Attack:
 
 
 def build_system(case: Case, device: str = "cpu") -> System:
-    """`fedrec`'s engine, in torch's default precision."""
+    """Build the federation from `fedrec`, in torch's default precision."""
     system, attack, train = System(**case.system), build_attack(case), case.train
     defense = Defense(PopularityRegularizer(**case.defense) if case.defense else None, server=build_rule(case.rule))
     prior = reveal(attack.prior_wanted(), train, generator(case.seed, "prior"), torch.device(device))
@@ -202,7 +202,7 @@ def build_rule(name: str | None) -> Aggregator | None:
 
 
 def build_oracle(case: Case, system: System) -> oracle.Server:
-    """The same federation, client by client, from the state in which `system` starts."""
+    """Build the same federation client by client, from the state in which `system` starts."""
     rates: Any = system.client_rates
     benign = []
     for user, positives in enumerate(case.positives):
@@ -220,7 +220,7 @@ def build_oracle(case: Case, system: System) -> oracle.Server:
 
 
 def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacker | None:
-    """The oracle of the same attack; what is drawn at random it takes from where the engine does, or from the engine."""
+    """Build the oracle of the same attack; it takes random draws from the same streams as `fedrec`, or from `fedrec`."""
     options, targets = case.attack_options, case.targets
     if isinstance(attack, MinedItemsAttack):
         return oracle_attacks.Pieck(options, targets, n_clients)
@@ -250,7 +250,7 @@ def _levels(ranks: list[int], options: Mapping[str, Any]) -> Tensor:
 
 
 def _profile(attack: FakeProfiles, n_popular: int, case: Case, client: int) -> list[int]:
-    """The profile that the engine drew, once proven to be what the attack calls for."""
+    """Return the profile that `fedrec` drew, once proven to be what the attack calls for."""
     profile: list[int] = attack.profiles[client].tolist()
     assert len(set(profile)) == len(profile) == case.attack_options["kappa"] // 2 * 2
     assert profile[: len(case.targets)] == case.targets
@@ -291,7 +291,7 @@ def _fedreca(case: Case, attack: FedRecAttack) -> oracle_attacks.FedRecA:
 
 
 def copy_state(system: System, server: oracle.Server) -> None:
-    """Let the oracle go on from the engine's state, or rounding grows over the rounds where a drawn case diverges."""
+    """Let the oracle continue from `fedrec`'s state, or rounding would grow over the rounds of a case that diverges."""
     server.items, server.scorer = system.global_model.items, system.global_model.scorer
     for client, user in zip(server.benign, system.users, strict=True):
         client.user = user.clone()
@@ -302,7 +302,7 @@ def copy_state(system: System, server: oracle.Server) -> None:
 
 
 def _same_changes(miner: PopularItemMiner, client: int, delta_norm: Tensor, expected: list[int]) -> list[int]:
-    """The engine's mined items, once proven equal to the oracle's up to items that changed equally much (but for rounding)."""
+    """Return `fedrec`'s mined items, once proven equal to the oracle's except for items that changed equally much, rounding aside."""
     mined = miner.mined[client].tolist()
     assert miner.has_mined[client] and len(set(mined)) == len(expected)
     assert torch.allclose(delta_norm[mined], delta_norm[expected], rtol=1e-5)

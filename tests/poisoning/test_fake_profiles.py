@@ -1,4 +1,4 @@
-"""random, popular and bandwagon: the profiles that malicious clients train on. Equations: the oracle has them."""
+"""The profiles that the clients of random, popular and bandwagon attacks train on. Equations: the oracle has them."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ every_choice = pytest.mark.parametrize("choice", OURS, ids=str)
 
 
 def profiles_over_rounds(choice, attack):
-    """What each client uploads for, participation after participation."""
+    """Return the items that each client uploads rows of, participation after participation."""
     profiles = {client: [] for client in EVERYBODY}
     for view in choice.views(ROUNDS):
         upload = attack.poison(view)
@@ -26,7 +26,7 @@ def profiles_over_rounds(choice, attack):
 
 @every_choice
 def test_a_client_has_one_profile_for_ever(choice):
-    """Targets and fillers, then as many others; from the first round on, or once it has mined."""
+    """It holds targets, fillers and as many others, and serves from the first round on or once the client has mined."""
     attack = choice.begun()
     mines = choice.prior == "masked"
     assert (attack.miner is not None) == mines
