@@ -1,7 +1,7 @@
-"""Ragged sums and products: the kernels that a round spends its time in.
+"""Kernels on ragged data: E elements in S segments, of which segment s is offsets[s]:offsets[s + 1]. A round spends its time here.
 
-All of them cost time and memory linear in the pairs touched and are deterministic on the CPU. There, `index_select` and NumPy's
-`repeat` are several times as fast as indexing and `repeat_interleave`, and SciPy's compiled loops beat every scatter of torch.
+Time and memory are linear in the elements, and results on the CPU are deterministic. There, `index_select` and NumPy's `repeat` are
+several times as fast as indexing and `repeat_interleave`, and SciPy's compiled loops are faster than every scatter of torch.
 """
 
 import warnings
@@ -13,13 +13,12 @@ from scipy.sparse import csc_matrix
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-DENSE_BELOW = 4  # all products are cheaper than the wanted ones where at least one in so many is wanted
-
+DENSE_BELOW = 4  # if one product in so many is wanted, all of them cost less than the wanted ones
 FOLDED = 16  # values of which only the largest is compared at first
 
 
 def silence_sparse_tensors() -> None:
-    """Make torch spend its one warning per process about CSR tensors, which it gives at their first use, where nobody sees it."""
+    """Make the first CSR tensor here, because torch warns about the first one of a process, and show no warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.sparse_csr_tensor(
@@ -28,12 +27,12 @@ def silence_sparse_tensors() -> None:
 
 
 def on_gpu(values: Tensor) -> bool:
-    """Whether torch's own kernels must do, because the data is not in the CPU's memory."""
+    """Return whether values lie on a GPU, where NumPy and SciPy cannot reach them and torch's own kernels must do."""
     return values.is_cuda
 
 
 def repeat_each(values: Tensor, sizes: Tensor) -> Tensor:
-    """Value s sizes[s] times over; [..., S], [S] -> [..., E].
+    """Repeat value s sizes[s] times; [..., S], [S] -> [..., E].
 
     >>> repeat_each(torch.tensor([5, 6]), torch.tensor([1, 2])).tolist()
     [5, 6, 6]
@@ -44,7 +43,7 @@ def repeat_each(values: Tensor, sizes: Tensor) -> Tensor:
 
 
 def segment_numbers(offsets: Tensor) -> Tensor:
-    """The segment of each element; offsets [S + 1] -> [E] int32.
+    """Return the segment of each element; offsets [S + 1] -> [E] int32.
 
     >>> segment_numbers(torch.tensor([0, 1, 1, 3])).tolist()
     [0, 2, 2]
@@ -53,7 +52,7 @@ def segment_numbers(offsets: Tensor) -> Tensor:
 
 
 def segment_products(left: Tensor, right: Tensor, offsets: Tensor, columns: Tensor) -> Tensor:
-    """left[s] . right[columns[k]] for every pair k of segment s; [S, d], [M, d], offsets [S + 1], columns [E] -> [E].
+    """Return left[s] . right[columns[k]] for each element k of segment s; [S, d], [M, d], offsets [S + 1], columns [E] -> [E].
 
     >>> left, right = torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 1.0], [0.0, 1.0]])
     >>> segment_products(left, right, torch.tensor([0, 2]), torch.tensor([1, 0])).tolist()
@@ -70,7 +69,7 @@ def segment_products(left: Tensor, right: Tensor, offsets: Tensor, columns: Tens
 
 
 def segment_sum(values: Tensor, pointers: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-    """Sum of weights[k] * values[pointers[k]] over each segment; [D, d], [E], offsets [S + 1], [E] -> [S, d].
+    """Sum weights[k] * values[pointers[k]] over each segment; [D, d], [E], offsets [S + 1], [E] -> [S, d].
 
     >>> segment_sum(torch.eye(2), torch.tensor([0, 1, 1]), torch.tensor([0, 1, 3]), torch.ones(3)).tolist()
     [[1.0, 0.0], [0.0, 2.0]]
@@ -81,7 +80,7 @@ def segment_sum(values: Tensor, pointers: Tensor, offsets: Tensor, weights: Tens
 
 
 def scalar_segment_sum(values: Tensor, offsets: Tensor) -> Tensor:
-    """Sum of the numbers of each segment; [..., E], offsets [S + 1] -> [..., S].
+    """Sum the numbers of each segment; [..., E], offsets [S + 1] -> [..., S].
 
     >>> scalar_segment_sum(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 1, 1, 3])).tolist()
     [1.0, 0.0, 5.0]
@@ -96,7 +95,7 @@ def scalar_segment_sum(values: Tensor, offsets: Tensor) -> Tensor:
 
 
 def column_scatter_sum(values: Tensor, columns: Tensor, n_columns: int) -> Tensor:
-    """Sum of values[:, k] over all k with the same column; [h, n], columns [n] -> [h, n_columns].
+    """Sum values[:, k] over all k with the same column; [h, n], columns [n] -> [h, n_columns].
 
     >>> column_scatter_sum(torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([2, 0, 2]), 3).tolist()
     [[2.0, 0.0, 5.0]]
@@ -107,7 +106,7 @@ def column_scatter_sum(values: Tensor, columns: Tensor, n_columns: int) -> Tenso
 
 
 def scatter_sum(weights: Tensor, values: Tensor, offsets: Tensor, columns: Tensor, n_columns: int) -> Tensor:
-    """Sum of weights[k] * values[s] over the pairs k of all segments s with the same column.
+    """Sum weights[k] * values[s] over all elements k, each of its segment s, with the same column.
 
     weights [E], values [S, d], offsets [S + 1], columns [E] -> [n_columns, d]
 
@@ -123,7 +122,7 @@ def scatter_sum(weights: Tensor, values: Tensor, offsets: Tensor, columns: Tenso
 
 
 def sort_segments(values: Tensor, runs: Sequence[tuple[int, int]]) -> Tensor:
-    """Each row's values, ascending in each segment, in place; [p, E], runs of segments: how long, how many -> [p, E].
+    """Sort each row's values in each segment, in place; [p, E] -> [p, E]. A run is how long segments are, and how many follow.
 
     >>> sort_segments(torch.tensor([[9.0, 3.0, 1.0, 2.0, 0.0]]), [(1, 1), (2, 2)]).tolist()
     [[9.0, 1.0, 3.0, 0.0, 2.0]]
@@ -138,7 +137,7 @@ def sort_segments(values: Tensor, runs: Sequence[tuple[int, int]]) -> Tensor:
 
 
 def sort_(values: Tensor) -> None:
-    """Sort along the last dimension, in place. NumPy sorts vectorised, ten times as fast as torch, and faster than it partitions."""
+    """Sort along the last dimension, in place. NumPy sorts ten times as fast as torch, and faster than it partitions."""
     if on_gpu(values):
         values.copy_(values.sort(-1).values)
     else:
@@ -146,7 +145,7 @@ def sort_(values: Tensor) -> None:
 
 
 def lexicographic_order(first: Tensor, then: Tensor) -> Tensor:
-    """Positions that sort by `first` and, where that is equal, by `then`; whole numbers >= 0, [n], [n] -> [n] int64.
+    """Return the positions that sort by `first` and, where that is equal, by `then`; whole numbers >= 0, [n], [n] -> [n] int64.
 
     >>> lexicographic_order(torch.tensor([1, 0, 1]), torch.tensor([5, 5, 2])).tolist()
     [1, 2, 0]
@@ -159,12 +158,12 @@ def _stable_order(keys: Tensor) -> Tensor:
     if on_gpu(keys):
         return keys.argsort(stable=True)
     largest = int(keys.max()) if len(keys) else 0
-    narrow = keys.numpy().astype(np.uint16) if largest < 2**16 else keys.numpy()  # of 16 bits NumPy sorts digit by digit
+    narrow = keys.numpy().astype(np.uint16) if largest < 2**16 else keys.numpy()  # NumPy sorts 16 bits digit by digit
     return torch.from_numpy(narrow.argsort(kind="stable"))
 
 
 def top_of_columns(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest values of each column, largest first, and their rows; [M, B], k <= M -> 2 x [k, B].
+    """Return the k largest values of each column, largest first, and their rows; [M, B], k <= M -> 2 x [k, B].
 
     >>> largest, rows = top_of_columns(torch.tensor([[3.0], [1.0], [2.0]]), 2)
     >>> largest.tolist(), rows.tolist()
@@ -175,7 +174,7 @@ def top_of_columns(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
         largest, places = values.topk(k, dim=0)
         return largest, places
     folded, rest = values[: n_groups * FOLDED].view(FOLDED, n_groups, -1), values[n_groups * FOLDED :]
-    groups = folded.amax(0).topk(k, dim=0).indices  # the largest k values lie in the k groups with the largest maxima, or in the rest
+    groups = folded.amax(0).topk(k, dim=0).indices  # the k largest values lie in the k groups with the largest maxima, or in the rest
     candidates = folded.gather(1, groups.expand(FOLDED, -1, -1)).flatten(0, 1)  # [FOLDED * k, B]
     largest, places = torch.cat([candidates, rest]).topk(k, dim=0)
     from_groups = groups.gather(0, places % k) + n_groups * (places // k)

@@ -1,4 +1,4 @@
-"""One seed -> independent named generators, so that no part of a run can disturb the draws of another."""
+"""Independent named streams from one seed, so that no part of a run can disturb the draws of another."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ from torch import Generator
 
 
 def generator(seed: int, name: str) -> Generator:
-    """The stream called `name`; the same on every machine and for every device.
+    """Return the stream called `name`; it is the same on every machine and for every device.
 
     >>> generator(0, "split").initial_seed() == generator(0, "split").initial_seed()
     True
@@ -18,7 +18,7 @@ def generator(seed: int, name: str) -> Generator:
 
 
 def derived_seed(seed: int, name: str) -> int:
-    """A seed for what must not know the run's own.
+    """Return a seed for a part that must not know the run's own.
 
     >>> derived_seed(0, "attack") == generator(0, "attack").initial_seed()
     True

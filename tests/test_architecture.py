@@ -89,7 +89,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         *("layers.others", "layers.biases", "biases"),
     },
     "the width of a layer": {"values", "before"},
-    "parts of a system": {"defense.transforms", "mined.items()"},
+    "parts of a system": {"defense.transforms", "mined.items()", "self._stateful_parts().items()"},
     "steps": {"range(steps)", "range(self.steps)", "range(self.iterations)"},
     "selections of all groups at once": {"range(n_steps)"},
     "targets": {"targets", "self.targets"},

@@ -1,8 +1,8 @@
-"""Which evaluation of a run is reported: `best`, `final` and `validation`.
+"""Which evaluations of a run are reported: `best`, `final` and `validation`.
 
-best: the epoch with the highest `selection` metric on the test item, the rule behind the paper's tables. final: the last one.
-validation: the epoch with the highest `selection` metric on the validation item, honest; None without a validation item.
-The earliest epoch wins a tie.
+best: the epoch with the highest `selection` metric on the test item, the rule behind the paper's tables. final: the last epoch.
+validation: the epoch with the highest `selection` metric on the validation item, which does not peek at the test item; None without
+such an item. The earliest epoch wins a tie.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from fedrec.interfaces import Evaluation
 
 
 def select(evaluations: Sequence[Evaluation], selection: str) -> dict[str, Any]:
-    """Each rule's evaluation as a flat mapping with its round and epoch."""
+    """Return the evaluation that each rule chooses, flat, with its round and epoch."""
     if not evaluations:
         return {"best": None, "final": None, "validation": None}
     validation = [one for one in evaluations if f"validation_{selection}" in one.metrics]

@@ -1,4 +1,4 @@
-"""One held-out item per user and the items it is ranked against, drawn once per run."""
+"""The held-out item of each user, and the items that it is ranked against; drawn once per run."""
 
 from dataclasses import dataclass
 
@@ -16,15 +16,17 @@ DRAWN_AT_ONCE = 50_000  # users: the draw needs several times the memory of its 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    items: Tensor  # [B] int64, 0 where a user has none; [W] in a block of users
-    candidates: Tensor  # [99, B] int32, padded with 0 where a user has met almost everything
-    missing: Tensor  # [B] bool: this user has no held-out item
+    """One held-out item and up to 99 candidates of each of B users."""
+
+    items: Tensor  # [B] int64, 0 for a user without one; [W] in a block of users
+    candidates: Tensor  # [99, B] int32, ascending, padded with 0 for a user with fewer unseen items
+    missing: Tensor  # [B] bool, users without a held-out item
     padding: Tensor | None  # [99, B] bool; None if there is no padding
-    itself: Tensor  # [B] int64: 0 if the user also trained on the held-out item (repeat purchase), else 1
+    itself: Tensor  # [B] int64, 0 if the user also trained on the held-out item, else 1
 
     @classmethod
     def draw(cls, items: Tensor, seen: Interactions, excluded: list[Tensor], n_candidates: int, generator: Generator) -> "HeldOut":
-        """Candidates for items [B], -1 = none: what the user neither trained on (`seen`) nor has held out (`excluded`, each [B])."""
+        """Draw candidates from the items that a user neither trained on (`seen`) nor has held out (`excluded`, each [B], -1 = none)."""
         candidates = torch.empty(n_candidates, len(items), dtype=torch.int32)
         for rows in torch.arange(len(items)).split(DRAWN_AT_ONCE):
             drawn = _candidates(seen.of(rows), [part[rows] for part in excluded], n_candidates, generator)
@@ -35,31 +37,31 @@ class HeldOut:
         return cls(items.clamp(min=0), candidates.masked_fill_(padding, 0), items < 0, padding if padding.any() else None, itself)
 
     def of(self, rows: slice, width: int, device: torch.device) -> "HeldOut":
-        """The same of consecutive users only, whose scores come in rows of `width`; on the CPU candidates are a view."""
+        """Return the part of consecutive users whose scores come in rows of `width`; on the CPU candidates are a view."""
         padding = None if self.padding is None else self.padding[:, rows].to(device)
         items, missing, itself = (part[rows].to(device) for part in (self.items, self.missing, self.itself))
         return HeldOut(pad(items, (0, width - len(items))), self.candidates[:, rows].to(device), missing, padding, itself)
 
     def score(self, scores: Tensor) -> Tensor:
-        """The held-out item's score; any number for a user without one; [M, W] -> [W]."""
+        """Return the score of each user's held-out item, some score for a user without one; [M, W] -> [W]."""
         return scores.gather(0, self.items[None])[0]
 
     def rank_sampled(self, scores: Tensor, reference: Tensor) -> Tensor:
-        """Rank from 0 among the candidates, -1 for a user without a held-out item; [M, W], [W] -> [B]."""
+        """Return the rank from 0 among the candidates, -1 for a user without a held-out item; [M, W], [W] -> [B]."""
         columns = torch.arange(len(self.missing), dtype=torch.int32, device=scores.device)
-        positions = self.candidates * scores.shape[1] + columns  # [99, B]; selecting is several times as fast as gathering
+        positions = self.candidates * scores.shape[1] + columns  # [99, B]; selecting is much faster than gathering
         among = scores.view(-1).index_select(0, positions.view(-1)).view_as(positions)
         if self.padding is not None:
             among.masked_fill_(self.padding, -torch.inf)
         return rank(among, reference[: len(columns)]).masked_fill_(self.missing, -1)
 
     def rank_full(self, scores: Tensor, reference: Tensor) -> Tensor:
-        """Rank from 0 among all items not trained on, whose scores must be masked; [M, W], [W] -> [B]."""
+        """Return the rank from 0 among all items; scores of items that a user trained on are -inf; [M, W], [W] -> [B]."""
         return rank(scores, reference)[: len(self.missing)].sub_(self.itself).masked_fill_(self.missing, -1)
 
 
 def _candidates(seen: Interactions, excluded: list[Tensor], n_candidates: int, generator: Generator) -> Tensor:
-    """Ascending, so that a block reads its scores in the order of memory; a user who has met almost everything gets n_items behind."""
+    """Draw candidates [B, n_candidates], ascending, so that scores are read in the order of memory; n_items fills up a row."""
     rows = torch.arange(seen.n_users)
     known = [items >= 0 for items in excluded]
     owners = torch.cat([seen.users, *(rows[has] for has in known)])
@@ -69,4 +71,4 @@ def _candidates(seen: Interactions, excluded: list[Tensor], n_candidates: int, g
     drawn_offsets, drawn = draw_unseen(torch.full((seen.n_users,), n_candidates), offsets, met[order], seen.n_items, generator)
     candidates = torch.full((seen.n_users, n_candidates), seen.n_items, dtype=torch.int32)
     candidates[torch.arange(n_candidates) < drawn_offsets.diff()[:, None]] = drawn
-    return torch.from_numpy(np.sort(candidates.numpy(), axis=1))  # torch would make the order, too, in 64 bits
+    return torch.from_numpy(np.sort(candidates.numpy(), axis=1))  # torch would also make the order, in 64 bits

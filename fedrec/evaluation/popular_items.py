@@ -1,4 +1,4 @@
-"""Why the attacks work: quality of mined items, and how alike popular items and users are (Sec. IV-B to IV-D, Eqs. 9 and 11)."""
+"""What explains the attacks: the quality of mined items, and how alike popular items and users are (Sec. IV-B to IV-D)."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from fedrec.interfaces import Interactions
 
 
 def mining_quality(mined: Tensor, popularity_ranks: Tensor) -> tuple[float, float]:
-    """Share of mined items [A, N] that are truly among the top N, and among the top 15 %.
+    """Return the share of mined items [A, N] that are truly among the top N, and among the top 15 %.
 
     >>> mining_quality(torch.tensor([[0, 3]]), torch.arange(1, 21))
     (0.5, 0.5)
@@ -20,7 +20,7 @@ def mining_quality(mined: Tensor, popularity_ranks: Tensor) -> tuple[float, floa
 
 
 def covered_users(items: Tensor, train: Interactions) -> Tensor:
-    """Users who interacted with at least one of the items, [U] bool; its mean is UCR (Table II)."""
+    """Return which users interacted with at least one of the items, [U] bool; the mean is UCR (Table II)."""
     wanted = torch.zeros(train.n_items, dtype=torch.bool)
     wanted[items.long()] = True
     covered = torch.zeros(train.n_users, dtype=torch.bool)
@@ -29,7 +29,7 @@ def covered_users(items: Tensor, train: Interactions) -> Tensor:
 
 
 def pairwise_kl(items: Tensor, users: Tensor) -> float:
-    """PKL, Eq. (9): mean over all pairs of KL(v_k || u_i) between their softmax distributions; [N, d], [B, d].
+    """Return PKL, the mean of KL(softmax(v_k) || softmax(u_i)) over all pairs (Eq. 9); [N, d], [B, d].
 
     >>> pairwise_kl(torch.ones(2, 3), torch.zeros(4, 3))
     0.0
@@ -40,7 +40,7 @@ def pairwise_kl(items: Tensor, users: Tensor) -> float:
 
 
 def expected_poison_share(target: int, train: Interactions, negatives_per_positive: int, n_malicious: int) -> float:
-    """E~(v_j), Eqs. (11)-(13): the share of malicious uploads that the server should expect for a target item."""
+    """Return E~(v_j), the share of malicious uploads that the server should expect for a target item (Eqs. 11 to 13)."""
     distinct = torch.bincount(torch.unique(train.users * train.n_items + train.items) // train.n_items, minlength=train.n_users)
     left = (train.n_items - distinct).clamp(min=1)  # [U]
     interacted = torch.zeros(train.n_users, dtype=torch.bool)

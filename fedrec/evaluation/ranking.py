@@ -1,7 +1,7 @@
-"""Ranks of held-out and target items, and ER@K (Eq. 3), HR@K and NDCG@K made from them.
+"""Ranks of held-out and target items, and the gains that ER@K (Eq. 3), HR@K and NDCG@K are means of.
 
-HR follows He et al., "Neural Collaborative Filtering", WWW 2017: the held-out item among sampled items. A tie counts against the
-item, and so does a score that is not a number.
+HR ranks the held-out item among sampled items (He et al., "Neural Collaborative Filtering", WWW 2017). A tie counts against the item,
+and so does a score that is not a number.
 """
 
 import numpy as np
@@ -14,13 +14,12 @@ from fedrec.ragged import on_gpu
 Ranks = NDArray[np.int64]
 Gains = NDArray[np.float64]
 
-# Sums of bytes are vectorised, several times as fast as torch's: a byte counts 255 rows at most, and 128 stay in cache.
-COUNTED_AT_ONCE = 128
-FOLDED = 8  # rows compared as one: every row has a price
+COUNTED_AT_ONCE = 128  # rows: a byte counts to 255, and 128 rows stay in the cache
+FOLDED = 8  # rows that are compared as one, because every row costs a call
 
 
 def rank(scores: Tensor, reference: Tensor) -> Tensor:
-    """How many scores are not below the reference; a column per user, [M, B], [B] -> [B].
+    """Return how many scores are not below the reference, a column per user; [M, B], [B] -> [B].
 
     >>> rank(torch.tensor([[3.0], [1.0], [2.0]]), torch.tensor([2.0])).tolist()
     [2]
@@ -35,7 +34,7 @@ def rank(scores: Tensor, reference: Tensor) -> Tensor:
 
 
 def _count_below(values: NDArray[np.float32], limits: NDArray[np.float32]) -> Ranks:
-    """[n, W], [W] -> [W]."""
+    """Return how many values of each column are below its limit, [n, W], [W] -> [W]; sums of bytes are fast."""
     below = np.zeros(len(limits), np.int64)
     for start in range(0, len(values), COUNTED_AT_ONCE):
         outcome = values[start : start + COUNTED_AT_ONCE] < limits
@@ -44,7 +43,7 @@ def _count_below(values: NDArray[np.float32], limits: NDArray[np.float32]) -> Ra
 
 
 def hits(ranks: Ranks, ks: Ranks) -> Gains:
-    """1 where a rank, counted from 0, is among the first k; [B], [K] -> [B, K]. The mean over users is HR@K, of a target ER@K.
+    """Return 1 where a rank from 0 is among the first k; [B], [K] -> [B, K]. The mean over users is HR@K, for a target ER@K.
 
     >>> hits(np.array([0, 7]), np.array([5, 10])).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
@@ -53,7 +52,7 @@ def hits(ranks: Ranks, ks: Ranks) -> Gains:
 
 
 def ndcg(ranks: Ranks, ks: Ranks) -> Gains:
-    """NDCG@K with one relevant item: 1 / log2(rank + 2) where the rank is among the first k; [B], [K] -> [B, K].
+    """Return 1 / log2(rank + 2) where a rank is among the first k, the NDCG@K of one relevant item; [B], [K] -> [B, K].
 
     >>> ndcg(np.array([0, 2, 9]), np.array([5])).ravel().tolist()
     [1.0, 0.5, 0.0]

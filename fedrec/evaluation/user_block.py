@@ -1,4 +1,4 @@
-"""The users that are scored at once: all that never changes during a run is made ready once."""
+"""The users who are scored at once. All that never changes during a run is made ready once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,23 @@ from fedrec.evaluation.ranking import rank
 from fedrec.interfaces import GlobalModel, Interactions, Model
 
 BLOCK_SCORES = 2_000_000  # scores held at once: memory does not grow with the number of users
-WIDTH_MULTIPLE = 16  # the matrix product is a quarter faster where every row of scores starts at a cache line
+WIDTH_MULTIPLE = 16  # the matrix product is faster if every row of scores starts at a cache line
 
 
 def users_at_once(n_items: int) -> int:
-    """How many users make a block."""
+    """Return the number of users in a block."""
     return WIDTH_MULTIPLE * max(1, BLOCK_SCORES // n_items // WIDTH_MULTIPLE)
 
 
 @dataclass(frozen=True, slots=True)
 class UserBlock:
-    users: Tensor  # [W] int64: B users; the last one is repeated until W is a multiple
-    seen: Tensor  # positions in [M, W], flat, of what each user trained on, int32
-    held_out: Mapping[str, HeldOut]  # of these users
+    """B users and what their scores are compared with."""
+
+    users: Tensor  # [W] int64, the last user repeated until W is a multiple of WIDTH_MULTIPLE
+    seen: Tensor  # int32, flat positions in scores [M, W] of the items that each user trained on
+    held_out: Mapping[str, HeldOut]  # of these users, by the prefix of the metrics
     targets: Sequence[int]
-    met_target: Tensor  # [B, T] bool
+    met_target: Tensor  # [B, T] bool, who trained on a target
 
     @classmethod
     def prepare(
@@ -37,7 +39,7 @@ class UserBlock:
         targets: Sequence[int],
         device: torch.device,
     ) -> "UserBlock":
-        """The block of `users` [B]; they are rows start:start + B of `seen` and `held_out`."""
+        """Return the block of `users` [B], which are rows start:start + B of `seen` and `held_out`."""
         own = seen.of(torch.arange(start, start + len(users)))
         met_target = torch.zeros(len(users), len(targets), dtype=torch.bool)
         for column, target in enumerate(targets):
@@ -50,9 +52,9 @@ class UserBlock:
     def ranks(
         self, model: Model, users: Tensor, global_model: GlobalModel, space: Tensor, *, sampled: bool, full: bool, ER: bool
     ) -> dict[str, Tensor]:
-        """Ranks from 0 of the held-out items among the candidates and among all items, and of the targets; users [W, d].
+        """Return the ranks from 0 of the held-out items among candidates and among all items, and of the targets; users [W, d].
 
-        -1 where a user has no held-out item or has met the target. `space` [M * W or more] is overwritten.
+        A rank is -1 if the user has no held-out item, or trained on the target. `space` [M * W or more] is overwritten.
         """
         scores = space[: len(global_model.items) * len(users)].view(-1, len(users))  # [M, W]: comparing rows is vectorised
         model.score_all(users, global_model, out=scores)

@@ -40,19 +40,3 @@ class ClientSampler:
         if self._shuffled[0] != epoch:
             self._shuffled = epoch, torch.randperm(self.n_clients, generator=generator(self.seed, f"sample/{epoch}"))
         return self._shuffled[1][position * self.clients_per_round : (position + 1) * self.clients_per_round]
-
-
-@dataclass(frozen=True, slots=True)
-class SampledClients:
-    """The S = C + A clients of a round; a position is a place in the sampling order."""
-
-    ids: Tensor  # [S] int64
-    is_malicious: Tensor  # [S] bool
-    benign: Tensor  # [C] positions of the benign clients
-    malicious: Tensor  # [A] positions of the malicious clients
-
-    @classmethod
-    def split(cls, ids: Tensor, n_users: int) -> "SampledClients":
-        """Tell benign clients from malicious ones, on the CPU, where the clients were drawn."""
-        is_malicious = ids >= n_users
-        return cls(ids, is_malicious, (~is_malicious).nonzero().flatten(), is_malicious.nonzero().flatten())

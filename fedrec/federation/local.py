@@ -10,32 +10,23 @@ from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGrad
 
 @dataclass(frozen=True, slots=True)
 class LocalTraining:
-    """The result of local training: what C benign clients send, and what stays with them."""
+    """What local training of C clients yields: what they send, and what stays with them."""
 
     upload: Upload  # one group of rows, a block per client
-    users: Tensor  # [C, d] the clients' own embeddings after their step
+    users: Tensor  # [C, d] gradients of the clients' own embeddings
     loss: Tensor  # [C] Eq. (2), without the penalty, so that runs with and without a defense compare
     penalty: Tensor | None  # [C]; None without a client-side defense
 
 
 def train_locally(
-    model: Model,
-    loss: Loss,
-    defense: ClientDefense | None,
-    users: Tensor,
-    rates: Tensor | float,
-    global_model: GlobalModel,
-    batch: ClientBatch,
+    model: Model, loss: Loss, defense: ClientDefense | None, users: Tensor, global_model: GlobalModel, batch: ClientBatch
 ) -> LocalTraining:
-    """Step along the gradients of every client's loss, penalty included.
-
-    users [C, d] are the clients' own embeddings, rates [C, 1] their own learning rates, or one number for all.
-    """
+    """Differentiate every client's loss, penalty included; users [C, d] are the clients' own embeddings."""
     gradients, penalty = model.local_gradients(users, global_model, batch, loss), None
     if defense is not None:
         added = defense.penalty_gradients(users, global_model, batch)
         gradients, penalty = replace(gradients, users=gradients.users + added.users, rows=gradients.rows + added.rows), added.loss
-    return LocalTraining(benign_upload(batch, gradients), users - rates * gradients.users, gradients.loss, penalty)
+    return LocalTraining(benign_upload(batch, gradients), gradients.users, gradients.loss, penalty)
 
 
 def benign_upload(batch: ClientBatch, gradients: LocalGradients) -> Upload:

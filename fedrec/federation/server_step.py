@@ -1,23 +1,21 @@
-"""The server's part of a round besides aggregation: one upload from both kinds of clients, and the step (Sec. III-A, step 3)."""
+"""What the server does in a round besides aggregation: put all uploads together, and step (Sec. III-A, step 3)."""
 
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from fedrec.federation.client_sampling import SampledClients
 from fedrec.interfaces import GlobalModel, Upload
 
 
-def concatenate(benign: Upload, poison: Upload | None, clients: SampledClients) -> Upload:
-    """Return all uploads as the server sees them, in sampling order; nothing marks who is malicious."""
+def concatenate(benign: Upload, poison: Upload | None, clients: Tensor, is_malicious: Tensor) -> Upload:
+    """Return both uploads as the server sees them: clients [S] in sampling order, and nothing marks who is malicious [S] bool."""
     if poison is None:
         return benign
-    device = benign.clients.device
-    of = (benign, clients.benign.to(device)), (poison, clients.malicious.to(device))
+    of = (benign, (~is_malicious).nonzero().flatten()), (poison, is_malicious.nonzero().flatten())
     groups = [replace(group, owners=place[group.owners]) for upload, place in of for group in upload.groups]
     scorer = [replace(part, senders=place[part.senders]) for upload, place in of for part in upload.scorer]
-    return Upload(clients.ids.to(device), tuple(groups), tuple(scorer))
+    return Upload(clients, tuple(groups), tuple(scorer))
 
 
 def step(model: GlobalModel, gradient: GlobalModel, learning_rate: float) -> tuple[GlobalModel, Tensor]:

@@ -11,17 +11,19 @@ from torch import Generator, Tensor
 
 from fedrec.aggregation.aggregate import aggregate
 from fedrec.data.federated_data import FederatedData
-from fedrec.federation.client_sampling import ClientSampler, SampledClients, Sampling
+from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.local import LocalTraining, train_locally
 from fedrec.federation.server_step import concatenate, step
 from fedrec.federation.telemetry.filtering import describe_filtering
 from fedrec.federation.telemetry.stealth import describe_poison
 from fedrec.federation.telemetry.stopwatch import Stopwatch
 from fedrec.interfaces import (
+    Aggregator,
     Attack,
     AttackerKnowledge,
     AttackerView,
     ClientBatch,
+    ClientDefense,
     Defense,
     GlobalModel,
     Interactions,
@@ -83,16 +85,15 @@ class System:
         device: torch.device,
         prior: PriorKnowledge,
     ) -> None:
-        """Draw D_i and all embeddings, and tell every part what it may know.
-
-        Raises ValueError if an option of a part does not fit the data.
-        """
+        """Draw D_i and all embeddings, and tell each part what it may know. Raises ValueError if an option does not fit the data."""
         silence_sparse_tensors()
         self.model, self.attack, self.defense, self.device = model, attack, defense, device
         self.n_users, self.n_items, self.targets = train.n_users, train.n_items, target_items.tolist()
-        self.n_malicious = self._count_malicious()
-        loss, attack_seed, n_clients = LOSSES[self.loss], derived_seed(seed, "attack"), self.n_users + self.n_malicious
-        attack.setup(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, target_items.to(device), attack_seed, prior))
+        self.n_malicious = math.floor(self.malicious_share * self.n_users + 1e-9) if attack.takes_part else 0
+        if attack.takes_part and not self.n_malicious and self.malicious_share:
+            raise ValueError(f"system.malicious_share = {self.malicious_share}: no client of {self.n_users}; take a larger share or 0")
+        loss, n_clients, own_seed = LOSSES[self.loss], self.n_users + self.n_malicious, derived_seed(seed, "attack")
+        attack.setup(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, target_items.to(device), own_seed, prior))
         if defense.client:
             defense.client.setup(self.n_users, self.n_items)
         self.data = FederatedData.draw(train, self.negatives_per_positive, generator(seed, "negatives")).to(device)
@@ -102,15 +103,8 @@ class System:
         self.client_rates = self._draw_client_rates(generator(seed, "client_rates"))
         self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed)
         if defense.server:
-            root = self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
-            server_seed = derived_seed(seed, "server")
-            defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, server_seed, device, root))
-
-    def _count_malicious(self) -> int:
-        count = math.floor(self.malicious_share * self.n_users + 1e-9) if self.attack.takes_part else 0
-        if self.attack.takes_part and not count and self.malicious_share:
-            raise ValueError(f"system.malicious_share = {self.malicious_share}: no client of {self.n_users}; take a larger share or 0")
-        return count
+            own_seed, root = derived_seed(seed, "server"), self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
+            defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
 
     def _draw_client_rates(self, generator: Generator) -> Tensor | float:
         """Draw the learning rate of every client's own embedding (supplement D)."""
@@ -119,7 +113,7 @@ class System:
         low, high = self.client_learning_rate
         if low > high:
             raise ValueError(f"system.client_learning_rate = [{low}, {high}]: the first must not be above the second")
-        return (low + (high - low) * torch.rand(self.n_users, generator=generator)).to(self.device)[:, None]
+        return (low + (high - low) * torch.rand(self.n_users, 1, generator=generator)).to(self.device)
 
     def _draw_root_data(self, share: float, generator: Generator) -> ClientBatch | None:
         """Return D_i of a random share of the benign users, of one user at least; None for a share of 0."""
@@ -143,62 +137,57 @@ class System:
 
     def _train(self) -> tuple[float, Tensor, dict[str, float]]:
         """Train one round. Return the mean loss of the benign clients, Delta-Norm [M] and the telemetry."""
-        clients, stopwatch = SampledClients.split(self.sampler.sample(self.round), self.n_users), Stopwatch(self.device)
-        local = self._train_locally(clients)
+        stopwatch, sampled = Stopwatch(self.device), self.sampler.sample(self.round).to(self.device)  # [S]
+        is_malicious = sampled >= self.n_users
+        local = self._train_locally(sampled[~is_malicious])
         stopwatch.lap("seconds_training")
-        poison = self._poison(clients)
+        poison = self._poison(sampled[is_malicious] - self.n_users)
         if poison is not None:
             stopwatch.lap("seconds_attack")
-        upload = concatenate(local.upload, poison, clients)
+        upload = concatenate(local.upload, poison, sampled, is_malicious)
         aggregation, n_dropped = aggregate(self.defense, upload, ServerView(self.round, self.global_model, self.learning_rate))
         stopwatch.lap("seconds_aggregation")
         delta_norm = self._step(local, aggregation.gradient)
         loss, telemetry = self._checked_means(local, delta_norm)
         telemetry |= stopwatch.laps | describe_poison(local.upload.groups[0], poison, self.targets, self.n_items)
-        telemetry |= describe_filtering(aggregation, n_dropped, upload, clients.is_malicious, self.targets)
+        telemetry |= describe_filtering(aggregation, n_dropped, upload, is_malicious, self.targets)
         return loss, delta_norm, telemetry
 
-    def _train_locally(self, clients: SampledClients) -> LocalTraining:
-        """Let the sampled benign clients train on the global model that they receive."""
-        batch = self.data.batch(clients.ids[clients.benign].to(self.device))
-        users = self.users.index_select(0, batch.clients)  # [C, d]
-        rates = self.client_rates if isinstance(self.client_rates, float) else self.client_rates[batch.clients]
+    def _train_locally(self, clients: Tensor) -> LocalTraining:
+        """Let the sampled benign clients [C] train on the global model that they receive."""
+        batch, users = self.data.batch(clients), self.users.index_select(0, clients)
         if self.defense.client:
-            self.defense.client.observe(self.round, batch.clients, self.global_model)
-        return train_locally(self.model, LOSSES[self.loss], self.defense.client, users, rates, self.global_model, batch)
+            self.defense.client.observe(self.round, clients, self.global_model)
+        return train_locally(self.model, LOSSES[self.loss], self.defense.client, users, self.global_model, batch)
 
-    def _poison(self, clients: SampledClients) -> Upload | None:
-        """Return the upload of the sampled malicious clients, None if there are none."""
-        if not len(clients.malicious):
-            return None
-        attackers = (clients.ids[clients.malicious] - self.n_users).to(self.device)
-        return self.attack.poison(AttackerView(self.round, attackers, self.global_model, self.learning_rate))
+    def _poison(self, clients: Tensor) -> Upload | None:
+        """Return the upload of the sampled malicious clients [A], numbered from 0; None if there are none."""
+        view = AttackerView(self.round, clients, self.global_model, self.learning_rate)
+        return self.attack.poison(view) if len(clients) else None
 
     def _step(self, local: LocalTraining, gradient: GlobalModel) -> Tensor:
         """Move the clients' own embeddings and the global model; return Delta-Norm [M]."""
-        self.users.index_copy_(0, local.upload.clients, local.users)
+        clients, rates = local.upload.clients, self.client_rates
+        self.users[clients] -= (rates if isinstance(rates, float) else rates[clients]) * local.users
         self.global_model, delta_norm = step(self.global_model, gradient, self.learning_rate)
         return delta_norm
 
     def _checked_means(self, local: LocalTraining, delta_norm: Tensor) -> tuple[float, dict[str, float]]:
-        """Return the clients' mean loss, nan without clients, and the telemetry of their mean penalty."""
-        loss, telemetry = math.nan, {}
-        if len(local.loss):
-            loss = self._finite(local.loss.mean(), "loss")
-            telemetry = {} if local.penalty is None else {"penalty": self._finite(local.penalty.mean(), "defense penalty")}
-        self._finite(delta_norm.sum(), "change of the item embeddings")
-        return loss, telemetry
+        """Return the mean loss, nan without clients, and the telemetry of the penalty. Raises TrainingDiverged."""
+        loss = self._mean(local.loss, "loss")
+        penalty = {} if local.penalty is None else {"penalty": self._mean(local.penalty, "defense penalty")}
+        self._mean(delta_norm, "change of the item embeddings")
+        return loss, penalty if len(local.loss) else {}
 
-    def _finite(self, value: Tensor, name: str) -> float:
-        """Return a number. Raises TrainingDiverged if it is not finite."""
-        number = float(value)
-        if math.isfinite(number):
-            return number
+    def _mean(self, values: Tensor, name: str) -> float:
+        mean = float(values.mean())
+        if math.isfinite(mean) or not len(values):
+            return mean
         own_rate = f" or system.client_learning_rate = {self.client_learning_rate}" if self.client_learning_rate else ""
         cause = f"system.learning_rate = {self.learning_rate}{own_rate} is probably too high"
         if self.defense.client or self.attack.takes_part:
             cause += ", or the weights of the defense or attack are"
-        raise TrainingDiverged(f"round {self.round + 1}: the {name} is {number}; {cause}")
+        raise TrainingDiverged(f"round {self.round + 1}: the {name} is {mean}; {cause}")
 
     def mined_items(self) -> dict[str, Tensor]:
         """Return the items that the clients of the attack and of the defense have mined so far, [clients, N] of each."""
@@ -207,21 +196,15 @@ class System:
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that changes from round to round; the rest follows from configuration, data and seed."""
-        client, server = self.defense.client, self.defense.server
-        return {
-            "round": self.round,
-            "users": self.users.clone(),
-            "global_model": self.global_model,
-            "attack": self.attack.state_dict(),
-            "defense": client.state_dict() if client else {},
-            "server": server.state_dict() if server else {},
-        }
+        parts = {name: part.state_dict() for name, part in self._stateful_parts().items()}
+        return {"round": self.round, "users": self.users.clone(), "global_model": self.global_model, **parts}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
         self.round, self.users, self.global_model = state["round"], state["users"].clone(), state["global_model"]
-        self.attack.load_state_dict(state["attack"])
-        if self.defense.client:
-            self.defense.client.load_state_dict(state["defense"])
-        if self.defense.server:
-            self.defense.server.load_state_dict(state["server"])
+        for name, part in self._stateful_parts().items():
+            part.load_state_dict(state[name])
+
+    def _stateful_parts(self) -> dict[str, Attack | ClientDefense | Aggregator]:
+        parts = {"attack": self.attack, "client": self.defense.client, "server": self.defense.server}
+        return {name: part for name, part in parts.items() if part is not None}

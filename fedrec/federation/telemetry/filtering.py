@@ -25,7 +25,7 @@ def describe_filtering(
         if items is not None:
             found |= {f"{name}_rows": _share(len(items), rows), f"{name}_targets": _share(_number_of(items, targets), on_targets)}
     if aggregation.inspected is not None and aggregation.accepted is not None:
-        malicious, filtered = is_malicious.to(upload.clients.device)[aggregation.inspected], ~aggregation.accepted
+        malicious, filtered = is_malicious[aggregation.inspected], ~aggregation.accepted
         caught = int((malicious & filtered).sum())
         found |= {"filter_precision": _share(caught, int(filtered.sum())), "filter_recall": _share(caught, int(malicious.sum()))}
     return {name: value for name, value in found.items() if value is not None}
