@@ -27,7 +27,7 @@ def measured(store: Store, *cells: Cell) -> None:
     """Store a result for each cell, as a worker does."""
     store.study.queue([attributes(one) for one in cells])
     for _ in cells:
-        trial = store.study.claim(lambda trial: None)
+        trial = store.study.claim()
         trial.set_user_attr(RESULT, {**RESULTS, "of": cell_of(trial.user_attrs[CELL]).title})
         store.study.tell(trial, [0.5])
 
@@ -55,7 +55,7 @@ def test_other_seeds_and_data_sets_of_earlier_commands_stay(store):
 
 def test_failures_name_the_reason_of_the_latest_run(store):
     store.study.queue([attributes(cell())])
-    trial = store.study.claim(lambda trial: None)
+    trial = store.study.claim()
     assert store.running() == ["table8 dataset=ml100k seed=0"]
     store.study.tell(trial, None, error="no such item")
     assert store.failures([cell(), cell(1)]) == [(cell(), "no such item")]

@@ -1,5 +1,7 @@
 """The options of `python -m experiments.paper`."""
 
+from pathlib import Path
+
 import pytest
 
 from experiments import paper
@@ -29,5 +31,6 @@ def test_a_wrong_option_is_named(argument, message):
     assert message in str(raised.value)
 
 
-def test_help_names_every_option():
-    assert all(f"  {name}=" in paper.__doc__ for name in DEFAULTS)
+def test_help_and_readme_name_every_option():
+    readme = Path(paper.__file__).with_name("README.md").read_text()
+    assert all(f"  {name}=" in paper.__doc__ and f"`{name}`" in readme for name in DEFAULTS)
