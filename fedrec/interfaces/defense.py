@@ -48,25 +48,23 @@ class Aggregation:
 
 
 class ClientDefense(ABC):
-    """A regulariser that every benign client adds to its training loss."""
+    """A regulariser that every benign client adds to its training loss. It needs `penalty` and a yaml."""
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
 
-    @abstractmethod
-    def setup(self, n_clients: int, n_items: int) -> None:
-        """Run-time facts, once. Raises ValueError if an option does not fit them."""
+    def setup(self, n_clients: int, n_items: int) -> None:  # noqa: B027 - a defense may need to know nothing
+        """Learn the sizes of the federation, once. Raises ValueError if an option does not fit them."""
 
-    @abstractmethod
-    def observe(self, round: int, clients: Tensor, global_model: GlobalModel) -> None:
-        """Clients [C] receive the global model; memory changes here only."""
+    def observe(self, round: int, clients: Tensor, global_model: GlobalModel) -> None:  # noqa: B027 - or to remember nothing
+        """Let clients [C] receive the global model, before they train; memory changes here only."""
 
     @abstractmethod
     def penalty(self, local: LocalModel, batch: ClientBatch) -> Tensor:
-        """What is added to each client's loss, [C]; pure and differentiable."""
+        """Return what is added to each client's loss, [C]; pure and differentiable."""
 
     def penalty_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch) -> LocalGradients:
-        """Gradients of `penalty` by automatic differentiation; a defense may override this with its closed form."""
+        """Return the gradients of `penalty`, by automatic differentiation unless a defense overrides this with its closed form."""
         local = gather(users, global_model, batch)
         with torch.enable_grad():
             value = self.penalty(local, batch)
@@ -77,11 +75,12 @@ class ClientDefense(ABC):
         """Return the items that clients have mined as popular, [clients that have mined, N] int; None if the defense mines none."""
         return None
 
-    @abstractmethod
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the clients remember from round to round."""
+        return {}
 
-    @abstractmethod
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """Continue from what `state_dict` returned."""
 
 
 class Aggregator(ABC):
