@@ -12,9 +12,9 @@ from typing import Any, cast
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from fedrec.config.build import build
+from fedrec.config.build import Checked
 from fedrec.config.validation import ConfigError
 from fedrec.evaluation.epoch_selection import select
 from fedrec.evaluation.evaluator import Evaluator
@@ -131,16 +131,18 @@ class Experiment:
         return float(best.get(f"ER@{self.evaluator.selection.split('@')[1]}", math.nan))
 
 
-def prepare(config: DictConfig, folder: Path, callback: Callback | None = None) -> Experiment:
+def prepare(checked: Checked, folder: Path, callback: Callback | None = None) -> Experiment:
     """Load the data and build every part. A `callback` takes the place of the progress display.
 
     Raises ValueError if an option does not fit the data.
     """
+    config = checked.config
+    config = checked.config
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
-    tracker, dataset, model, attack, defense, system, evaluator = (build(config[group]) for group in groups)
+    tracker, dataset, model, attack, defense, system, evaluator = map(checked.build, groups)
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
     targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
     prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)
@@ -161,13 +163,13 @@ def prepare(config: DictConfig, folder: Path, callback: Callback | None = None) 
     return Experiment(info, system, evaluator, callbacks)
 
 
-def run(config: DictConfig, folder: Path, callback: Callback | None = None) -> float:
+def run(checked: Checked, folder: Path, callback: Callback | None = None) -> float:
     """Run the experiment of a checked configuration, leave its results in `folder`, and return the objective.
 
     A `callback` is told what happens and may prune the run; nothing is shown then.
     """
     try:
-        experiment = prepare(config, folder, callback)
+        experiment = prepare(checked, folder, callback)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
     summary = experiment.train()

@@ -1,92 +1,112 @@
 """`python -m fedrec.main`: compose the configuration -> check it -> run the experiment -> return the objective.
 
-Exit status: 0 done, 2 bad input (one line on stderr), 130 Ctrl-C, 143 SIGTERM, 1 any other failure (traceback).
-Nothing heavy is imported before the check, so `--help` answers at once.
+The exit status is 0 for done, 2 for bad input (one line on stderr), 130 for Ctrl-C, 143 for SIGTERM, and 1 for any other failure, with
+its traceback. Nothing heavy is imported before the check, so that `--help` and most mistakes are answered at once.
 """
 
 import os
 import signal
 import sys
 import traceback
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import hydra
+from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import env_override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from fedrec.cli import completion
-from fedrec.cli.arguments import arrange
-from fedrec.cli.help import usage
-from fedrec.config.compose import FOLDER
-from fedrec.config.jobs import check_jobs
+from fedrec.cli.arguments import parse, search_path
+from fedrec.config.compose import FOLDER, initialized, register
 from fedrec.sweeps.mlflow_runs import TRACKER
 
 if TYPE_CHECKING:
     from fedrec.interfaces import Callback
 
 
+FULL_ERROR = "HYDRA_FULL_ERROR"  # the environment variable; 1 shows the traceback of bad input, too
+
+
 class Stop(BaseException):
-    """Takes the exception that is its cause past Hydra, which would print around it."""
+    """Carries the exception that caused it past Hydra, which would print around an ordinary one."""
 
 
-@hydra.main(version_base="1.3", config_path=str(FOLDER), config_name="config")
 def job(config: DictConfig, callback: "Callback | None" = None) -> float:
-    """One run of a sweep, or the only one. A tuning sweep watches its runs, and may prune them."""
+    """Run the only job, or one of a sweep, and return its objective. The callback of a tuning sweep may prune the run."""
     from fedrec.config.build import check
-    from fedrec.config.halves import check_choices
     from fedrec.config.validation import ConfigError
     from fedrec.tracking.mlflow.writer_process import start_early
 
+    register()  # a launcher may call this in another process
+    settings = HydraConfig.get()
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
-        start_early()  # it takes seconds to import MLflow
+        start_early()  # the tracker's process needs seconds to import MLflow
     try:
-        settings = HydraConfig.get()
-        check_choices(settings)
-        check(config)
+        checked = check(config)
         if settings.mode == RunMode.RUN and (sweep := settings.runtime.choices["sweep"]) is not None:
             raise ConfigError(f"sweep={sweep} runs many jobs: add -m")
         from fedrec.experiment import run
 
-        return run(config, Path(HydraConfig.get().runtime.output_dir), callback)
+        return run(checked, Path(settings.runtime.output_dir), callback)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"; what there is lies in {settings.runtime.output_dir}")
+        raise
     except Exception as error:
-        if HydraConfig.get().mode == RunMode.RUN:
+        if settings.mode == RunMode.RUN:
             raise Stop from error
         raise  # the other jobs of a sweep go on
 
 
-def main() -> int:
-    """Exit status of the command line in `sys.argv`."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments of the command line say and return the exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
-    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves exceptions to us
     try:
-        if text := completion.script(sys.argv[1:]) or usage(sys.argv[1:]):
-            print(text)
-        else:
-            sys.argv[1:] = arrange(sys.argv[1:])
-            check_jobs(sys.argv[1:])
-            job()
+        _start(parse(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt as interrupt:
-        where = f"; what there is lies in {HydraConfig.get().runtime.output_dir}" if HydraConfig.initialized() else ""
+        where = "".join(getattr(interrupt, "__notes__", ()))
         print(f"interrupted{' by SIGTERM' if interrupt.args else ''}{where}", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except Stop as stop:
         failure = stop.__cause__ or stop
-        # What is wrong with the input, a run says in a ConfigError: a bare ValueError is a mistake in the code, perhaps a plug-in's.
-        return _report(failure, full_error, known=type(failure) is not ValueError)
+        # A run reports bad input in a ConfigError: a bare ValueError is a mistake in the code, perhaps in a plug-in.
+        return _report(failure, known=type(failure) is not ValueError)
     except Exception as error:
-        return _report(error, full_error)
+        return _report(error)
     return 0
 
 
-def _report(failure: BaseException, full_error: bool, known: bool = True) -> int:
+def _start(flags: Namespace) -> None:
+    """Print what is asked for, or run the job, or the jobs of a sweep."""
+    if flags.help:
+        from fedrec.cli.help import usage
+
+        print(usage(flags))
+    elif text := completion.script(flags):
+        print(text)
+    elif {flag for flag, value in vars(flags).items() if value} - {"overrides", "config_dir", "run", "multirun"}:
+        register()
+        with env_override({FULL_ERROR: "1"}):  # Hydra then leaves exceptions to us
+            _run_hydra(flags, get_args_parser(), job, str(FOLDER), "config")
+    else:  # as `hydra.main` would, which composes once more to learn the mode
+        overrides = [*flags.overrides, *search_path(flags.config_dir), f"hydra.mode={'MULTIRUN' if flags.multirun else 'RUN'}"]
+        with initialized():
+            application = GlobalHydra.instance().hydra
+            assert application
+            (application.multirun if flags.multirun else application.run)("config", job, overrides)
+
+
+def _report(failure: BaseException, known: bool = True) -> int:
+    """Print why the program failed and return the exit status. `known` says whether the cause may be bad input."""
     from fedrec.cli.errors import explain
 
     line = explain(failure) if known else None
-    if full_error or line is None:
+    if line is None or os.environ.get(FULL_ERROR) == "1":
         traceback.print_exception(failure)
     if line is None:
         return 1
@@ -95,7 +115,7 @@ def _report(failure: BaseException, full_error: bool, known: bool = True) -> int
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a run like Ctrl-C, once: schedulers repeat it while results are being saved."""
+    """End a run as Ctrl-C does, once: schedulers repeat SIGTERM while results are being saved."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt(number)
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fedrec.config.build import check
 from fedrec.config.compose import compose
 from fedrec.evaluation.epoch_selection import select
 from fedrec.evaluation.popular_items import expected_poison_share
@@ -19,7 +20,7 @@ SUMMARY |= {"peak_memory_mb", "mlflow_run_id"}
 
 
 def trained(folder, *overrides):
-    experiment = prepare(compose(*TINY, "system.clients_per_round=8", *overrides), folder)
+    experiment = prepare(check(compose(*TINY, "system.clients_per_round=8", *overrides)), folder)
     experiment.train()
     return experiment
 
@@ -48,7 +49,7 @@ def test_another_seed_is_another_run(tmp_path):
 
 
 def test_summary(tmp_path, capsys):
-    objective = run(compose(*TINY, "dataset.validation=true", "attack=pieck_ipe", "attack.N=4"), tmp_path)
+    objective = run(check(compose(*TINY, "dataset.validation=true", "attack=pieck_ipe", "attack.N=4")), tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert set(summary) == SUMMARY
     assert summary["status"] == "FINISHED"
@@ -72,7 +73,7 @@ def test_callbacks_are_told_the_seconds_too(tmp_path):
             told.update(summary)
             return super().on_run_end(status, summary)
 
-    experiment = prepare(compose(*TINY), tmp_path)
+    experiment = prepare(check(compose(*TINY)), tmp_path)
     experiment.callbacks = [Listener()]
     experiment.train()
     assert 0 < told["seconds"]["train"] < told["seconds"]["total"]
@@ -84,7 +85,7 @@ def test_who_interrupts_the_wait_for_a_store_keeps_the_summary(tmp_path, error):
         def on_run_end(self, status, summary):
             raise error
 
-    experiment = prepare(compose(*TINY), tmp_path)
+    experiment = prepare(check(compose(*TINY)), tmp_path)
     experiment.callbacks = [Stuck()]
     with pytest.raises(error):
         experiment.train()
@@ -94,7 +95,7 @@ def test_who_interrupts_the_wait_for_a_store_keeps_the_summary(tmp_path, error):
 def test_a_summary_that_cannot_be_written_is_shown_all_the_same(tmp_path, capsys):
     (tmp_path / "summary.json").mkdir()
     with pytest.raises(ValueError, match=r"summary\.json: Is a directory; the results stand above"):
-        run(compose(*TINY), tmp_path)
+        run(check(compose(*TINY)), tmp_path)
     assert "full_NDCG@20" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
 
@@ -138,7 +139,7 @@ def test_a_run_that_diverges_keeps_what_it_has(tmp_path):
 def test_cuda_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ValueError, match="device = cuda: no CUDA device"):
-        prepare(compose(*TINY, "device=cuda"), tmp_path)
+        prepare(check(compose(*TINY, "device=cuda")), tmp_path)
 
 
 def test_selection_rules():

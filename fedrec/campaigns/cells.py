@@ -12,11 +12,10 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from fedrec.campaigns.code_version import code_version
 from fedrec.config.build import build, check
-from fedrec.config.halves import check_choices
 from fedrec.config.validation import ConfigError
 from fedrec.randomness import generator
 from fedrec.sweeps.hydra_jobs import Composer
@@ -93,11 +92,7 @@ class Planner:
         dataset = str(config.hydra.runtime.choices.dataset)
         found = seeds(dataset)
         if found:
-            check_choices(config.hydra)
-            job = config.copy()
-            with open_dict(job):
-                del job["hydra"]
-            check(job)
+            check(config)
         return [Cell(experiment, point, dataset, seed, *self.identify(config, seed)) for seed in found]
 
     def compose(self, experiment: str, point: Sequence[str]) -> DictConfig:

@@ -15,6 +15,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.recording import Record
 from fedrec.campaigns.store import CELL, KEY, RESULT, Store, attributes, cell_of
+from fedrec.config.build import check
+from fedrec.config.build import check
 from fedrec.config.validation import ConfigError
 from fedrec.experiment import run
 from fedrec.sweeps.devices import use_own_device
@@ -91,7 +93,7 @@ class Measurer:
 
 
 def _run(record: Record, config: DictConfig) -> None:
-    run(config, Path(HydraConfig.get().runtime.output_dir), record)
+    run(check(config), Path(HydraConfig.get().runtime.output_dir), record)
 
 
 def measure(measurer: Measurer, workers: int) -> None:

@@ -1,5 +1,7 @@
 """Shell completion for `python -m fedrec.main`: Hydra answers the queries, but its own bash script does not understand `-m`."""
 
+from argparse import Namespace
+
 SCRIPT = r"""
 _fedrec_line='^(.*[[:space:]]-m[[:space:]]+fedrec\.main)[[:space:]]+(.*)$'
 
@@ -31,12 +33,8 @@ unset _FEDREC_PREVIOUS _fedrec_line
 """
 
 
-def script(arguments: list[str]) -> str | None:
-    """The text to `eval` if the command line asks to install or uninstall completion for bash, else None.
-
-    >>> script(["-sc", "install=zsh"]) is None
-    True
-    """
-    if not {"-sc", "--shell-completion"}.intersection(arguments):
+def script(flags: Namespace) -> str | None:
+    """Return the text that bash shall evaluate to install or uninstall completion, or None if the flags ask for something else."""
+    if not flags.shell_completion:
         return None
-    return SCRIPT if "install=bash" in arguments else REMOVAL if "uninstall=bash" in arguments else None
+    return SCRIPT if "install=bash" in flags.overrides else REMOVAL if "uninstall=bash" in flags.overrides else None

@@ -1,8 +1,6 @@
 """What bad input makes Hydra, OmegaConf, the operating system or fedrec raise, as one line for the user."""
 
 import errno
-import sys
-import traceback
 from collections.abc import Iterator
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -23,7 +21,7 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError":
         return "not enough memory: take a smaller model.dim or system.clients_per_round, or fewer users (evaluation.max_users) or items"
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
-        return _unknown_key(error) or _override(error) + _line(next(filter(None, map(str, _causes(error))), repr(error)))
+        return _unknown_key(error) or _line(next(filter(None, map(str, _causes(error))), repr(error)))
     return _line(str(error)) if type(error).__module__.startswith("fedrec.") else None  # such as TrainingDiverged
 
 
@@ -32,17 +30,10 @@ def _unknown_choice(error: MissingConfigException) -> str:
     if not group:
         return f"there is no configuration {name}"
     options = sorted(error.options or (path.stem for path in (FOLDER / group).glob("*.yaml")))
-    if group == "system" and not any(argument.startswith("system=") for argument in sys.argv[1:]):
-        unnamed = f"there is no system/{name}.yaml: a model takes the system settings of its own name"
-        return f"{unnamed}; add that file, or choose system={' or system='.join(options)}"
+    if group == "system":  # perhaps the user has named a model only
+        missing = f"there is no system/{name}.yaml, and a model takes the system settings of its own name"
+        return f"{missing}: add that file, or choose system={' or system='.join(options)}{did_you_mean([name], options)}"
     return f"{group}={name} does not exist: choose from {', '.join(options)}{did_you_mean([name], options)}"
-
-
-def _override(error: BaseException) -> str:
-    """Some errors of Hydra do not say which override they are about, but the frame that raised them knows."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_globals["__name__"].startswith("hydra.")]
-    override = getattr(frames[-1].f_locals.get("override"), "input_line", None) if frames else None
-    return f"{override}: " if override and override not in str(error) else ""
 
 
 def _unknown_key(error: BaseException) -> str | None:

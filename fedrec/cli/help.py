@@ -1,55 +1,52 @@
-"""`--help`: Hydra's template, conf/hydra/help/fedrec.yaml, filled in.
+"""`--help`: the template conf/hydra/help/fedrec.yaml, filled in.
 
-Hydra itself would first list every option of every group, twice: longer than all the rest takes, and growing with conf/.
+Hydra's own `--help` would first list every option of every group twice, which takes longer than all the rest.
 """
 
 import textwrap
+from argparse import Namespace
 from pathlib import Path
 from string import Template
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from fedrec.config.compose import FOLDER, search_path
+from fedrec.cli.arguments import search_path
+from fedrec.cli.cards import GROUPS, cards
+from fedrec.config.compose import initialized
 
-COLUMNS = 100
-INDENT = 44  # where the template lists the options of a group
-
-
-def usage(arguments: list[str]) -> str | None:
-    """The text if the command line asks for it. Raises what Hydra raises if the overrides beside `--help` are wrong."""
-    known, _ = get_args_parser().parse_known_intermixed_args(arguments)
-    if not known.help:
-        return None
-    with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
-        config = hydra.compose("config", [*known.overrides, *search_path(known.config_dir)], return_hydra_config=True)
-        HydraConfig.instance().set_config(config)
-        return Template(config.hydra.help.template).substitute()
+COLUMNS = 80
+INDENT = 14  # of the lines that continue the choices of a group
 
 
-def options(group: str) -> str:
-    """Resolver `${options:GROUP}` of the help text: the options of a group, the chosen one marked; lines are wrapped."""
-    settings = HydraConfig.get()
-    names = GlobalHydra.instance().config_loader().get_group_options(group, overrides=list(settings.overrides.hydra))
-    text = ", ".join(f"*{name}" if name == settings.runtime.choices.get(group) else name for name in sorted(names))
-    return f"\n{' ' * INDENT}".join(textwrap.wrap(text, COLUMNS - INDENT))
+def usage(flags: Namespace) -> str:
+    """Return the text. Raises what Hydra raises if the overrides beside `--help` are wrong."""
+    with initialized():
+        overrides = [*flags.overrides, *search_path(flags.config_dir)]
+        config = hydra.compose("config", overrides, return_hydra_config=True)
+        template = Template(config.hydra.help.template)
+        shown = {name: _choices(name, config) for name in template.get_identifiers() if not name.endswith("_cards")}
+    folders = [Path(source.path) for source in config.hydra.runtime.config_sources if source.schema == "file"]
+    shown |= {f"{group}_cards": _compact(group, folders, config) for group in GROUPS}
+    return "\n".join(_wrapped(line, " " * INDENT) for line in template.substitute(shown).splitlines())
 
 
-def compact(group: str, *, _root_: DictConfig) -> str:
-    """Resolver `${cards:GROUP}` of the help text: what `fedrec.catalog` shows, without the meanings."""
-    from fedrec.cli.cards import cards  # not for shell completion, which has to be fast
+def _choices(group: str, config: DictConfig) -> str:
+    """Return the names of a group's choices with a star before the chosen one."""
+    names = GlobalHydra.instance().config_loader().get_group_options(group, overrides=list(config.hydra.overrides.hydra))
+    return ", ".join(f"*{name}" if name == config.hydra.runtime.choices.get(group) else name for name in sorted(names))
 
-    folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
+
+def _compact(group: str, folders: list[Path], config: DictConfig) -> str:
+    """Return what `python -m fedrec.catalog` shows of a group, without the meanings."""
     lines = []
-    for name, card in cards(group, folders, _root_).items():
-        parameters = "  ".join(f"{key}={parameter}" for key, parameter in card.parameters.items())
-        for text, indent in ((f"{group}={name}  {'; '.join(card.facts or [card.summary])}", "  "), (parameters, "    ")):
-            lines += textwrap.wrap(text, COLUMNS, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
-    return "\n".join(lines).replace("$", "$$")
+    for name, card in cards(group, folders, config).items():
+        lines.append(_wrapped(f"  {group}={name}  {'; '.join(card.facts or [card.summary])}", " " * 4))
+        if card.parameters:
+            lines.append(_wrapped("    " + "  ".join(f"{key}={parameter}" for key, parameter in card.parameters.items()), " " * 6))
+    return "\n".join(lines)
 
 
-OmegaConf.register_new_resolver("options", options, replace=True)
-OmegaConf.register_new_resolver("cards", compact, replace=True)
+def _wrapped(line: str, indent: str) -> str:
+    return "\n".join(textwrap.wrap(line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False))

@@ -1,4 +1,4 @@
-"""Which option stands behind a value of the configuration: `defense.client.beta` that says `${..beta}` is set by `defense.beta`."""
+"""Which option stands behind a value of the configuration: `defense.client.ours.beta` that says `${...beta}` is set by `defense.beta`."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -11,11 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from pydantic import Field
 
 from fedrec.config.build import build, check
-from fedrec.config.halves import check_choices
 from fedrec.config.validation import ConfigError, convert, shown
 from fedrec.interfaces import Positive
 from fedrec.sweeps.objectives import Objective, ReturnedValue
@@ -122,11 +121,7 @@ def _check_corners(config: DictConfig, context: HydraContext, fixed: Sequence[st
 def _checked(config: DictConfig, context: HydraContext, overrides: Sequence[str]) -> DictConfig:
     """Return the configuration of a run with these overrides. Raises ConfigError if it cannot be built."""
     composed = context.config_loader.load_sweep_config(config, list(overrides))
-    check_choices(composed.hydra)
-    job = composed.copy()
-    with open_dict(job):
-        del job["hydra"]
-    check(job)
+    check(composed)
     return composed
 
 

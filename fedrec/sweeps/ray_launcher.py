@@ -56,8 +56,9 @@ def run_pickled(shared: bytes, overrides: list[str], number: int, folder: str, e
     """Run one job in a process of Ray."""
     from ray import cloudpickle
 
-    import fedrec.config.compose  # noqa: F401  Hydra finds fedrec's plugins after this import
+    from fedrec.config.compose import register
 
+    register()
     os.environ.update(environment)
     if Path(folder).is_dir():
         os.chdir(folder)

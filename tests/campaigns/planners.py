@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import hydra
-
 from fedrec.campaigns.cells import Planner
-from fedrec.config.compose import FOLDER
+from fedrec.config.compose import initialized
 
 TINY = ("dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=2", "tracking=none")
 
@@ -20,5 +18,5 @@ def two(dataset: str) -> range:
 @contextmanager
 def planner(folder: Path, *arguments: str) -> Iterator[Planner]:
     """Initialise Hydra and make a planner of runs in a folder, on the CPU."""
-    with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
+    with initialized():
         yield Planner.of(folder, (), ["device=cpu", *arguments], {})

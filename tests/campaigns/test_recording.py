@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fedrec.campaigns.recording import Record, machine
+from fedrec.config.build import check
 from fedrec.config.compose import compose
 from fedrec.experiment import prepare
 from tests.campaigns.planners import TINY
@@ -16,7 +17,7 @@ def record(tmp_path_factory):
     """The record of a tiny run that is watched at its second round."""
     made = Record(snapshot_rounds=(2,), curves=("HR@5",))
     folder: Path = tmp_path_factory.mktemp("run")
-    made.summary = prepare(compose(*TINY, "attack=pieck_uea", "attack.N=5", "device=cpu"), folder, made).train()
+    made.summary = prepare(check(compose(*TINY, "attack=pieck_uea", "attack.N=5", "device=cpu")), folder, made).train()
     return made
 
 

@@ -1,16 +1,23 @@
-"""Whole runs of the real program: overlays, sweeps, a plug-in, interruption."""
+"""Whole runs of the program: overlays, sweeps, a plug-in, interruption."""
 
 import json
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from mlflow.tracking import MlflowClient
 
+from fedrec.config import build
+from tests.cli.conftest import Ended
 from tests.cli.program import COMMAND, ENVIRONMENT, ROOT, TINY, fedrec
+
+Program = Callable[..., Ended]
 
 OVERLAYS = ("paper_targets", "paper_text", "released_code")
 OF_THE_PAPER = sorted(f"paper/{path.stem}" for path in (ROOT / "conf/experiment/paper").glob("*.yaml"))
@@ -35,49 +42,78 @@ class MyAttack(NoAttack):
 """
 
 
-@pytest.mark.parametrize("experiments", [OVERLAYS, OF_THE_PAPER, BEYOND], ids=["overlays", "paper", "beyond"])
-def test_every_experiment_runs(tmp_path: Path, experiments: Sequence[str]) -> None:
+def summaries(folder: Path) -> list[Any]:
+    """What the runs in a working directory left behind, in the order of their jobs (at most ten)."""
+    paths = [*folder.glob("outputs/*/*/summary.json"), *sorted(folder.glob("multirun/*/*/*/summary.json"))]
+    return [json.loads(path.read_text()) for path in paths]
+
+
+@pytest.mark.parametrize(
+    "experiments",
+    [
+        pytest.param(OVERLAYS, id="overlays"),
+        pytest.param(("paper/table7_q", "beyond/told_interactions"), id="some"),
+        pytest.param(OF_THE_PAPER, id="paper", marks=pytest.mark.slow),
+        pytest.param(BEYOND, id="beyond", marks=pytest.mark.slow),
+    ],
+)
+def test_every_experiment_runs(program: Program, tmp_path: Path, experiments: Sequence[str]) -> None:
     """Each with both models, and without the attack and defense that most of those of the paper choose in their grids."""
     jobs = (f"experiment={','.join(experiments)}", "model=mf,ncf")
-    result = fedrec(tmp_path, "-m", *TINY, "dataset.items=160", "system.epochs=1", *jobs)
+    result = program("-m", *TINY, "dataset.items=160", "system.epochs=1", *jobs)
     assert result.returncode == 0, result.stderr
-    summaries = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/*/*/*/summary.json")]
-    assert [summary["status"] for summary in summaries] == ["FINISHED"] * (2 * len(experiments))
+    assert [summary["status"] for summary in summaries(tmp_path)] == ["FINISHED"] * (2 * len(experiments))
 
 
 @pytest.mark.parametrize("defense", ["ours", "[ours]"])
-def test_a_model_brings_the_settings_of_the_paper(tmp_path: Path, defense: str) -> None:
-    """What tests/test_config.py looks at in this process, in the real program; what a user sets still wins."""
-    result = fedrec(tmp_path, *TINY, "model=ncf", "attack=pieck_uea", f"defense={defense}", "defense.gamma=3")
+def test_a_model_brings_the_settings_of_the_paper(program: Program, tmp_path: Path, defense: str) -> None:
+    """What a user sets still wins."""
+    result = program(*TINY, "model=ncf", "attack=pieck_uea", f"defense={defense}", "defense.gamma=3")
     assert result.returncode == 0, result.stderr
-    (summary,) = tmp_path.glob("outputs/*/*/summary.json")
-    config = json.loads(summary.read_text())["config"]
+    (config,) = (summary["config"] for summary in summaries(tmp_path))
     assert config["model"]["_target_"].endswith("NeuralCollaborativeFiltering")
     assert (config["system"]["learning_rate"], config["system"]["epochs"]) == (0.005, 3)
     assert (config["attack"]["N"], config["attack"]["batches"], config["attack"]["rounds"]) == (10, 1, 1)
     assert (config["defense"]["beta"], config["defense"]["gamma"]) == (45.0, 3)
-    assert (config["defense"]["client"]["beta"], config["defense"]["client"]["gamma"]) == (45.0, 3)
+    ours = config["defense"]["client"]["ours"]
+    assert (ours["beta"], ours["gamma"]) == (45.0, 3)
 
 
-def test_an_experiment_may_build_on_another(tmp_path: Path) -> None:
+def test_an_experiment_may_build_on_another(program: Program, tmp_path: Path) -> None:
     (tmp_path / "mine/experiment").mkdir(parents=True)
     (tmp_path / "mine/experiment/own.yaml").write_text("# @package _global_\ndefaults: [paper_text, _self_]\nseed: 3\n")
-    options = ("experiment=own", "attack=pieck_uea", "attack.N=10", "defense=ours")
-    result = fedrec(tmp_path, "--config-dir", "mine", *TINY, *options)
+    result = program("--config-dir", "mine", *TINY, "experiment=own", "attack=pieck_uea", "attack.N=10", "defense=ours")
     assert result.returncode == 0, result.stderr
-    (summary,) = tmp_path.glob("outputs/*/*/summary.json")
-    config = json.loads(summary.read_text())["config"]
+    (config,) = (summary["config"] for summary in summaries(tmp_path))
     found = config["seed"], config["system"]["sampling"], config["attack"]["batches"], config["defense"]["reduction"]
     assert found == (3, "uniform", 1, "sum")
 
 
-def test_sweep_over_groups(tmp_path: Path) -> None:
-    result = fedrec(tmp_path, *TINY, "attack.N=5", "-m", "attack=pieck_ipe,pieck_uea", "defense=none,[ours,none]")
+def test_sweep_over_groups(program: Program, tmp_path: Path) -> None:
+    result = program(*TINY, "attack.N=5", "-m", "attack=pieck_ipe,pieck_uea", "defense=none,[ours,none]")
     assert result.returncode == 0, result.stderr
-    configs = [json.loads(path.read_text())["config"] for path in sorted(tmp_path.glob("multirun/*/*/*/summary.json"))]
+    configs = [summary["config"] for summary in summaries(tmp_path)]
     assert [config["attack"]["_target_"].rpartition(".")[2] for config in configs] == ["PieckIPE"] * 2 + ["PieckUEA"] * 2
     assert ["client" in config["defense"] for config in configs] == [False, True] * 2
     assert {config["attack"]["N"] for config in configs} == {5}
+
+
+def test_a_run_is_composed_and_checked_once(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs of a sweep are checked before the first one runs, then a launcher composes each: it may do so on another machine."""
+    counted: Counter[str] = Counter()
+
+    def count(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *arguments, **named: (counted.update([name]), original(*arguments, **named))[1])
+
+    count(ConfigLoaderImpl, "load_configuration")
+    count(build, "check")
+    count(build, "_locate")
+    assert program(*TINY, "attack=pieck_uea", "attack.N=5", "defense=[ours,krum]").returncode == 0
+    assert counted == {"load_configuration": 1, "check": 1, "_locate": 7}  # ours, krum and five groups
+    counted.clear()
+    assert program("-m", *TINY, "seed=0,1").returncode == 0
+    assert (counted["load_configuration"], counted["check"]) == (1 + 2 * 2, 2 * 2)
 
 
 @pytest.mark.parametrize(
@@ -98,30 +134,31 @@ def test_plugin_from_a_folder(tmp_path: Path, strength: float, status: int, mess
     assert ("Traceback" in result.stderr) == (status == 1)
 
 
-def start(command: list[str], folder: Path) -> "subprocess.Popen[str]":
-    """The program as an interactive shell starts it: a shell's background jobs, as CI may be, ignore SIGINT and hand that down."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, text=True, preexec_fn=heed_interrupts, **pipes)
-
-
 def heed_interrupts() -> None:
+    """Do as an interactive shell: background jobs of other shells, as CI may be one, ignore SIGINT and hand that down."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_says_so(tmp_path: Path, number: signal.Signals, status: int) -> None:
-    command = [*COMMAND, *TINY, "system.epochs=1000000", "evaluation.every=10"]
-    with start(command, tmp_path) as process:
-        assert process.stdout
+@pytest.mark.parametrize(("number", "status", "tracking"), [(signal.SIGINT, 130, "none"), (signal.SIGTERM, 143, "mlflow")])
+def test_an_interrupted_run_says_so(tmp_path: Path, number: signal.Signals, status: int, tracking: str) -> None:
+    command = [*COMMAND, *TINY, f"tracking={tracking}", "system.epochs=1000000", "evaluation.every=10"]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, text=True, preexec_fn=heed_interrupts, **pipes) as process:
         assert process.stderr
         for line in process.stderr:
             if line.startswith("round "):
                 break
         process.send_signal(number)
-        assert "interrupted" in process.stderr.read()
+        said = process.stderr.read()
     assert process.returncode == status
-    (summary,) = tmp_path.glob("outputs/*/*/summary.json")
-    assert json.loads(summary.read_text())["status"] == "KILLED"
+    (summary,) = summaries(tmp_path)
+    assert summary["status"] == "KILLED"
+    (folder,) = tmp_path.glob("outputs/*/*")
+    assert re.search(rf"^interrupted( by SIGTERM)?; what there is lies in {folder}$", said, re.MULTILINE)
+    if tracking == "mlflow":
+        run = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(summary["mlflow_run_id"])
+        assert run.info.status == "KILLED"
+        assert run.data.metrics["loss"] > 0
 
 
 def test_the_attack_and_the_rule_of_the_readme(tmp_path: Path) -> None:
@@ -139,28 +176,19 @@ def test_the_attack_and_the_rule_of_the_readme(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_a_killed_run_is_killed_in_mlflow_too(tmp_path: Path) -> None:
-    command = [*COMMAND, *TINY, "tracking=mlflow", "system.epochs=1000000", "evaluation.every=10"]
-    with start(command, tmp_path) as process:
-        assert process.stderr
-        for line in process.stderr:
-            if line.startswith("round "):
-                break
-        process.send_signal(signal.SIGTERM)
-        process.stderr.read()
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-    (run,) = client.search_runs([client.get_experiment_by_name("fedrec").experiment_id])
-    assert run.info.status == "KILLED"
-    assert run.data.metrics["loss"] > 0
-
-
-@pytest.mark.parametrize("defense", ["[ours,median]", "[norm_bound,krum]", "[nnm,median]", "[ours,norm_bound,nnm,trimmed_mean]", "fltrust"])
-def test_defenses_of_several_kinds_work_together(tmp_path: Path, defense: str) -> None:
+@pytest.mark.parametrize(
+    "defense",
+    [
+        "[ours,norm_bound,nnm,trimmed_mean]",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("[ours,median]", "[norm_bound,krum]", "[nnm,median]", "fltrust")),
+    ],
+)
+def test_defenses_of_several_kinds_work_together(program: Program, tmp_path: Path, defense: str) -> None:
     """Client-side, transforms in the order of the list, server-side; what each decided is in the telemetry of MLflow."""
     options = ["attack=pieck_uea", "attack.N=10", "system.clients_per_round=20", "tracking=mlflow"]
-    result = fedrec(tmp_path, "-m", *TINY, "model=mf,ncf", f"defense={defense}", *options)
+    result = program("-m", *TINY, "model=mf,ncf", f"defense={defense}", *options)
     assert result.returncode == 0, result.stderr
-    documents = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/*/*/*/summary.json")]
+    documents = summaries(tmp_path)
     assert len(documents) == 2
     listed = [name for name in defense.strip("[]").split(",") if name in ("norm_bound", "nnm")]
     for document in documents:

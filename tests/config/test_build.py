@@ -110,7 +110,14 @@ def test_messages(options: dict[str, Any], message: str) -> None:
         ("sede", 1, "unknown option sede: .* did you mean seed"),
         ("defense.beta", -1, "defense.beta=-1 is not allowed: must be a number >= 0"),
         ("defense.bet", 1, "unknown option defense.bet: .* did you mean defense.beta"),
-        ("defense.client.beta", 1.0, "defense.client.beta is not to be set itself: set defense.beta"),
+        ("defense.client.ours.beta", 1.0, "defense.client.ours.beta is not to be set itself: set defense.beta"),
+        ("defense.clients", {}, "unknown option defense.clients: .* did you mean defense.client"),
+        (
+            "defense.server",
+            {"_target_": "krum.Krum"},
+            "defense.server must hold each part under its own name: defense.server.NAME",
+        ),
+        ("defense.server", {"krum": {}, "median": {}}, r"defense=\[krum,median\]: krum and median are server-side rules"),
         ("tracking", "mlflow", "tracking=mlflow: tracking is a group of options"),
     ],
 )
@@ -161,7 +168,7 @@ def test_options_of_the_user_win_over_those_that_a_model_brings() -> None:
     own = {"system.learning_rate": 0.1, "system.epochs": 7, "attack.N": 4, "defense.beta": 2.0, "model.dim": 5}
     config = compose("model=ncf", "attack=pieck_uea", "defense=[ours]", *(f"{name}={value}" for name, value in own.items()))
     assert {name: OmegaConf.select(config, name) for name in own} == own
-    assert config.defense.client.beta == 2.0
+    assert config.defense.client.ours.beta == 2.0
     assert config.defense.gamma == 45.0
     assert compose("model=ncf", "system=mf").system.epochs == 300
 
@@ -223,5 +230,5 @@ def test_options_of_the_user_win_over_an_overlay() -> None:
         "experiment=released_code", "attack=pieck_uea", "defense=ours", "attack.N=7", "defense.weighting=exp", "system.sampling=uniform"
     )
     assert (config.attack.N, config.attack.batches) == (7, 5)
-    assert config.defense.client.weighting == "exp"
+    assert config.defense.client.ours.weighting == "exp"
     assert config.system.sampling == "uniform"

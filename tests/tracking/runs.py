@@ -14,7 +14,7 @@ N_ITEMS = 40
 CONFIG: Mapping[str, Any] = {
     "seed": 3,
     "attack": {"_target_": "fedrec.attacks.pieck_uea.PieckUEA", "N": 50, "targets": [1, 2]},
-    "defense": {"client": {"_target_": "fedrec.defenses.ours.PopularityRegularizer", "beta": 1.0}},
+    "defense": {"client": {"ours": {"_target_": "fedrec.defenses.ours.PopularityRegularizer", "beta": 1.0}}},
     "model": {"_target_": "fedrec.models.mf.MatrixFactorization", "dim": 32},
     "dataset": {"_target_": "fedrec.data.presplit.Presplit", "root": "x" * 7000},
     "choices": {"dataset": "tiny"},

@@ -126,9 +126,9 @@ def _text(choice: Any) -> str:
 
 
 def _module(node: Any) -> str:
-    """Return the module of a node's class. A node may hold its classes one level down, as the halves of a defense."""
+    """Return the module of a node's class. The halves of a defense hold theirs further down."""
     if not isinstance(node, Mapping):
         return "none"
-    target = node.get("_target_")
-    targets = [target] if target else [part["_target_"] for part in node.values() if isinstance(part, Mapping) and "_target_" in part]
-    return "+".join(name.split(".")[-2] if "." in name else name for name in targets) or "none"
+    if target := node.get("_target_"):
+        return str(target).split(".")[-2] if "." in target else str(target)
+    return "+".join(part for child in node.values() if (part := _module(child)) != "none") or "none"

@@ -1,0 +1,39 @@
+"""The program in this process."""
+
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fedrec.main import main
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command leaves behind, as `subprocess.CompletedProcess` has it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ended]]:
+    """Return `main` with an empty folder as working directory. What it sets for its process is set back."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    handler, log = signal.getsignal(signal.SIGTERM), logging.getLogger()
+    level, handlers = log.level, log.handlers[:]
+
+    def run(*arguments: str) -> Ended:
+        capsys.readouterr()
+        status = main(arguments)
+        return Ended(status, *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+    log.setLevel(level)
+    log.handlers[:] = handlers
