@@ -66,10 +66,7 @@ class Planner:
 
     @classmethod
     def of(cls, folder: Path, settings: Sequence[str], arguments: Sequence[str], roots: Mapping[str, Path]) -> "Planner":
-        """Return a planner of runs in `folder`; `settings` are overrides of Hydra's own options.
-
-        Hydra must be initialised. Raises Hydra's errors if a launcher or an option does not exist.
-        """
+        """Return a planner of runs in `folder`; `settings` override Hydra's own options. Hydra must be initialised, and may raise errors."""
         loader = GlobalHydra.instance().config_loader()
         own = ["hydra/sweeper=fedrec_optuna", "hydra/hydra_logging=none", f"hydra.sweep.dir={folder}"]
         config = loader.load_configuration("config", [*own, *settings, *arguments], RunMode.MULTIRUN)
@@ -84,10 +81,7 @@ class Planner:
         return [tuple(point) for point in points]
 
     def cells(self, experiment: str, point: tuple[str, ...], seeds: Callable[[str], range]) -> list[Cell]:
-        """Return the cells of a point; `seeds` maps its data set to the seeds.
-
-        Raises ConfigError if an option is wrong or the data cannot be obtained.
-        """
+        """Return the cells of a point with the seeds of its data set. Raises ConfigError if an option is wrong or data cannot be read."""
         config = self.compose(experiment, point)
         dataset = str(config.hydra.runtime.choices.dataset)
         found = seeds(dataset)

@@ -16,7 +16,6 @@ from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.recording import Record
 from fedrec.campaigns.store import CELL, KEY, RESULT, Store, attributes, cell_of
 from fedrec.config.build import check
-from fedrec.config.build import check
 from fedrec.config.validation import ConfigError
 from fedrec.experiment import run
 from fedrec.sweeps.devices import use_own_device
@@ -75,10 +74,7 @@ class Measurer:
             traceback.print_exc()
 
     def _configuration(self, cell: Cell) -> DictConfig:
-        """Return the configuration of a cell's run.
-
-        Raises ConfigError if options, code or data have changed since the cell was queued.
-        """
+        """Return the configuration of a cell's run. Raises ConfigError if options, code or data have changed since it was queued."""
         config = self.planner.compose(cell.experiment, cell.point)
         if self.planner.identify(config, cell.seed)[2] != cell.key:
             raise ConfigError("options, code or data have changed since this run was queued")
@@ -97,10 +93,7 @@ def _run(record: Record, config: DictConfig) -> None:
 
 
 def measure(measurer: Measurer, workers: int) -> None:
-    """Measure all cells of the measurer, each once; cells that fail stay unmeasured.
-
-    Raises what a launcher raises if it starts no worker three times in a row.
-    """
+    """Measure all cells of the measurer, each once. Cells that fail stay unmeasured. Raises a launcher's error if it starts no worker."""
     study, config = measurer.store.study, measurer.planner.config
 
     def is_complete() -> bool:

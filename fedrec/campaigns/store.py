@@ -24,10 +24,7 @@ class Store:
     """Results by key. Nothing is ever removed, since other code or data have other keys."""
 
     def __init__(self, url: str, name: str) -> None:
-        """Open the store of a name at a database's absolute address, as `study_storage.locate` returns it; make it if there is none.
-
-        Raises ConfigError if the database cannot be reached.
-        """
+        """Open a store at an address that `study_storage.locate` returned; make it if there is none. Raises ConfigError if that fails."""
         self.study = SharedStudy(open_storage(url), name, 0)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -51,10 +48,7 @@ class Store:
         return [cell_of(trial.user_attrs[CELL]).title for trial in self.study.trials() if trial.state == TrialState.RUNNING]
 
     def remember(self, cells: Sequence[Cell]) -> None:
-        """Store which runs the cells of experiments are.
-
-        Cells of earlier commands stay if they have another data set, or another seed of the same setting and code.
-        """
+        """Store which runs the cells are. Earlier cells of other data sets stay, and other seeds of the same setting and code."""
         with self.study.locked():
             for experiment in dict.fromkeys(cell.experiment for cell in cells):
                 new = [cell for cell in cells if cell.experiment == experiment]
