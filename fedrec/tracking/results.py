@@ -7,12 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-RULES = ("best", "validation", "final")
-
 
 def show_results(summary: Mapping[str, Any], folder: Path) -> None:
     """Print every metric of the best, validation and final epoch, where ER, HR and NDCG are in percent."""
-    reported = {rule: summary[rule] for rule in RULES if summary[rule]}
+    reported = {rule: summary[rule] for rule in ("best", "validation", "final") if summary[rule]}
     headers = [Column(f"{rule} (epoch {values['epoch']})", justify="right") for rule, values in reported.items()]
     table = Table(Column(no_wrap=True), *headers)
     for name in reported["final"]:

@@ -30,7 +30,7 @@ def test_parameters_of_every_kind() -> None:
 def test_names_come_from_the_choices_of_the_user_first() -> None:
     config = {
         "attack": {"_target_": "my_attack.Mine"},
-        "defense": {"client": {"_target_": "fedrec.defenses.ours.P"}, "server": {"_target_": "fedrec.defenses.krum.K"}},
+        "defense": {"client": {"ours": {"_target_": "fedrec.defenses.ours.P"}}, "server": {"krum": {"_target_": "fedrec.defenses.krum.K"}}},
         "model": None,
         "choices": {"dataset": "ml100k"},
         "seed": 4,
