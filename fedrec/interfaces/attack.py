@@ -55,7 +55,7 @@ class AttackerKnowledge:
 
 @dataclass(kw_only=True)
 class Attack(ABC):
-    """A poisoning attack; it needs `poison` and a yaml. `none` has targets, too: their exposure is the baseline."""
+    """A poisoning attack; a new one needs `poison` and a yaml. `none` has targets, too: their exposure is the baseline."""
 
     takes_part: ClassVar[bool] = True  # whether malicious clients join the federation
     paper: ClassVar[str] = ""  # short citation, for the catalog

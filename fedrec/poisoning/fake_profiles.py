@@ -69,10 +69,10 @@ class FakeProfiles(Attack):
             if len(mined):
                 self._draw(mined, self.miner.mined[mined], f"profiles/{view.round}")
         active = (self.profiles[clients, 0] != NOTHING).nonzero().flatten()  # [A] positions in view.clients
-        profiles, owners = self.profiles[clients[active]].to(device), active.to(device)
-        positive = torch.arange(profiles.shape[1], device=device) < profiles.shape[1] // 2
-        batch = equal_batch(profiles, positive.to(self.users.dtype).expand(profiles.shape))
-        own = view.clients[owners]
+        profiles, owners = self.profiles[own := clients[active]].to(device), active.to(device)
+        labels = self.users.new_zeros(profiles.shape)
+        labels[:, : profiles.shape[1] // 2] = 1
+        batch = equal_batch(profiles, labels)
         gradients = self.known.model.local_gradients(self.users[own], view.model, batch, self.known.loss)
         self.users[own] -= view.learning_rate * gradients.users
         scorer = () if gradients.scorer is None else (ScorerPart(owners, gradients.scorer),)
