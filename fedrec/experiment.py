@@ -137,7 +137,6 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
     Raises ValueError if an option does not fit the data.
     """
     config = checked.config
-    config = checked.config
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
