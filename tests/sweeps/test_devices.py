@@ -7,9 +7,9 @@ from pathlib import Path
 HOLDER = """
 import sys
 from pathlib import Path
-from fedrec.sweeps.devices import take_device
+from fedrec.sweeps.devices import acquire_device
 names = sys.argv[1].split()
-print(*(take_device(names, Path(sys.argv[2])) for _ in range(2)), flush=True)
+print(*(acquire_device(names, Path(sys.argv[2])) for _ in range(2)), flush=True)
 sys.stdin.read()
 """
 

@@ -6,8 +6,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import HydraContext
 from omegaconf import OmegaConf
 
-from fedrec.config.compose import FOLDER
-from fedrec.sweeps.composer import Composer
+from fedrec.config.compose import initialized
+from fedrec.sweeps.hydra_jobs import Composer
 
 ARGUMENTS = ["sweep=defense", "attack=pieck_uea", "system.epochs=3"]
 
@@ -23,7 +23,7 @@ ARGUMENTS = ["sweep=defense", "attack=pieck_uea", "system.epochs=3"]
     ],
 )
 def test_it_equals_hydra(overrides: list[str]) -> None:
-    with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
+    with initialized():
         loader = GlobalHydra.instance().config_loader()
         master = hydra.compose("config", ARGUMENTS, return_hydra_config=True)
         composer = Composer(HydraContext(config_loader=loader, callbacks=None), master)
@@ -38,7 +38,7 @@ def test_it_equals_hydra(overrides: list[str]) -> None:
 
 
 def test_options_that_do_not_exist_are_refused() -> None:
-    with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
+    with initialized():
         loader = GlobalHydra.instance().config_loader()
         composer = Composer(
             HydraContext(config_loader=loader, callbacks=None), hydra.compose("config", ARGUMENTS, return_hydra_config=True)

@@ -1,0 +1,28 @@
+"""A defense against the attack's best response: the whole sweep."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.sweeps.sweeps import ONE, SHORT, address, results, summary, sweep, trials
+
+
+def test_a_candidate_is_worth_what_it_is_at_the_worst_response(tmp_path: Path) -> None:
+    options = ("sweep=minimax", "attack.N=range(1,30)", "defense.N=range(1,20)", "sweep.responses=3", "hydra.sweeper.n_trials=2")
+    ended = sweep(tmp_path, *SHORT, ONE, "tracking=none", *options, "hydra/sweeper/pruner=none")
+    assert ended.status == 0, ended.errors
+    reference = summary(tmp_path, "reference/seed_0")["validation"]["validation_HR@10"]
+    found = trials(tmp_path)
+    assert len(found) == 2
+    for trial in found:
+        responses = trials(tmp_path, address(tmp_path), f"tuned trial {trial.number} responses")
+        assert len(responses) == 3
+        runs = [summary(tmp_path, f"trial_{trial.number:04d}/response_{response.number}/seed_0") for response in responses]
+        assert [run["config"]["attack"]["N"] for run in runs] == [response.params["attack.N"] for response in responses]
+        worst = max(runs, key=lambda run: run["validation"]["ER@10"])["validation"]
+        assert trial.value == pytest.approx(worst["ER@10"] + max(0, reference - worst["validation_HR@10"]))
+    best = min(found, key=lambda trial: float(trial.value or 0))
+    assert set(results(tmp_path)["comparisons"]) == {"no defense", "worst case of as given", f"worst case of trial {best.number}"}
+    again = summary(tmp_path, f"worst_case_of_trial_{best.number}/seed_1")["config"]
+    assert [f"attack.N={again['attack']['N']}"] == best.user_attrs["response"]
+    assert "worst case" in ended.output

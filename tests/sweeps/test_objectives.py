@@ -1,0 +1,78 @@
+"""What sweeps tune for: how a trial is judged, with every kind of sampler, pruner and search space."""
+
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.sweeps.sweeps import ONE, SHORT, counted, of_state, results, summary, sweep, trials
+
+SHORTEST = (*SHORT, ONE, "tracking=none")
+
+
+def test_a_trial_is_judged_by_the_validation_item(tuned: Path) -> None:
+    """ER + HR lost against no defense, both at the epoch with the best HR on the validation item, mean over the seeds."""
+    would_differ = False
+    for trial in of_state(trials(tuned), TrialState.COMPLETE):
+        runs = [summary(tuned, f"trial_{trial.number:04d}/seed_{seed}")["validation"] for seed in (0, 1)]
+        references = [summary(tuned, f"reference/seed_{seed}")["validation"] for seed in (0, 1)]
+        pairs = list(zip(runs, references, strict=True))
+        lost = [max(0, without["validation_HR@10"] - run["validation_HR@10"]) for run, without in pairs]
+        assert trial.value == pytest.approx(sum(run["ER@10"] + loss for run, loss in zip(runs, lost, strict=True)) / 2)
+        would_differ |= lost != [max(0, without["HR@10"] - run["HR@10"]) for run, without in pairs]  # on the test item
+        assert trial.user_attrs["ER"] == pytest.approx((runs[0]["ER@10"] + runs[1]["ER@10"]) / 2)
+        assert trial.user_attrs["ER_stderr"] == pytest.approx(abs(runs[0]["ER@10"] - runs[1]["ER@10"]) / 2)  # of two values
+    assert would_differ
+
+
+@pytest.mark.parametrize(
+    ("arguments", "n_trials"),
+    [
+        (["sweep=attack", "attack=pieck_ipe", "attack.N=10", "attack.lambda_=0.1,0.5,0.9", "hydra/sweeper/sampler=grid"], 3),
+        (["hydra/sweeper=fedrec_optuna", "attack=pieck_uea,a_hum", "system.learning_rate=interval(0.5,1)"], 3),
+        pytest.param(
+            ["sweep=attack", "attack=pieck_uea", "attack.N=range(2,30)", "hydra/sweeper/pruner=hyperband", "hydra/sweeper/sampler=cmaes"],
+            *(4,),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["sweep=defense", "attack.N=10", "defense.N=range(1,30)", "hydra/sweeper/pruner=wilcoxon", "hydra/sweeper/sampler=random"],
+            *(4,),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(["sweep=defense", "defense=[ours,median]", "attack=a_hum", "defense.N=5"], 2, marks=pytest.mark.slow),
+        pytest.param(
+            ["hydra/sweeper=fedrec_optuna", "attack=pieck_uea", "attack.N=2,10,20", "hydra.sweeper.direction=maximize"],
+            *(4,),
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_samplers_pruners_and_spaces(tmp_path: Path, arguments: list[str], n_trials: int) -> None:
+    is_grid, maximises = "grid" in str(arguments), "sweep=attack" in arguments or "maximize" in str(arguments)
+    short = SHORTEST if arguments[0].startswith("sweep=") else [text for text in SHORTEST if not text.startswith("sweep.")]
+    ended = sweep(tmp_path, *short, *arguments, f"hydra.sweeper.n_trials={10 if is_grid else n_trials}")
+    assert ended.status == 0, ended.errors
+    found = trials(tmp_path)
+    assert len(found) == len(counted(found)) == n_trials
+    if is_grid:
+        assert sorted(trial.params["attack.lambda_"] for trial in found) == [0.1, 0.5, 0.9]
+    values = [trial.values[0] for trial in of_state(found, TrialState.COMPLETE)]
+    assert results(tmp_path)["best_value"] == (max(values) if maximises else min(values))
+
+
+def test_the_front_of_two_objectives(tmp_path: Path) -> None:
+    options = ("sweep=defense_pareto", "attack.N=10", "defense.N=range(1,20)", "hydra/sweeper/sampler=nsgaii", "hydra.sweeper.n_trials=5")
+    ended = sweep(tmp_path, *SHORTEST, *options)
+    assert ended.status == 0, ended.errors
+    found = trials(tmp_path)
+    points = [tuple(trial.values) for trial in found]
+    front = [trial.number for trial in found if not any(dominates(other, tuple(trial.values)) for other in points)]
+    assert all(f"trial {number}: " in ended.output for number in front)
+    assert [solution["values"] for solution in results(tmp_path)["solutions"]] == [found[number].values for number in front]
+    assert {f"trial {number}" for number in front} | {"no defense", "as given"} == set(results(tmp_path)["comparisons"])
+
+
+def dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """ER lower, HR higher."""
+    return one[0] <= other[0] and one[1] >= other[1] and one != other
