@@ -1,9 +1,8 @@
 """Popular item mining (Algorithm 1), for malicious clients and for the client-side defense.
 
-A client accumulates the Delta-Norm of every item over the R~ differences between the R~ + 1 item matrices that it receives
-first; the N items that changed most are its popular items. Every client of a round global_model the same matrix, so one snapshot
-is kept per round that somebody still needs, and a client itself is R~ + 1 round numbers, later N items: memory does not
-grow with clients times items.
+A client adds up the Delta-Norm (Eq. 7) of every item over the R~ differences between the first R~ + 1 item matrices that it receives. The
+N items that changed most are its popular items. All clients of a round receive the same matrix. So one snapshot is kept per round that
+somebody still needs, and a client keeps R~ round numbers and later N items: memory does not grow with clients times items.
 """
 
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ BLOCK_NUMBERS = 2_000_000  # accumulated Delta-Norms held at once
 
 
 class PopularItemMiner:
-    """Mines for n_clients clients at once; `excluded` items are never mined (an attacker's own targets).
+    """Mines for n_clients clients at once; `excluded` items, such as an attacker's own targets, are never mined.
 
     Raises ValueError if n_popular is larger than the number of items that can be mined.
     """
@@ -26,16 +25,16 @@ class PopularItemMiner:
         allowed = n_items if excluded is None else n_items - len(excluded)
         if n_popular > allowed:
             raise ValueError(f"N = {n_popular}: at most {allowed} of the {n_items} items can be mined")
-        self.mining_times = mining_times
+        self.mining_times = mining_times  # R~
         self.excluded = excluded
         self.participations = torch.zeros(n_clients, dtype=torch.int64)  # counted up to R~ + 1
         self.history = torch.zeros(n_clients, mining_times, dtype=torch.int64)  # rounds of the first R~ participations
-        self.mined = torch.zeros(n_clients, n_popular, dtype=torch.int32)  # popular first
+        self.mined = torch.zeros(n_clients, n_popular, dtype=torch.int32)  # the most popular first
         self.snapshots: dict[int, Tensor] = {}  # round -> [M, d]
-        self.needed: dict[int, int] = {}  # round -> clients that still need its snapshot
+        self.needed: dict[int, int] = {}  # round -> number of clients that still need its snapshot
 
     def observe(self, round: int, clients: Tensor, items: Tensor) -> None:
-        """Distinct clients [C] receive the item matrix [M, d], which nobody changes in place."""
+        """Take note that distinct clients [C] receive the item matrix [M, d], which nobody changes in place."""
         clients = clients.cpu()
         seen = self.participations[clients]
         waiting = clients[seen < self.mining_times]
@@ -44,7 +43,7 @@ class PopularItemMiner:
             self.snapshots[round], self.needed[round] = items, len(waiting)
         finishing = clients[seen == self.mining_times]
         if len(finishing):
-            self._finish(finishing, items)
+            self._mine(finishing, items)
         self.participations[clients] = (seen + 1).clamp(max=self.mining_times + 1)
 
     @property
@@ -53,22 +52,24 @@ class PopularItemMiner:
         return self.participations > self.mining_times
 
     def ready(self, clients: Tensor) -> Tensor:
-        """Whether each of these clients has mined, [C] bool."""
+        """Return whether each of these clients has mined, [C] bool."""
         return self.participations[clients.cpu()] > self.mining_times
 
-    def _finish(self, clients: Tensor, items: Tensor) -> None:
+    def _mine(self, clients: Tensor, items: Tensor) -> None:
         histories, inverse = self.history[clients].unique(dim=0, return_inverse=True)  # clients with one history share the work
         last = torch.full((len(histories), 1), NOW)
         steps = torch.cat([histories, last], 1).unfold(1, 2, 1)  # [H, R~, 2], pairs of rounds
         pairs, which = steps.reshape(-1, 2).unique(dim=0, return_inverse=True)  # every pair of rounds is compared once
-        table = torch.stack([self._distance(before, after, items) for before, after in pairs.tolist()])  # [pairs, M]
+        matrices = {**self.snapshots, NOW: items}
+        delta_norms = [torch.linalg.vector_norm(matrices[after] - matrices[before], dim=1) for before, after in pairs.tolist()]  # Eq. (7)
+        table = torch.stack(delta_norms)  # [pairs, M]
         which = which.view(len(histories), -1).to(items.device)  # [H, R~]
         mined = torch.empty(len(histories), self.mined.shape[1], dtype=torch.int32)
         for part in torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items))):
             accumulated = torch.stack([table[step] for step in which[part].unbind(1)]).sum(0)  # [block, M]
             if self.excluded is not None:
                 accumulated[:, self.excluded] = -torch.inf
-            order = torch.sort(accumulated, dim=1, descending=True, stable=True).indices  # ties by item id
+            order = torch.sort(accumulated, dim=1, descending=True, stable=True).indices  # of equal items the first comes first
             mined[part] = order[:, : self.mined.shape[1]].int().cpu()
         self.mined[clients] = mined[inverse]
         rounds, counts = self.history[clients].unique(return_counts=True)
@@ -76,12 +77,6 @@ class PopularItemMiner:
             self.needed[round] -= count
             if not self.needed[round]:
                 del self.needed[round], self.snapshots[round]
-
-    def _distance(self, before: int, after: int, items: Tensor) -> Tensor:
-        """Delta-Norm between the matrices of two rounds, Eq. (7), [M]."""
-        matrix = items if after == NOW else self.snapshots[after]
-        distance: Tensor = torch.linalg.vector_norm(matrix - self.snapshots[before], dim=1)
-        return distance
 
     def state_dict(self) -> dict[str, Any]:
         state = {name: getattr(self, name).clone() for name in ("participations", "history", "mined")}

@@ -59,17 +59,25 @@ HOT = sorted(
 MAY_LOOP_OVER = {  # never over clients, users or items
     "groups, parts and summands of an upload": {
         *("self.groups", "upload.groups", "group.parts", "self.parts", "gradients.rows", "of"),
-        *("self.scorer", "upload.scorer", "parts", "parts[0]", "groups"),
+        *("self.scorer", "upload.scorer", "parts", "parts[0]", "groups", "of_groups", "decided"),
     },
     "parameters by name": {
         *(
             "gradients.items()",
             "gradients.values()",
-            "zip(*decided, strict=True)",
+            "updates.scorer[1].items()",
+            "self.scorer[1].items()",
             "found.items()",
             "('pointers', 'coefficients', 'senders')",
         ),
-        *("model.scorer.items()", "own.scorer.items()", "(own.items, *own.scorer.values())"),
+        *(
+            "model.scorer.items()",
+            "total.scorer.items()",
+            "vectors.items()",
+            "of_tensors.values()",
+            "tensors",
+            "(own.items, *own.scorer.values())",
+        ),
         *(
             "self.model.scorer.items()",
             "self.model.scorer.values()",
@@ -97,7 +105,8 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         "torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers))))",
         "torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items)))",
         "range(0, len(users), size)",
-        *("runs", "self.runs", "range(0, n_groups, at_once)", "uploads.blocks()", "blocks", "batch", "_batches(blocks, f)"),
+        *("runs", "self.runs", "range(0, n_groups, at_once)", "uploads.blocks()", "self.of_items.blocks()"),
+        *("blocks", "batch", "rest", "_batches(uploads.blocks(), f.tolist(), groups.tolist(), similar)"),
     },
     "rounds that somebody mines over": {
         *("pairs.tolist()", "which[part].unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)"),

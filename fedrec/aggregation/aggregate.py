@@ -1,4 +1,4 @@
-"""The server's aggregation function Agg (Sec. III-A): all that is uploaded in a round -> one gradient per global parameter."""
+"""The server's aggregation function Agg (Sec. III-A): from all uploads of a round to one gradient per global parameter."""
 
 from dataclasses import replace
 
@@ -7,16 +7,17 @@ from fedrec.interfaces import Aggregation, Aggregator, Defense, GlobalModel, Ser
 
 
 class Sum(Aggregator):
-    """The plain sum, no defense; never makes a row that is not dense."""
+    """The plain sum, which is no defense. It makes no row that an upload holds in factors."""
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
         return Aggregation(GlobalModel(*upload.total(len(view.model.items))))
 
 
 def aggregate(defense: Defense, upload: Upload, view: ServerView) -> tuple[Aggregation, int | None]:
-    """The upload through a defense's transforms and its aggregator; how many uploads that were not finite it first dropped.
+    """Return what a defense's transforms and its aggregator make of an upload, and how many uploads were dropped as not finite.
 
-    They never see clients that sent nothing, who would count as updates of 0. Without either, the plain sum of everything, and None.
+    Clients that sent nothing are left out, or they would count as updates of 0. Without a server-side defense the result is the plain
+    sum, and nothing is dropped (None).
     """
     if defense.server is None and not defense.transforms:
         return Sum()(upload, view), None

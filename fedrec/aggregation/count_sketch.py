@@ -1,8 +1,8 @@
 """A client's whole update in few numbers that keep scalar products: a count sketch.
 
 Charikar, Chen, Farach-Colton, "Finding Frequent Items in Data Streams", ICALP 2002. Every coordinate of the global parameters is added,
-with a random sign, to a random one of k buckets. The scalar product of two sketches is that of the updates but for an error of mean 0 and
-of variance at most 2 / k times the product of their squared lengths. Sketches add up as updates do.
+with a random sign, to a random one of k buckets. The scalar product of two sketches is that of the updates plus an error with mean 0 and
+variance at most 2 / k times the product of their squared lengths. The sketch of a sum is the sum of the sketches.
 """
 
 from collections.abc import Callable
@@ -20,26 +20,21 @@ class CountSketch:
     """Where each coordinate of the global parameters goes."""
 
     size: int  # k
-    buckets: GlobalModel  # of int64 in 0..k-1
-    signs: GlobalModel  # of 1 and -1
+    buckets: GlobalModel  # int64 in 0..k-1
+    signs: GlobalModel  # 1 or -1
 
     @classmethod
-    def draw(cls, size: int, model: GlobalModel, generator: Generator) -> "CountSketch":
-        """For the parameters of a model, on its device."""
+    def draw(cls, size: int, model: GlobalModel, generator: Generator, device: torch.device) -> "CountSketch":
+        """Draw a sketch for parameters as those of `model`, on a device."""
 
-        def buckets(like: Tensor) -> Tensor:
-            return torch.randint(size, like.shape, generator=generator).to(like.device)
+        def for_each(draw: Callable[[Tensor], Tensor]) -> GlobalModel:
+            return GlobalModel(draw(model.items).to(device), {name: draw(value).to(device) for name, value in model.scorer.items()})
 
-        def signs(like: Tensor) -> Tensor:
-            return torch.randint(2, like.shape, generator=generator).to(like).mul_(2).sub_(1)
-
-        def of_each(draw: Callable[[Tensor], Tensor]) -> GlobalModel:
-            return GlobalModel(draw(model.items), {name: draw(value) for name, value in model.scorer.items()})
-
-        return cls(size, of_each(buckets), of_each(signs))
+        buckets = for_each(lambda like: torch.randint(size, like.shape, generator=generator))
+        return cls(size, buckets, for_each(lambda like: torch.randint(2, like.shape, generator=generator).to(like).mul_(2).sub_(1)))
 
     def of_clients(self, upload: Upload) -> Tensor:
-        """The sketch of what each client sent, [S, k]."""
+        """Return the sketch of what each client sent, [S, k]."""
         n = len(upload.clients)
         rows = self.signs.items.index_select(0, upload.items).mul_(upload.rows)  # [n, d]
         sketches = self._sums(rows, upload.segments, self.buckets.items.index_select(0, upload.items), n)
@@ -49,6 +44,6 @@ class CountSketch:
         return sketches
 
     def _sums(self, values: Tensor, clients: Tensor, buckets: Tensor, n_clients: int) -> Tensor:
-        """Values [c, p] of clients [c] in their buckets, [c, p] or [p]."""
+        """Return the sums of the values [c, p] of clients [c] by client and bucket, [n_clients, k]; buckets [c, p] or [p]."""
         columns = (clients * self.size)[:, None] + buckets
         return column_scatter_sum(values.flatten()[None], columns.flatten(), n_clients * self.size).view(n_clients, self.size)

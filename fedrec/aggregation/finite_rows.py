@@ -1,4 +1,4 @@
-"""Uploads that no rule can work with: rows that are not finite, or so long that their squares are not."""
+"""Uploads that no rule can work with: rows that are not finite, or so long that sums of their squares would not be."""
 
 import math
 
@@ -8,7 +8,7 @@ from fedrec.interfaces import DenseScorerGradients, ScorerPart, Upload
 
 
 def finite(upload: Upload) -> tuple[Upload, int]:
-    """Without such rows, and without the gradients of the scorer of clients who sent such ones; how many were dropped."""
+    """Return an upload without such rows and without the scorer gradients of clients that sent such ones, and how many were dropped."""
     n_dropped, groups, scorer = 0, upload.groups, upload.scorer
     longest = _longest(upload)
     if not all(bool(part.bound() < longest) for group in groups for part in group.parts):
@@ -25,7 +25,10 @@ def finite(upload: Upload) -> tuple[Upload, int]:
 
 
 def _longest(upload: Upload) -> float:
-    """Four times the sum of the squares of as many shorter rows as the upload has is a number."""
+    """Return the length from which on a row is dropped.
+
+    Rules square sums and differences of rows. If every row is shorter, four times the sum of all squared lengths cannot overflow.
+    """
     largest = torch.finfo(upload.groups[0].parts[0].bound().dtype).max
     n_rows = len(upload.items) + sum(len(part.senders) for part in upload.scorer)
     return math.sqrt(largest / max(n_rows, 1)) / 4

@@ -1,13 +1,14 @@
-"""Uploads side by side, grouped by what they are for: an item, or a tensor of the scorer.
+"""The uploads of a round, grouped by what they are for: an item, or a tensor of the scorer.
 
-Items for which equally many clients sent a row make one dense block: ML-100K has about 100 blocks in a round instead of 1,682 items.
-Rows stay numbers times vectors: under MF-FRS there are few more vectors than clients. Letters in shape comments as in
-`fedrec.interfaces`; J groups, n_j uploads in group j, N in all, p numbers in an upload, D vectors.
+Items for which equally many clients sent a row form one dense block: a round of ML-100K has about 100 blocks instead of 1,682 items. An
+upload stays a number times a vector, because under MF-FRS there are hardly more vectors than clients. Letters in shape comments as in
+`fedrec.interfaces`; J groups, n_j uploads in group j, N uploads in all, p numbers in an upload, D vectors.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,24 +16,32 @@ from torch import Tensor
 from fedrec.interfaces import Upload
 from fedrec.ragged import lexicographic_order, repeat_each, scalar_segment_sum, segment_sum, sort_segments
 
-NUMBERS_AT_ONCE = 4_000_000  # of products between rows that are held at once
+NUMBERS_AT_ONCE = 4_000_000  # products between uploads that are held at once
+
+
+class Block(NamedTuple):
+    """Neighbouring groups of equally many uploads."""
+
+    groups: slice
+    uploads: slice
+    size: int  # n, the uploads of each group
 
 
 @dataclass(frozen=True)
 class GroupedUploads:
-    """The uploads of group keys[0] first, in sampling order, then those of keys[1] and so on."""
+    """The uploads of group keys[0] in sampling order, then those of keys[1] and so on; groups with few uploads come first."""
 
-    keys: Tensor  # [J] int64, items; those with few uploads first
+    keys: Tensor  # [J] int64, items
     sizes: Tensor  # [J] int64, n_j
     vectors: Tensor  # [D, p]
     pointers: Tensor  # [N] int64
     coefficients: Tensor  # [N], upload k is coefficients[k] * vectors[pointers[k]]
     senders: Tensor  # [N] int64 positions in `Upload.clients`, ascending in a group
-    name: str = ""  # of the tensor of the scorer; none of items
+    name: str = ""  # of the tensor of the scorer; empty if groups are items
 
     @classmethod
     def by_item(cls, upload: Upload, n_items: int) -> "GroupedUploads":
-        """Several rows of one client for one item count as their sum: nobody has more than one vote."""
+        """Group rows by item. Rows that one client sent for one item are added up, so nobody has more than one vote."""
         counts = torch.bincount(upload.items, minlength=n_items)  # [M]
         by_size = counts.argsort(stable=True)
         places = torch.empty_like(by_size)
@@ -50,7 +59,7 @@ class GroupedUploads:
 
     @classmethod
     def of_tensor(cls, gradients: Tensor, senders: Tensor, name: str = "") -> "GroupedUploads":
-        """What clients [c] sent for a tensor of the scorer, [c, ...]: one group, each upload a vector."""
+        """Make one group of the gradients [c, ...] that clients [c] sent for a tensor of the scorer."""
         vectors, numbers = gradients.flatten(1), torch.arange(len(senders), device=senders.device)
         n = senders.new_full((1,), len(senders))
         return cls(senders.new_zeros(1), n, vectors, numbers, vectors.new_ones(len(senders)), senders, name)
@@ -62,7 +71,7 @@ class GroupedUploads:
 
     @cached_property
     def runs(self) -> list[tuple[int, int]]:
-        """How many uploads each of how many neighbouring groups have."""
+        """Pairs (n, number of groups) of neighbouring groups with n uploads each."""
         sizes, counts = self.sizes.unique_consecutive(return_counts=True)
         return list(zip(sizes.tolist(), counts.tolist(), strict=True))
 
@@ -73,54 +82,69 @@ class GroupedUploads:
 
     @cached_property
     def uniform_weights(self) -> Tensor:
-        """1 / n_j of each upload, [N]."""
+        """1 / n_j for each upload, [N]."""
         return self.repeat_by_group(1 / self.sizes.to(self.vectors.dtype))
 
+    def lengths(self) -> Tensor:
+        """Return the L2 norm of each upload, [N]."""
+        of_vectors: Tensor = torch.linalg.vector_norm(self.vectors, dim=1)
+        return of_vectors.index_select(0, self.pointers) * self.coefficients.abs()
+
     def distances(self, centres: Tensor) -> Tensor:
-        """Of each upload to the centre of its group, [J, p] -> [N]."""
+        """Return the distance of each upload to the centre of its group, [J, p] -> [N]."""
         groups = self.repeat_by_group(torch.arange(len(self.sizes), device=self.sizes.device))
         distances: Tensor = torch.linalg.vector_norm(self.rows - centres.index_select(0, groups), dim=1)
         return distances
 
     def ascending(self) -> Tensor:
-        """The values of each coordinate, ascending in each group, [p, N]."""
+        """Return the values of each coordinate, ascending in each group, [p, N]."""
         columns = self.vectors.T.contiguous().index_select(1, self.pointers).mul_(self.coefficients)
         return sort_segments(columns, self.runs)
 
-    def blocks(self) -> Iterator[tuple[slice, slice, Tensor]]:
-        """Neighbouring groups of equal size: which ones, where their uploads stand, and these, [g, n, p]."""
-        group = start = 0
+    def blocks(self) -> Iterator[Block]:
+        """Yield all groups in blocks; the products between the uploads of a block fit into memory together."""
+        group = upload = 0
         for n, n_groups in self.runs:
             at_once = max(1, NUMBERS_AT_ONCE // max(n, 1) ** 2)
             for done in range(0, n_groups, at_once):
                 g = min(at_once, n_groups - done)
-                where = slice(start, start + g * n)
-                rows = self.vectors.index_select(0, self.pointers[where]).mul_(self.coefficients[where, None])
-                yield slice(group, group + g), where, rows.view(g, n, self.vectors.shape[1])
-                group, start = group + g, where.stop
+                yield Block(slice(group, group + g), slice(upload, upload + g * n), n)
+                group, upload = group + g, upload + g * n
+
+    def rows_of(self, block: Block) -> Tensor:
+        """Return the uploads of a block, [g, n, p]."""
+        rows = self.vectors.index_select(0, self.pointers[block.uploads]).mul_(self.coefficients[block.uploads, None])
+        return rows.view(block.groups.stop - block.groups.start, block.size, rows.shape[1])
+
+    def products_of(self, block: Block) -> Tensor:
+        """Return the scalar products between the uploads of each group, [g, n, n]."""
+        rows = self.rows_of(block)
+        return rows @ rows.mT
 
     def repeat_by_group(self, values: Tensor) -> Tensor:
-        """The value of its group for each upload, [J] -> [N]."""
+        """Return the value of its group for each upload, [J] -> [N]."""
         return repeat_each(values, self.sizes)
 
     def totals(self, weights: Tensor) -> Tensor:
-        """Weights [N] summed over each group, [J]."""
+        """Return the sum of the weights [N] of each group, [J]."""
         return scalar_segment_sum(weights, self.offsets)
 
     def only(self, chosen: Tensor) -> "GroupedUploads":
-        """The uploads that are marked, [N] bool; a group may become empty."""
+        """Return the uploads that are marked, [N] bool; a group may become empty."""
         before = torch.cat([self.sizes.new_zeros(1), chosen.cumsum(0)])
         sizes = before.index_select(0, self.offsets).diff()
         parts = {name: getattr(self, name)[chosen] for name in ("pointers", "coefficients", "senders")}
         return replace(self, sizes=sizes, **parts)
 
-    def sum(self, weights: Tensor) -> Tensor:
-        """Of each group, weights [N] times uploads, [J, p]."""
+    def sum(self, weights: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """Return the sum of weights [N] times uploads in each group, [J, p]; over the marked ones only, [N] bool, if any are marked."""
+        if chosen is not None:
+            return self.only(chosen).sum(weights[chosen])
         return segment_sum(self.vectors, self.pointers, self.offsets, weights * self.coefficients)
 
 
 def one_row_each(upload: Upload, n_items: int) -> Upload:
-    """Several rows of one client for one item added up."""
+    """Return an upload in which the rows that one client sent for one item are added up."""
     keys = upload.segments * n_items + upload.items
     seen = torch.zeros(len(upload.clients) * n_items, dtype=torch.bool, device=keys.device)
     seen[keys] = True

@@ -1,129 +1,96 @@
-"""A robust rule in place of the plain sum: item by item, and for each tensor of the scorer across clients as one vector."""
+"""A robust rule in place of the plain sum, and f, the number of malicious uploads that it expects.
+
+A rule combines the uploads for each item and for each tensor of the scorer, which counts as one vector. With `scope=whole_update` some
+rules combine the whole updates of the clients instead.
+"""
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from fedrec.aggregation.grouped_uploads import GroupedUploads
-from fedrec.aggregation.whole_updates import products_of_updates
-from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, ServerView, Share, Upload
+from fedrec.aggregation.whole_updates import WholeUpdates
+from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, ServerView, Upload
+
+Fallback = Literal["sum", "skip"]  # what becomes of too few uploads: their sum, or nothing
+Scope = Literal["per_item", "whole_update"]
+Groups = Sequence[GroupedUploads]
 
 
 def number_tolerated(malicious_share: float, sizes: Tensor) -> Tensor:
-    """How many of n_j uploads are expected to be malicious, [J] -> [J]."""
-    return (malicious_share * sizes.double() + 1e-9).floor().long()
+    """Return f = floor(p n_j), the number of malicious ones to expect among n_j uploads; [J] -> [J].
 
-
-Decisions = tuple[Tensor, Tensor]  # of uploads that a selecting rule decided on: senders [k], and whether they were accepted [k] bool
-
-
-class Rule(Aggregator):
-    """Combines the n_j uploads of each group.
-
-    Results are on the scale of the sum they replace, n_j times what stands for one upload, so the learning rate keeps its meaning.
+    >>> number_tolerated(0.1, torch.tensor([9, 10, 30])).tolist()
+    [0, 1, 3]
     """
+    return (malicious_share * sizes.double() + 1e-9).floor().long()  # or rounding would make 28 of 0.29 * 100
+
+
+@dataclass(kw_only=True)
+class Rule(Aggregator):
+    """Combines the n_j uploads of each group into n_j times what stands for one of them.
+
+    So a result is on the scale of the sum that it replaces, and the learning rate keeps its meaning.
+    """
+
+    applies_to = "MF-FRS, DL-FRS"
+
+    scope: Scope = field(init=False, default="per_item")  # a rule that lets the user choose declares `scope: Scope = field()`
 
     @abstractmethod
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor | None]:
-        """The results [J, p], and, if the rule selects, which uploads they were made of, [N] bool."""
+        """Return the result of each group [J, p] and, if the rule selects, which uploads it accepts [N] bool; None otherwise.
 
-    @abstractmethod
+        With `scope=whole_update` all updates are one group of `WholeUpdates`, which have no coordinates to sort.
+        """
+
     def tolerated(self, sizes: Tensor) -> Tensor:
-        """f: how many malicious ones among n_j uploads the rule is made for; [J] -> [J]."""
+        """Return f, the number of malicious ones among n_j uploads that the rule tolerates, [J] -> [J]; here any minority."""
+        return (sizes - 1) // 2
 
     def applies(self, sizes: Tensor) -> Tensor:
-        """Whether n_j uploads are enough for the rule; [J] -> [J] bool."""
+        """Return whether n_j uploads are enough for the rule, [J] -> [J] bool."""
         return torch.ones_like(sizes, dtype=torch.bool)
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
-        uploads = GroupedUploads.by_item(upload, len(view.model.items))
-        total, (results, accepted) = torch.zeros_like(view.model.items), self.combine(uploads)
-        total[uploads.keys] = results
-        senders, gradients = upload.scorer_rows()
-        gradients = gradients if len(senders) else {}
-        scorer, decided = {}, self._decided(uploads, accepted)
-        for name, value in gradients.items():
-            of_tensor = GroupedUploads.of_tensor(value, senders, name)
-            results, accepted = self.combine(of_tensor)
-            scorer[name] = results.view(value.shape[1:])
-            decided += self._decided(of_tensor, accepted)
-        return self.report(GlobalModel(total, scorer), uploads.keys, uploads.sizes, decided)
-
-    def _decided(self, uploads: GroupedUploads, accepted: Tensor | None) -> list[Decisions]:
-        if accepted is None:
-            return []
-        on = uploads.repeat_by_group(self.applies(uploads.sizes))
-        return [(uploads.senders[on], accepted[on])]
-
-    def report(self, gradient: GlobalModel, items: Tensor, sizes: Tensor, decided: list[Decisions]) -> Aggregation:
-        """Gradient and decisions; items [J] for which n_j uploads came, or [J] equal numbers of whole updates."""
-        applies = self.applies(sizes)
-        unguarded = applies & (self.tolerated(sizes) == 0)
-        inspected, accepted = map(torch.cat, zip(*decided, strict=True)) if decided else (None, None)
-        return Aggregation(gradient, items[~applies], items[unguarded], inspected, accepted)
+        whole = self.scope == "whole_update"
+        groups: Groups = [WholeUpdates.of(upload, view.model)] if whole else grouped(upload, view.model)
+        results, accepted = zip(*map(self.combine, groups), strict=True)
+        applies = [self.applies(uploads.sizes) for uploads in groups]
+        items = upload.items.unique().long() if whole else groups[0].keys
+        in_items = applies[0].expand(len(items))
+        unguarded = in_items & (self.tolerated(groups[0].sizes) == 0)
+        decided = inspected(groups, accepted, applies)
+        return Aggregation(assembled(groups, results, view.model), items[~in_items], items[unguarded], *decided)
 
 
-@dataclass(kw_only=True)
-class GuardedRule(Rule):
-    """A rule that is told what share of uploads to expect to be malicious, and that needs enough of them."""
-
-    malicious_share: Share
-    fallback: Literal["sum", "skip"]
-
-    def tolerated(self, sizes: Tensor) -> Tensor:
-        return number_tolerated(self.malicious_share, sizes)
-
-    def applies(self, sizes: Tensor) -> Tensor:
-        return sizes >= self.fewest(self.tolerated(sizes))
-
-    def fewest(self, f: Tensor) -> Tensor:
-        """How many uploads the rule needs if f of them are malicious; with fewer it falls back. [J] -> [J]."""
-        return torch.ones_like(f)
+def grouped(upload: Upload, model: GlobalModel) -> list[GroupedUploads]:
+    """Return the uploads for items, then those for each tensor of the scorer that somebody sent gradients of."""
+    senders, gradients = upload.scorer_rows()
+    tensors = [GroupedUploads.of_tensor(value, senders, name) for name, value in gradients.items() if len(senders)]
+    return [GroupedUploads.by_item(upload, len(model.items)), *tensors]
 
 
-@dataclass(kw_only=True)
-class Weighting(GuardedRule):
-    """A rule that sees no more of uploads than their scalar products, and weighs them: so it can weigh whole updates, too."""
+def assembled(groups: Groups, results: Sequence[Tensor], model: GlobalModel) -> GlobalModel:
+    """Return what became of all groups as one gradient, from the results [J, p] of each."""
+    if isinstance(updates := groups[0], WholeUpdates):
+        return updates.split(results[0][0])
+    items = torch.zeros_like(model.items).index_copy_(0, groups[0].keys, results[0])
+    tensors = zip(groups[1:], results[1:], strict=True)
+    return GlobalModel(items, {uploads.name: result.view_as(model.scorer[uploads.name]) for uploads, result in tensors})
 
-    scope: Literal["per_item", "whole_update"]
 
-    selects: ClassVar[bool] = False
+def inspected(groups: Groups, accepted: Sequence[Tensor | None], applies: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:
+    """Return who sent the uploads that a selecting rule decided on, [k], and which of them are accepted, [k] bool; else None twice.
 
-    @abstractmethod
-    def weights(self, products: Tensor, f: int) -> Tensor:
-        """Of the n uploads of each of g groups, from their products [g, n, n]: [g, n]."""
-
-    def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor | None]:
-        weights = self.weights_of_groups(uploads)  # [N]
-        used = weights > 0
-        return uploads.only(used).sum(weights[used]), used if self.selects else None
-
-    def weights_of_groups(self, uploads: GroupedUploads) -> Tensor:
-        """Of all uploads, [N]; 1 or 0 where the rule falls back."""
-        weights = torch.full_like(uploads.coefficients, float(self.fallback == "sum"))
-        f, applies = self.tolerated(uploads.sizes).tolist(), self.applies(uploads.sizes).tolist()
-        for groups, where, rows in uploads.blocks():
-            if applies[groups.start]:
-                weights[where] = self.weights(rows @ rows.mT, f[groups.start]).flatten()
-        return weights
-
-    def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
-        if self.scope == "per_item":
-            return super().__call__(upload, view)
-        n, items = len(upload.clients), upload.items.unique().long()
-        size, n_items = items.new_tensor([n]), len(view.model.items)
-        if self.applies(size):
-            weights = self.weights(products_of_updates(upload, n_items)[None], int(self.tolerated(size)))[0]
-            gradient = self.weighted(upload, weights, view)
-        else:
-            weights = view.model.items.new_full((n,), float(self.fallback == "sum"))
-            gradient = GlobalModel(*upload.weighted(weights).total(n_items))
-        decided = [(torch.arange(n, device=items.device), weights > 0)] if self.selects and self.applies(size) else []
-        return self.report(gradient, items, size.expand(len(items)), decided)
-
-    def weighted(self, upload: Upload, weights: Tensor, view: ServerView) -> GlobalModel:
-        """The result from the weights of whole updates, [S]."""
-        return GlobalModel(*upload.weighted(weights).total(len(view.model.items)))
+    From the accepted ones [N] bool of each, and the groups [J] bool to which the rule applies.
+    """
+    of_groups = zip(groups, accepted, applies, strict=True)
+    decided = [(uploads.senders, those, uploads.repeat_by_group(on)) for uploads, those, on in of_groups if those is not None]
+    if not decided:
+        return None, None
+    return torch.cat([senders[on] for senders, _, on in decided]), torch.cat([those[on] for _, those, on in decided])

@@ -1,7 +1,6 @@
 """Medians and trimmed means of each coordinate of grouped uploads, all groups at once.
 
-Values [p, N] ascend in each of J groups (`GroupedUploads.ascending`); sizes [J] are the groups'. A mean overwrites them: what it leaves
-out becomes 0.
+Values [p, N] ascend in each of J groups (`GroupedUploads.ascending`); sizes [J] are n_j. The means overwrite the values.
 """
 
 import torch
@@ -11,7 +10,7 @@ from fedrec.ragged import repeat_each, scalar_segment_sum
 
 
 def medians(ascending: Tensor, sizes: Tensor) -> Tensor:
-    """[p, J]; of an even number of values the mean of the two in the middle, of none 0.
+    """Return the medians, [p, J]; of an even number of values the mean of the two in the middle, of none 0.
 
     >>> medians(torch.tensor([[1.0, 2.0, 5.0, 9.0]]), torch.tensor([3, 0, 1])).tolist()
     [[2.0, 0.0, 9.0]]
@@ -25,9 +24,9 @@ def medians(ascending: Tensor, sizes: Tensor) -> Tensor:
 
 
 def means_around_median(ascending: Tensor, sizes: Tensor, n_removed: Tensor) -> Tensor:
-    """Means without the n_removed [J] values farthest from the median; of two equally far ones the larger goes.
+    """Return the means without the n_removed [J] values farthest from the median, [p, J]; of two equally far ones the larger is removed.
 
-    What stays are neighbours. Of a value and the one n_j - n_removed ranks above at most one stays: the closer one.
+    The values that stay are neighbours. So of a value and the one n_j - n_removed ranks above it at most one stays: the closer one.
 
     >>> means_around_median(torch.tensor([[0.0, 1.0, 2.0, 7.0]]), torch.tensor([4]), torch.tensor([2])).tolist()
     [[1.5]]
@@ -42,7 +41,7 @@ def means_around_median(ascending: Tensor, sizes: Tensor, n_removed: Tensor) -> 
 
 
 def means_without_ends(ascending: Tensor, sizes: Tensor, n_removed: Tensor) -> Tensor:
-    """Means without the n_removed [J] smallest and as many of the largest values, less than half of each.
+    """Return the means without the n_removed [J] smallest and the n_removed largest values, [p, J]; n_removed < n_j / 2.
 
     >>> means_without_ends(torch.tensor([[0.0, 1.0, 2.0, 7.0]]), torch.tensor([4]), torch.tensor([1])).tolist()
     [[1.5]]
@@ -55,13 +54,14 @@ def means_without_ends(ascending: Tensor, sizes: Tensor, n_removed: Tensor) -> T
 
 
 def _lowest(sizes: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each group as many of the first values: group and position of each."""
+    """Return the group and the position of the first `numbers` [J] values of each group."""
     starts = sizes.cumsum(0) - sizes
     groups = repeat_each(torch.arange(len(sizes), device=sizes.device), numbers)
     ranks = torch.arange(len(groups), device=sizes.device) - (numbers.cumsum(0) - numbers).index_select(0, groups)
     return groups, starts.index_select(0, groups) + ranks
 
 
-def _means(accepted: Tensor, sizes: Tensor, n_removed: Tensor) -> Tensor:
+def _means(values: Tensor, sizes: Tensor, n_removed: Tensor) -> Tensor:
+    """Return the means of each group's values; those that were removed are 0 by now."""
     offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
-    return scalar_segment_sum(accepted, offsets) / (sizes - n_removed).clamp(min=1)
+    return scalar_segment_sum(values, offsets) / (sizes - n_removed).clamp(min=1)

@@ -2,98 +2,91 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from fedrec.aggregation.grouped_uploads import GroupedUploads
+from fedrec.aggregation.grouped_uploads import Block, GroupedUploads
 from fedrec.interfaces import GlobalModel, Upload
 
 
-@dataclass(frozen=True)
-class WholeUpdates:
-    """The updates of the sampled clients as one group of `GroupedUploads`: P numbers in each, items first; none is made as a vector."""
+@dataclass(frozen=True, kw_only=True)
+class WholeUpdates(GroupedUploads):
+    """The updates of S clients as one group, P numbers in each, items first. No update is made as a vector: `vectors` is empty."""
 
     upload: Upload
     model: GlobalModel  # for its shapes
+    of_items: GroupedUploads  # the rows of all clients
 
-    name: ClassVar[str] = ""
-
-    @cached_property
-    def keys(self) -> Tensor:
-        return self.upload.clients.new_zeros(1)
-
-    @cached_property
-    def sizes(self) -> Tensor:
-        return self.upload.clients.new_full((1,), len(self.upload.clients))
-
-    @cached_property
-    def uniform_weights(self) -> Tensor:
-        """1 / S of each update, [S]."""
-        return self.repeat_by_group(1 / self.sizes.to(self.model.items.dtype))
-
-    @cached_property
-    def rows(self) -> GroupedUploads:
-        return GroupedUploads.by_item(self.upload, len(self.model.items))
+    @classmethod
+    def of(cls, upload: Upload, model: GlobalModel) -> "WholeUpdates":
+        """Take what the clients of a round sent; model for its shapes."""
+        n, everybody = len(upload.clients), torch.arange(len(upload.clients), device=upload.clients.device)
+        one_group = everybody.new_zeros(1), everybody.new_tensor([n]), model.items.new_empty(n, 0), everybody, model.items.new_ones(n)
+        return cls(*one_group, everybody, upload=upload, model=model, of_items=GroupedUploads.by_item(upload, len(model.items)))
 
     @cached_property
     def scorer(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """What `Upload.scorer_rows` returns."""
         return self.upload.scorer_rows()
 
-    def repeat_by_group(self, values: Tensor) -> Tensor:
-        """[1] -> [S]."""
-        return values.expand(len(self.upload.clients))
-
     def totals(self, weights: Tensor) -> Tensor:
-        """[S] -> [1]."""
+        """Return the sum of the weights, [S] -> [1]."""
         return weights.sum(0, keepdim=True)
 
-    def sum(self, weights: Tensor) -> Tensor:
-        """Weights [S] times updates, [1, P]."""
-        items, tensors = self.upload.weighted(weights).total(len(self.model.items))
-        parts = [tensors.get(name, torch.zeros_like(value)).flatten() for name, value in self.model.scorer.items()]
-        return torch.cat([items.flatten(), *parts])[None]
+    def sum(self, weights: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """Return the sum of weights [S] times updates, [1, P]; over the marked ones only, [S] bool, if any are marked."""
+        weights = (weights if chosen is None else weights * chosen).to(self.model.items.dtype)
+        return self.join(GlobalModel(*self.upload.weighted(weights).total(len(self.model.items))))
+
+    def join(self, parameters: GlobalModel) -> Tensor:
+        """Return the parameters as a vector, [1, P]; 0 for a tensor that is missing."""
+        tensors = [parameters.scorer.get(name, torch.zeros_like(value)).flatten() for name, value in self.model.scorer.items()]
+        return torch.cat([parameters.items.flatten(), *tensors])[None]
 
     def split(self, vector: Tensor) -> GlobalModel:
-        """[P] -> parameters."""
+        """Return the parameters that a vector [P] stands for."""
         shapes = {name: value.shape for name, value in self.model.scorer.items()}
         items, *parts = vector.split([self.model.items.numel(), *(shape.numel() for shape in shapes.values())])
         tensors = {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
         return GlobalModel(items.view_as(self.model.items), tensors)
 
+    def add_up(self, start: Tensor, of_rows: Tensor, of_tensors: dict[str, Tensor]) -> Tensor:
+        """Return start [1] plus the numbers of each client's rows [N] and of its tensors {name: [c]}, [S]."""
+        sums = start.repeat(len(self.senders)).index_add_(0, self.of_items.senders, of_rows)
+        for value in of_tensors.values():
+            sums.index_add_(0, self.scorer[0], value)
+        return sums
+
     def lengths(self) -> Tensor:
-        """L2 norm of each, [S]."""
-        n_numbers = sum((value.numel() for value in self.model.scorer.values()), self.model.items.numel())
-        return self.distances(self.model.items.new_zeros(1, n_numbers))
+        """Return the L2 norm of each update, [S]."""
+        return self.distances(self.join(GlobalModel(torch.zeros_like(self.model.items))))
 
     def distances(self, centres: Tensor) -> Tensor:
-        """To the centre [1, P], [S]. What a client sends nothing for counts as 0: all of |centre|^2 but for what it sends."""
-        centre, wide = self.split(centres[0]), torch.float64  # or sums over all items would lose what a client adds
-        of_rows = centre.items.square().sum(1, dtype=wide).index_select(0, self.rows.keys)  # [J]
-        distances = self.rows.distances(centre.items.index_select(0, self.rows.keys)).to(wide).square() - self.rows.repeat_by_group(
-            of_rows
-        )  # [N]
-        squares = centres.square().sum(1, dtype=wide).repeat(len(self.upload.clients)).index_add_(0, self.rows.senders, distances)  # [S]
-        senders, gradients = self.scorer
-        for name, value in gradients.items():
+        """Return the distance of each update to the centre [1, P], [S]. Coordinates that a client did not send count as zero.
+
+        A distance is the length of the centre, corrected for what the client sent. In single precision the correction would be lost.
+        """
+        centre, wide, rows = self.split(centres[0]), torch.float64, self.of_items
+        squares = centre.items.square().sum(1, dtype=wide).index_select(0, rows.keys)  # [J]
+        of_rows = rows.distances(centre.items.index_select(0, rows.keys)).to(wide).square() - rows.repeat_by_group(squares)  # [N]
+        of_tensors = {}
+        for name, value in self.scorer[1].items():
             there = centre.scorer[name]
-            distances = (value - there).flatten(1).square().sum(1, dtype=wide) - there.square().sum(dtype=wide)  # [c]
-            squares.index_add_(0, senders, distances)
-        return squares.clamp_(min=0).sqrt_().to(centres.dtype)
+            of_tensors[name] = (value - there).flatten(1).square().sum(1, dtype=wide) - there.square().sum(dtype=wide)  # [c]
+        return self.add_up(centres.square().sum(1, dtype=wide), of_rows, of_tensors).clamp_(min=0).sqrt_().to(centres.dtype)
 
-
-def products_of_updates(upload: Upload, n_items: int) -> Tensor:
-    """Scalar products of the sampled clients' updates, [S, S]; no update is ever made as a vector."""
-    n, uploads = len(upload.clients), GroupedUploads.by_item(upload, n_items)
-    products = uploads.vectors.new_zeros(n * n)
-    for _, where, rows in uploads.blocks():
-        senders = uploads.senders[where].view(rows.shape[:2])
-        pairs = senders[:, :, None] * n + senders[:, None]  # [g, n, n]
-        products.index_add_(0, pairs.flatten(), (rows @ rows.mT).flatten())
-    products = products.view(n, n)
-    senders, gradients = upload.scorer_rows()
-    for value in gradients.values():
-        vectors = value.flatten(1)
-        products[senders[:, None], senders] += vectors @ vectors.T
-    return products
+    def products_of(self, block: Block) -> Tensor:
+        """Return the scalar products between the updates, [1, S, S]."""
+        n, rows = block.size, self.of_items
+        products = rows.vectors.new_zeros(n * n)
+        for part in self.of_items.blocks():
+            senders = rows.senders[part.uploads].view(-1, part.size)
+            pairs = senders[:, :, None] * n + senders[:, None]  # [g, n_j, n_j]
+            products.index_add_(0, pairs.flatten(), rows.products_of(part).flatten())
+        products = products.view(n, n)
+        senders, gradients = self.scorer
+        for value in gradients.values():
+            vectors = value.flatten(1)
+            products[senders[:, None], senders] += vectors @ vectors.T
+        return products[None]

@@ -1,32 +1,62 @@
 """Bulyan: the trimmed mean of the uploads that Krum selects one after another.
 
-El Mhamdi et al., "The Hidden Vulnerability of Distributed Learning in Byzantium", ICML 2018: of the theta = n - 2f selected uploads, of
-each coordinate the mean of the theta - 2f values closest to the median, here theta times. With `scope=whole_update` clients are selected,
-and of the n_j rows that are left for an item floor(2 malicious_share n_j) are trimmed.
+El Mhamdi, Guerraoui, Rouault, "The Hidden Vulnerability of Distributed Learning in Byzantium", ICML 2018: repeated Krum selects
+theta = n - 2f uploads; of each coordinate, the result is theta times the mean of the beta = theta - 2f values closest to the median.
+`score` chooses between the paper's score and that of the published code (`fedrec.aggregation.krum_score`).
+f = floor(malicious_share n). With n < 4f + 3 uploads the rule falls back. With `scope=whole_update` clients are selected, and of the n_j
+rows that are left for an item floor(2 malicious_share n_j) are trimmed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from fedrec.aggregation.grouped_uploads import GroupedUploads
-from fedrec.aggregation.selecting_rule import Selecting
-from fedrec.aggregation.trimming import means_around_median
+from fedrec.aggregation import (
+    Fallback,
+    GroupedUploads,
+    Rule,
+    Scope,
+    Score,
+    means_around_median,
+    number_tolerated,
+    repeat_krum,
+    select_uploads,
+)
+from fedrec.aggregation.rule import assembled, grouped
+from fedrec.aggregation.whole_updates import WholeUpdates
 from fedrec.defenses.trimmed_mean import TrimmedMean
-from fedrec.interfaces import GlobalModel, ServerView, Upload
+from fedrec.interfaces import Share
 
 
 @dataclass(kw_only=True)
-class Bulyan(Selecting):
+class Bulyan(Rule):
     paper = "El Mhamdi et al., ICML 2018"
-    applies_to = "MF-FRS, DL-FRS"
+
+    malicious_share: Share
+    fallback: Fallback
+    scope: Scope = field()
+    score: Score
+
+    def tolerated(self, sizes: Tensor) -> Tensor:
+        return number_tolerated(self.malicious_share, sizes)
+
+    def applies(self, sizes: Tensor) -> Tensor:
+        return sizes >= 4 * self.tolerated(sizes) + 3
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
-        accepted = self.weights_of_groups(uploads) > 0
-        selected, applies = uploads.only(accepted), self.applies(uploads.sizes)
-        trimmed = 2 * self.tolerated(uploads.sizes) * applies
-        return (means_around_median(selected.ascending(), selected.sizes, trimmed) * selected.sizes).T, accepted
+        f, applies = self.tolerated(uploads.sizes), self.applies(uploads.sizes)
+        everybody = applies | (self.fallback == "sum")  # where f = 0 or the rule does not apply
+        accepted = select_uploads(uploads, self.select, f, applies & (f > 0), everybody, self.score)
+        if isinstance(uploads, WholeUpdates):
+            return self._trim_items(uploads, accepted) if applies else uploads.sum(accepted, accepted), accepted
+        selected = uploads.only(accepted)
+        means = means_around_median(selected.ascending(), selected.sizes, 2 * f * applies)
+        return (means * selected.sizes).T, accepted
 
-    def weighted(self, upload: Upload, weights: Tensor, view: ServerView) -> GlobalModel:
+    def select(self, distances: Tensor, exists: Tensor, f: int) -> Tensor:
+        return repeat_krum(distances, exists, f, self.score)
+
+    def _trim_items(self, updates: WholeUpdates, accepted: Tensor) -> Tensor:
         trimming = TrimmedMean(malicious_share=2 * self.malicious_share, fallback=self.fallback, score="paper")
-        return trimming(upload.from_clients(weights > 0), view).gradient
+        groups = grouped(updates.upload.from_clients(accepted), updates.model)
+        return updates.join(assembled(groups, [trimming.combine(uploads)[0] for uploads in groups], updates.model))

@@ -1,23 +1,22 @@
-"""FLTrust: uploads count as much as they point where the server's own gradient does, and are as long as that.
+"""FLTrust: an upload counts as much as it points where the server's own gradient points, and counts as long as that gradient.
 
-Cao, Fang, Liu, Gong, "FLTrust: Byzantine-robust Federated Learning via Trust Bootstrapping", NDSS 2021, Eqs. 2-4. The server owns the
-data of a share of benign users and trains its own copy of them (`fedrec.aggregation.root_clients`); its gradient is a mean over them. With
-`scope=per_item` a row is judged by the server's row for the item, a mean over the root users that hold it, and a tensor of the
-scorer by the server's; `scope=whole_update` as published. Where the server has no gradient it cannot judge: `fallback`.
-If nobody is trusted, the result is 0.
+Cao, Fang, Liu, Gong, "FLTrust: Byzantine-robust Federated Learning via Trust Bootstrapping", NDSS 2021, Eqs. 2-4:
+n / (sum_i TS_i) * sum_i TS_i |g_0| g_i / |g_i| with the trust score TS_i = ReLU(cos(g_i, g_0)).
+The server owns the data of a share of the benign users and trains its own copy of them on the model that it broadcasts. With
+`scope=per_item` g_0 for an item is the mean over the root users that hold it, and for a tensor of the scorer the mean over all of them;
+`scope=whole_update` is the published rule. Where g_0 is 0 the server cannot judge, and the rule falls back. If nobody is trusted, the
+result is 0. There is no f.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Generator, Tensor
 
-from fedrec.aggregation.grouped_uploads import GroupedUploads
-from fedrec.aggregation.root_clients import RootClients
-from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, ServerKnowledge, ServerView, Upload
+from fedrec.aggregation import Fallback, GroupedUploads, Scope, WholeUpdates, assembled, grouped, inspected
+from fedrec.interfaces import Aggregation, Aggregator, ClientBatch, GlobalModel, RowGroup, ServerKnowledge, ServerView, Upload
 from fedrec.ragged import repeat_each, scalar_segment_sum, segment_products
 
 
@@ -25,92 +24,84 @@ from fedrec.ragged import repeat_each, scalar_segment_sum, segment_products
 class FLTrust(Aggregator):
     paper = "Cao et al., NDSS 2021"
     applies_to = "MF-FRS, DL-FRS"
+    memory = ("users",)
 
     root_share: Annotated[float, Field(gt=0, le=0.5)]
-    scope: Literal["per_item", "whole_update"]
-    fallback: Literal["sum", "skip"]
-    root: RootClients = field(init=False)
+    scope: Scope
+    fallback: Fallback
+    known: ServerKnowledge = field(init=False)
+    root: ClientBatch = field(init=False)  # the data that the server owns
+    users: Tensor = field(init=False)  # [R, d] the server's own embeddings of the root users; the true ones stay private
 
     def root_wanted(self) -> float:
         return self.root_share
 
     def setup(self, known: ServerKnowledge) -> None:
-        self.root = RootClients.of(known)
+        if known.root is None:
+            raise ValueError("defense.root_share: no data of benign users came")
+        self.known, self.root = known, known.root
+        users, _ = known.model.initialise(len(self.root.clients), known.n_items, Generator().manual_seed(known.seed))
+        self.users = users.to(known.device)
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
-        own, n_root = self.root.train(view), len(self.root.users)
-        scorer = {name: value / n_root for name, value in own.scorer.items()}
-        uploads = GroupedUploads.by_item(upload, len(view.model.items))
+        total, n_root = self._train(view), len(self.users)
+        scorer = {name: value / n_root for name, value in total.scorer.items()}
         if self.scope == "whole_update":
-            return self._of_clients(upload, uploads, GlobalModel(own.items / n_root, scorer))
-        total = torch.zeros_like(view.model.items)
-        rows = own.items / self.root.holders.clamp(min=1)[:, None]
-        total[uploads.keys], decided, trusted = self._of_groups(uploads, rows.index_select(0, uploads.keys))
-        on = uploads.repeat_by_group(decided)
-        inspected, accepted, combined = [uploads.senders[on]], [trusted[on]], {}
-        senders, gradients = upload.scorer_rows()
-        gradients = gradients if len(senders) else {}
-        for name, value in gradients.items():
-            result, known, trusted = self._of_groups(GroupedUploads.of_tensor(value, senders), scorer[name].flatten()[None])
-            combined[name] = result.view(value.shape[1:])
-            inspected.append(senders[known.expand_as(senders)])
-            accepted.append(trusted[known.expand_as(senders)])
-        return Aggregation(
-            GlobalModel(total, combined), uploads.keys[~decided], inspected=torch.cat(inspected), accepted=torch.cat(accepted)
-        )
+            return self._of_whole_updates(upload, GlobalModel(total.items / n_root, scorer))
+        holders = torch.bincount(self.root.items, minlength=len(total.items)).clamp(min=1)  # [M]
+        return self._by_item(upload, GlobalModel(total.items / holders[:, None], scorer))
 
-    def _of_groups(self, uploads: GroupedUploads, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From the server's gradient for each group, [J, p]: results [J, p], where it can judge [J] bool, whom it trusts [N] bool."""
-        own_lengths = torch.linalg.vector_norm(own, dim=1)
-        weights, trust = weigh(_products(uploads, own), _lengths(uploads), own_lengths, uploads.offsets)
-        decided = own_lengths > 0
-        weights = torch.where(uploads.repeat_by_group(decided), weights, float(self.fallback == "sum"))
-        return uploads.sum(weights), decided, trust > 0
+    def _train(self, view: ServerView) -> GlobalModel:
+        """Return the sum of the root users' gradients on the model of the round; their embeddings take a step."""
+        gradients = self.known.model.local_gradients(self.users, view.model, self.root, self.known.loss)
+        self.users = self.users - view.learning_rate * gradients.users
+        owners = torch.arange(len(self.users), device=self.users.device)
+        group = RowGroup(owners, self.root.offsets, self.root.items, gradients.rows)
+        first, *others = (part.sum(group, self.known.n_items) for part in group.parts)
+        return GlobalModel(sum(others, first), gradients.scorer.total() if gradients.scorer else {})
 
-    def _of_clients(self, upload: Upload, uploads: GroupedUploads, own: GlobalModel) -> Aggregation:
-        """All that a client sends as one vector, without ever making it."""
-        n, n_items = len(upload.clients), len(own.items)
-        products, squares = own.items.new_zeros(n), own.items.new_zeros(n)
-        products.index_add_(0, uploads.senders, _products(uploads, own.items.index_select(0, uploads.keys)))
-        squares.index_add_(0, uploads.senders, _lengths(uploads).square())
-        senders, gradients = upload.scorer_rows()
-        for name, value in gradients.items():
-            vectors = value.flatten(1)
-            products.index_add_(0, senders, vectors @ own.scorer[name].flatten())
-            squares.index_add_(0, senders, vectors.square().sum(1))
-        own_length = torch.stack([torch.linalg.vector_norm(value) for value in (own.items, *own.scorer.values())]).norm()[None]
-        everybody = torch.arange(n, device=products.device)
-        if not own_length:
-            total = upload.weighted(products.new_full((n,), float(self.fallback == "sum"))).total(n_items)
-            return Aggregation(GlobalModel(*total), uploads.keys)
-        weights, trust = weigh(products, squares.sqrt(), own_length, everybody.new_tensor([0, n]))
-        return Aggregation(GlobalModel(*upload.weighted(weights).total(n_items)), uploads.keys[:0], inspected=everybody, accepted=trust > 0)
+    def _by_item(self, upload: Upload, own: GlobalModel) -> Aggregation:
+        groups = grouped(upload, own)
+        of_groups = [own.scorer[uploads.name].flatten()[None] if uploads.name else own.items[uploads.keys] for uploads in groups]
+        judged = [torch.linalg.vector_norm(gradient, dim=1) > 0 for gradient in of_groups]
+        results, trusted = zip(*map(self._combine, groups, of_groups), strict=True)
+        return Aggregation(assembled(groups, results, own), groups[0].keys[~judged[0]], None, *inspected(groups, trusted, judged))
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"users": self.root.users.clone()}
+    def _combine(self, uploads: GroupedUploads, own: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the results [J, p] and whom the server trusts [N] bool, from its own gradient for each group, [J, p]."""
+        lengths = torch.linalg.vector_norm(own, dim=1)
+        weights, trust = weigh(_products(own, uploads), uploads.lengths(), lengths, uploads.offsets)
+        weights = torch.where(uploads.repeat_by_group(lengths > 0), weights, float(self.fallback == "sum"))
+        return uploads.sum(weights), trust > 0
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.root.users = state["users"].clone()
+    def _of_whole_updates(self, upload: Upload, own: GlobalModel) -> Aggregation:
+        updates = WholeUpdates.of(upload, own)
+        rows, zero = updates.of_items, own.items.new_zeros(1)
+        vectors = {name: value.flatten(1) for name, value in updates.scorer[1].items()}
+        of_tensors = {name: value @ own.scorer[name].flatten() for name, value in vectors.items()}
+        products = updates.add_up(zero, _products(own.items.index_select(0, rows.keys), rows), of_tensors)
+        squares = updates.add_up(zero, rows.lengths().square(), {name: value.square().sum(1) for name, value in vectors.items()})
+        length = torch.stack([torch.linalg.vector_norm(value) for value in (own.items, *own.scorer.values())]).norm()[None]
+        weights, trust = weigh(products, squares.sqrt(), length, updates.offsets)
+        weights = weights if length else torch.full_like(weights, self.fallback == "sum")
+        gradient = GlobalModel(*upload.weighted(weights).total(len(own.items)))
+        if not length:
+            return Aggregation(gradient, rows.keys)
+        return Aggregation(gradient, rows.keys[:0], inspected=updates.senders, accepted=trust > 0)
 
 
 def weigh(products: Tensor, lengths: Tensor, own_lengths: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights on the scale of a sum, and trust scores, of uploads in groups; 0 if nobody in the group is trusted.
+    """Return the weights of uploads [N] on the scale of a sum, and their trust scores [N]; all weights are 0 where nobody is trusted.
 
-    From the uploads' scalar products with the server's gradient for the group [N], their lengths [N] and its length [J]; offsets [J + 1].
+    From the uploads' scalar products with the server's gradient for their group [N], their lengths [N] and its length [J]; offsets [J + 1].
     """
     sizes, tiny = offsets.diff(), torch.finfo(products.dtype).tiny
     own, lengths = repeat_each(own_lengths, sizes), lengths.clamp(min=tiny)
     trust = (products / lengths / own.clamp(min=tiny)).clamp(min=0)  # Eq. (2)
     totals = repeat_each(scalar_segment_sum(trust, offsets), sizes)
-    return trust / totals.clamp(min=tiny) * repeat_each(sizes, sizes) * (own / lengths), trust
+    return trust / totals.clamp(min=tiny) * repeat_each(sizes, sizes) * (own / lengths), trust  # Eqs. (3) and (4)
 
 
-def _products(uploads: GroupedUploads, own: Tensor) -> Tensor:
-    """Of each upload with the vector of its group, [J, p] -> [N]."""
+def _products(own: Tensor, uploads: GroupedUploads) -> Tensor:
+    """Return the scalar product of each upload with the server's gradient for its group, [J, p] -> [N]."""
     return segment_products(own, uploads.vectors, uploads.offsets, uploads.pointers) * uploads.coefficients
-
-
-def _lengths(uploads: GroupedUploads) -> Tensor:
-    """L2 norm of each upload, [N]."""
-    of_vectors: Tensor = torch.linalg.vector_norm(uploads.vectors, dim=1)
-    return of_vectors.index_select(0, uploads.pointers) * uploads.coefficients.abs()

@@ -1,15 +1,13 @@
 """FoolsGold: clients whose updates have been alike so far count for less.
 
 Fung, Yoon, Beschastnikh, "The Limitations of Federated Learning in Sybil Settings", RAID 2020, Algorithm 1, without its optional
-importance of features. Weighs whole clients by the cosines of all that they have sent up to now. Of each client only a count sketch of
-`sketch_size` numbers is remembered (`fedrec.aggregation.count_sketch`), so the cosines are estimates with a standard deviation of about
-1 / sqrt(sketch_size). As in the authors' code no cosine below 0 counts; where all of two clients' history is alike but for rounding, both
-weigh 0, even if nobody else is left to divide by.
+importance of features. It weighs whole clients by the cosines between all that they have sent so far. Of each client only a count sketch
+of `sketch_size` numbers is remembered (`fedrec.aggregation.count_sketch`), so the cosines are estimates with a standard deviation of about
+1 / sqrt(sketch_size). As in the authors' code a cosine below 0 counts as 0. Two clients whose histories point in the same direction, up to
+rounding, both weigh 0, even if no other client is left. There is no f and no fallback.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -18,7 +16,7 @@ from torch.nn.functional import normalize
 from fedrec.aggregation.count_sketch import CountSketch
 from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, Positive, Rate, ServerKnowledge, ServerView, Upload
 
-ROUNDING = 1e-5  # cosines closer to 1 are 1
+ROUNDING = 1e-5  # a cosine closer to 1 is 1
 ALMOST_ONE = 0.99  # in place of 1, whose logit is infinite; from the paper
 
 
@@ -26,6 +24,7 @@ ALMOST_ONE = 0.99  # in place of 1, whose logit is infinite; from the paper
 class FoolsGold(Aggregator):
     paper = "Fung et al., RAID 2020"
     applies_to = "MF-FRS, DL-FRS"
+    memory = ("history",)
 
     kappa: Rate
     sketch_size: Positive
@@ -35,7 +34,7 @@ class FoolsGold(Aggregator):
     def setup(self, known: ServerKnowledge) -> None:
         generator = Generator().manual_seed(known.seed)
         _, model = known.model.initialise(1, known.n_items, generator)
-        self.sketch = CountSketch.draw(self.sketch_size, _on(model, known.device), generator)
+        self.sketch = CountSketch.draw(self.sketch_size, model, generator, known.device)
         self.history = model.items.new_zeros(known.n_clients, self.sketch_size, device=known.device)
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
@@ -46,7 +45,7 @@ class FoolsGold(Aggregator):
         return Aggregation(gradient, inspected=torch.arange(len(weights), device=weights.device), accepted=weights > 0)
 
     def weights(self, cosines: Tensor) -> Tensor:
-        """Of clients whose histories have these cosines [S, S], in 0..1, [S]."""
+        """Return the weights [S] of clients from the cosines [S, S] between their histories."""
         similarity = cosines.clamp(min=0).fill_diagonal_(0)
         largest = similarity.amax(1)  # v
         pardon = largest[:, None] / largest.clamp(min=torch.finfo(largest.dtype).tiny)
@@ -57,13 +56,3 @@ class FoolsGold(Aggregator):
         alpha = alpha / alpha.max()
         alpha[alpha == 1] = ALMOST_ONE
         return (self.kappa * (torch.logit(alpha) + 0.5)).clamp(0, 1)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"history": self.history.clone()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.history = state["history"].clone()
-
-
-def _on(model: GlobalModel, device: torch.device) -> GlobalModel:
-    return GlobalModel(model.items.to(device), {name: value.to(device) for name, value in model.scorer.items()})

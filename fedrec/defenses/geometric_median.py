@@ -1,28 +1,29 @@
 """Geometric median (RFA): the point with the least sum of distances to all uploads, n times.
 
 Pillutla, Kakade, Harchaoui, "Robust Aggregation for Federated Learning", IEEE Transactions on Signal Processing 2022. The smoothed
-Weiszfeld algorithm (Algorithm 2), all clients weighing the same: from the mean on, each iteration weighs uploads by the inverse of their
-distances, of which none counts as less than `smoothing`.
+Weiszfeld algorithm (Algorithm 2) with equal weights for all clients: begin at the mean; in each iteration weigh every upload by the inverse
+of its distance to the point, where a distance below `smoothing` counts as `smoothing`. f = floor((n - 1) / 2); the rule never falls back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from fedrec.aggregation.centering import Centring, Uploads
-from fedrec.interfaces import Rate
+from fedrec.aggregation import GroupedUploads, Rule, Scope
+from fedrec.interfaces import Positive, Rate
 
 
 @dataclass(kw_only=True)
-class GeometricMedian(Centring):
+class GeometricMedian(Rule):
     paper = "Pillutla et al., IEEE TSP 2022"
-    applies_to = "MF-FRS, DL-FRS"
 
+    iterations: Positive
     smoothing: Rate
+    scope: Scope = field()
 
-    def centres(self, uploads: Uploads) -> Tensor:
+    def combine(self, uploads: GroupedUploads) -> tuple[Tensor, None]:
         centres = uploads.sum(uploads.uniform_weights)
         for _ in range(self.iterations):
             nearness = 1 / uploads.distances(centres).clamp_(min=self.smoothing)
             centres = uploads.sum(nearness / uploads.repeat_by_group(uploads.totals(nearness)))
-        return centres
+        return centres * uploads.sizes[:, None], None

@@ -1,17 +1,16 @@
 """HiCS: hierarchical gradient clipping with sparsified updating.
 
 Yuan, Yuan, Yang, Nguyen, Yin, "Manipulating Federated Recommender Systems: Poisoning with Synthetic Users and Its Countermeasures",
-SIGIR 2023. Each uploaded row is clipped to length C and added to its item's entry of a gradient bank. In a round only the items with the
-longest entries are updated, with their entries clipped to length bank_C; these entries are then cleared. After the
-paper's outline of its method; what is chosen here: C and bank_C are fixed numbers, not fitted to the gradients of a round; the
-share of updated items is of all items; of equal entries that of the lower item number comes first; what clipping cuts off is lost;
-gradients of the scorer are clipped as NormBound does and summed, without a bank.
+SIGIR 2023. Every uploaded row is clipped to length C and added to its item's entry of a gradient bank. In each round only the items with
+the longest entries are updated, with their entries clipped to length bank_C; then these entries are cleared.
+The paper outlines its method; what is chosen here: C and bank_C are fixed numbers and not fitted to the gradients of a round; update_share
+is a share of all items; of equally long entries that of the lower item number comes first; what clipping cuts off is lost; gradients of
+the scorer are clipped as NormBound clips them and summed, without a bank. There is no f and no fallback.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -25,9 +24,10 @@ from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, Rate, Server
 class HiCS(Aggregator):
     paper = "Yuan et al., SIGIR 2023"
     applies_to = "MF-FRS, DL-FRS"
+    memory = ("bank",)
 
     C: Rate
-    bank_C: Rate  # noqa: N815 - clips as C does, the bank
+    bank_C: Rate  # noqa: N815 - clips the bank as C clips rows
     update_share: Annotated[float, Field(gt=0, le=1)]
     bank: Tensor | None = field(init=False, default=None)  # [M, d], None before the first round
 
@@ -44,9 +44,3 @@ class HiCS(Aggregator):
         gradient[updated] = bank[updated] * (self.bank_C / lengths[updated, None]).clamp_(max=1)
         self.bank = bank.index_fill(0, updated, 0)
         return Aggregation(GlobalModel(gradient, scorer))
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"bank": self.bank}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.bank = state["bank"]

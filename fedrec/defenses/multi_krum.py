@@ -1,27 +1,42 @@
 """MultiKrum: the sum of the uploads that Krum selects.
 
 Blanchard et al., "Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent", NeurIPS 2017: the n - f uploads with the least
-scores (`score=original`). The code published with the paper repeats Krum, putting the selected upload aside each time, until n - 2f are
-selected (`score=paper`).
+scores (`score=original`). The code published with the paper repeats Krum and puts the selected upload aside each time, until n - 2f are
+selected (`score=paper`). f = floor(malicious_share n). With n < 2f + 3 uploads (`score=paper`: 4f + 3) the rule falls back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from fedrec.aggregation.krum_scores import left_out, select_at_once
-from fedrec.aggregation.selecting_rule import Selecting
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, krum_scores, number_tolerated, repeat_krum, select_uploads
+from fedrec.interfaces import Share
 
 
 @dataclass(kw_only=True)
-class MultiKrum(Selecting):
+class MultiKrum(Rule):
     paper = "Blanchard et al., NeurIPS 2017"
-    applies_to = "MF-FRS, DL-FRS"
 
-    def fewest(self, f: Tensor) -> Tensor:
-        return super().fewest(f) if self.score == "paper" else 2 * f + 3
+    malicious_share: Share
+    fallback: Fallback
+    scope: Scope = field()
+    score: Score
+
+    def tolerated(self, sizes: Tensor) -> Tensor:
+        return number_tolerated(self.malicious_share, sizes)
+
+    def applies(self, sizes: Tensor) -> Tensor:
+        return sizes >= (4 if self.score == "paper" else 2) * self.tolerated(sizes) + 3
+
+    def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
+        f, applies = self.tolerated(uploads.sizes), self.applies(uploads.sizes)
+        everybody = applies | (self.fallback == "sum")  # where f = 0 or the rule does not apply
+        accepted = select_uploads(uploads, self.select, f, applies & (f > 0), everybody, self.score)
+        return uploads.sum(accepted, accepted), accepted
 
     def select(self, distances: Tensor, exists: Tensor, f: int) -> Tensor:
         if self.score == "paper":
-            return super().select(distances, exists, f)
-        return select_at_once(distances, exists, exists.sum(1) - f, left_out(f, self.score))
+            return repeat_krum(distances, exists, f, self.score)
+        scores = krum_scores(distances, f, self.score).masked_fill_(~exists, torch.inf)
+        return scores.argsort(stable=True).argsort() < exists.sum(1, keepdim=True) - f

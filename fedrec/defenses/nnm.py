@@ -1,8 +1,8 @@
 """Nearest-neighbour mixing: each upload becomes the mean of the n - f uploads closest to it, itself included.
 
-Allouah et al., "Fixing by Mixing: A Recipe for Optimal Byzantine ML under Heterogeneity", AISTATS 2023 (Algorithm 2). Among the uploads for
-an item, and among those of each tensor of the scorer as one vector; f = floor(malicious_share n_j); of equally close ones
-those sampled first. If f = 0 all become their mean.
+Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan, "Fixing by Mixing: A Recipe for Optimal Byzantine ML under Heterogeneity", AISTATS
+2023, Algorithm 2. It mixes the uploads for an item, and those for a tensor of the scorer as vectors. f = floor(malicious_share n_j); of
+equally close uploads those sampled first are taken. If f = 0, all uploads become their mean; there is no fallback.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.aggregation.grouped_uploads import GroupedUploads
-from fedrec.aggregation.krum_scores import pairwise_distances
-from fedrec.aggregation.rule import number_tolerated
+from fedrec.aggregation import GroupedUploads, number_tolerated, pairwise_distances
 from fedrec.interfaces import DenseScorerGradients, ScorerPart, ServerView, Share, Transform, Upload
 from fedrec.ragged import sort_
 
@@ -32,21 +30,22 @@ class NearestNeighborMixing(Transform):
         return Upload.of_rows(upload.clients, uploads.repeat_by_group(uploads.keys), uploads.senders, self._mixed(uploads), scorer)
 
     def _mixed(self, uploads: GroupedUploads) -> Tensor:
-        """Of all uploads, [N, p]."""
+        """Return what each upload becomes, [N, p]."""
         mixed = torch.empty_like(uploads.rows)
         f = number_tolerated(self.malicious_share, uploads.sizes).tolist()
-        for groups, where, rows in uploads.blocks():
-            n_mixed = rows.shape[1] - f[groups.start]
-            if f[groups.start]:
+        for block in uploads.blocks():
+            rows, n_mixed = uploads.rows_of(block), block.size - f[block.groups.start]
+            if n_mixed < block.size:
                 near = nearest(pairwise_distances(rows @ rows.mT, "original"), n_mixed)
-                mixed[where] = (near.to(rows.dtype) @ rows / n_mixed).flatten(0, 1)
+                means = near.to(rows.dtype) @ rows / n_mixed
             else:
-                mixed[where] = rows.mean(1, keepdim=True).expand_as(rows).flatten(0, 1)
+                means = rows.mean(1, keepdim=True).expand_as(rows)
+            mixed[block.uploads] = means.flatten(0, 1)
         return mixed
 
 
 def nearest(distances: Tensor, n: int) -> Tensor:
-    """Which n are nearest to each, of equally near ones the first; distances [g, m, m] -> [g, m, m] bool.
+    """Return which n uploads are nearest to each, of equally near ones the first; [g, m, m] -> [g, m, m] bool.
 
     >>> nearest(torch.tensor([[[0.0, 1.0, 1.0], [1.0, 0.0, 4.0], [1.0, 4.0, 0.0]]]), 2).int().tolist()
     [[[1, 1, 0], [1, 1, 0], [1, 0, 1]]]

@@ -1,17 +1,16 @@
 """NormBound: no upload is longer than C.
 
-Sun et al., "Can You Really Backdoor Federated Learning?", 2019. Clips each row of an item, and of the scorer each bias
-and the weights of each unit; with `scope=whole_update` all that a client sends as one vector.
+Sun, Kairouz, Suresh, McMahan, "Can You Really Backdoor Federated Learning?", 2019, norm thresholding: x min(1, C / |x|). The rule clips
+every row of an item, every bias of the scorer and the weights of every unit of it; with `scope=whole_update` it clips all that a client
+sends as one vector. There is no f and no fallback.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from fedrec.aggregation.grouped_uploads import one_row_each
-from fedrec.aggregation.whole_updates import WholeUpdates
+from fedrec.aggregation import Scope, WholeUpdates, one_row_each
 from fedrec.interfaces import DenseScorerGradients, Rate, ScorerPart, ServerView, Transform, Upload
 
 
@@ -21,12 +20,12 @@ class NormBound(Transform):
     applies_to = "MF-FRS, DL-FRS"
 
     C: Rate
-    scope: Literal["per_item", "whole_update"]
+    scope: Scope
 
     def __call__(self, upload: Upload, view: ServerView) -> Upload:
         if self.scope == "whole_update":
-            return upload.weighted(self._factors(WholeUpdates(upload, view.model).lengths()))
-        upload = one_row_each(upload, len(view.model.items))  # or sending a row twice would get round the bound
+            return upload.weighted(self._factors(WholeUpdates.of(upload, view.model).lengths()))
+        upload = one_row_each(upload, len(view.model.items))  # or a client could evade the bound by sending a row in parts
         groups = tuple(group.scaled(self._factors(group.lengths())) for group in upload.groups)
         senders, gradients = upload.scorer_rows()
         clipped = {name: value * self._factors(torch.linalg.vector_norm(value, dim=1, keepdim=True)) for name, value in gradients.items()}

@@ -1,9 +1,9 @@
-"""The paper's client-side defense: benign clients add two regularisers to their training loss (Sec. V-B, Eqs. 14-16).
+"""The paper's client-side defense: benign clients add two regularisers to their training loss.
 
-Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated Recommendations", ICDE 2024.
-Re1 lets unpopular items resemble popular ones, against PIECK-IPE; its gradient flows to the client's unpopular items only.
-Re2 drives user embeddings away from popular items, against PIECK-UEA; its gradient flows to the user embedding only. Both act
-once the client has mined. Paper and released code differ in `weighting`, `divergence` and `reduction`.
+Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated Recommendations", ICDE 2024, Sec. V-B. The loss of Eq. 16
+subtracts beta * Re1 + gamma * Re2. Re1 (Eq. 14) makes unpopular items resemble popular ones, against PIECK-IPE; its gradient flows to the
+client's unpopular items only. Re2 (Eq. 15) drives the user embedding away from popular items, against PIECK-UEA; its gradient flows to
+the user embedding only. Both begin once the client has mined. Paper and released code differ in `weighting`, `divergence` and `reduction`.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,11 @@ from fedrec.interfaces import ClientBatch, ClientDefense, FactoredRows, GlobalMo
 from fedrec.mining import PopularItemMiner
 from fedrec.ragged import scalar_segment_sum, segment_sum
 
-EPSILON = 1e-8  # shortest embedding whose direction counts
+EPSILON = 1e-8  # the shortest embedding whose direction counts
 
 
 @dataclass(kw_only=True)
 class PopularityRegularizer(ClientDefense):
-    """Adds -beta * Re1 - gamma * Re2 to each client's loss, Eq. (16)."""
-
     paper = "Zhang et al., PIECK, ICDE 2024"
     applies_to = "MF-FRS, DL-FRS"
 
@@ -47,7 +45,7 @@ class PopularityRegularizer(ClientDefense):
         self.miner.observe(round, clients, global_model.items)
 
     def kappa(self) -> Tensor:
-        """kappa' over the ranks of the mined items, most popular first, sums to 1, [N]."""
+        """Return kappa' of the mined items, the most popular first, [N]; it sums to 1."""
         ranks = torch.arange(1.0, self.N + 1)
         if self.weighting == "exp":
             return softmax(-ranks, 0)
@@ -69,7 +67,7 @@ class PopularityRegularizer(ClientDefense):
         return -self.beta * re1 - self.gamma * re2
 
     def penalty_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch) -> LocalGradients:
-        """Closed form of `penalty`; no row is made unless an aggregator asks for it."""
+        """Return the gradients of `penalty` in closed form. No row is made unless an aggregator asks for it."""
         if not self.miner.ready(batch.clients).any():
             return LocalGradients(users.new_zeros(len(users)), torch.zeros_like(users), ())
         mined, kappa, unpopular, share = self._mined(batch, global_model)
@@ -80,7 +78,7 @@ class PopularityRegularizer(ClientDefense):
     def _confusion(
         self, mined: Tensor, kappa: Tensor, unpopular: Tensor, share: Tensor, global_model: GlobalModel, batch: ClientBatch
     ) -> tuple[Tensor, FactoredRows]:
-        """Re1 [C] and the gradient rows of -beta * Re1."""
+        """Return Re1 [C] and the gradient rows of -beta * Re1."""
         lengths = torch.linalg.vector_norm(global_model.items, dim=1).clamp(min=EPSILON)  # [M]
         normals = global_model.items / lengths[:, None]
         direction = _weighted_rows(normals, mined, kappa) * share[:, None]  # [C, d]
@@ -91,7 +89,7 @@ class PopularityRegularizer(ClientDefense):
         return (direction * towards).sum(1), rows
 
     def _separation(self, mined: Tensor, kappa: Tensor, users: Tensor, global_model: GlobalModel) -> tuple[Tensor, Tensor]:
-        """Re2 [C] and its gradient by the user embeddings [C, d]."""
+        """Return Re2 [C] and its gradient by the user embeddings [C, d]."""
         log_items, log_user = log_softmax(global_model.items, 1), log_softmax(users, 1)
         probability, scale = log_user.exp(), self._per_coordinate(users)
         mass = kappa.sum(1)  # 1 once mined, 0 before
@@ -104,7 +102,7 @@ class PopularityRegularizer(ClientDefense):
         return (entropy - (expected * log_user).sum(1)) * scale, (probability * mass[:, None] - expected) * scale
 
     def _mined(self, batch: ClientBatch, global_model: GlobalModel) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Mined items [C, N], kappa' [C, N] (0 before mining), pairs outside P_i as 0/1 [E], and 1 / |D_i \\ P_i| [C]."""
+        """Return the mined items [C, N], kappa' [C, N] (0 before mining), which pairs are outside P_i [E] 0/1, and 1 / |D_i \\ P_i| [C]."""
         device = batch.items.device
         mined = self.miner.mined[batch.clients.cpu()].to(device)
         kappa = self.kappa().to(device) * self.miner.ready(batch.clients).to(device)[:, None]
@@ -125,19 +123,19 @@ class PopularityRegularizer(ClientDefense):
 
 
 def _weighted_rows(values: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
-    """Sum over N of weights[c, n] * values[rows[c, n]]; [M, d], [C, N], [C, N] -> [C, d]."""
+    """Return the sum over N of weights[c, n] * values[rows[c, n]]; [M, d], [C, N], [C, N] -> [C, d]."""
     offsets = torch.arange(len(rows) + 1, dtype=rows.dtype, device=rows.device) * rows.shape[1]
     return segment_sum(values, rows.flatten(), offsets, weights.flatten())
 
 
 def _contains(mined: Tensor, batch: ClientBatch, n_items: int) -> Tensor:
-    """Whether each pair's item is among its client's mined items, [E] bool.
+    """Return whether the item of each pair is among the mined items [C, N] of its client, [E] bool.
 
-    The table has a column per item that anybody mined: most clients mine the same few, so it stays small.
+    The table has a column for each item that anybody mined. Most clients mine the same few, so it stays small.
     """
     columns = torch.zeros(n_items, dtype=torch.int32, device=mined.device)
     columns[mined] = 1
-    columns = columns.cumsum(0, dtype=torch.int32) * columns  # [M], 0 = nobody mined it
+    columns = columns.cumsum(0, dtype=torch.int32) * columns  # [M], 0 if nobody mined the item
     table = torch.zeros(len(mined), int(columns.max()) + 1, dtype=torch.bool, device=mined.device)
     table.scatter_(1, columns[mined].long(), True)
     return table.flatten().index_select(0, batch.segments * table.shape[1] + columns.index_select(0, batch.items))

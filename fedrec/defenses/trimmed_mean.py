@@ -1,32 +1,34 @@
-"""Trimmed mean: of each coordinate's values without the f most extreme ones at either end, or without the f farthest from the median.
+"""Trimmed mean: of each coordinate, the mean without the most extreme values, n times.
 
-Yin et al., "Byzantine-Robust Distributed Learning: Towards Optimal Statistical Rates", ICML 2018 (`score=original`, the f smallest and
-the f largest are removed); the code published with the paper keeps the n - f values closest to the median (`score=paper`).
+Yin, Chen, Ramchandran, Bartlett, "Byzantine-Robust Distributed Learning: Towards Optimal Statistical Rates", ICML 2018, Definition 2: the
+f smallest and the f largest values are left out (`score=original`). The code published with the paper leaves out the f values farthest
+from the median (`score=paper`). f = floor(malicious_share n). With n < 2f + 1 uploads the original falls back.
 """
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from fedrec.aggregation.grouped_uploads import GroupedUploads
-from fedrec.aggregation.krum_scores import Score
-from fedrec.aggregation.rule import GuardedRule
-from fedrec.aggregation.trimming import means_around_median, means_without_ends
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Score, means_around_median, means_without_ends, number_tolerated
+from fedrec.interfaces import Share
 
 
 @dataclass(kw_only=True)
-class TrimmedMean(GuardedRule):
+class TrimmedMean(Rule):
     paper = "Yin et al., ICML 2018"
-    applies_to = "MF-FRS, DL-FRS"
 
+    malicious_share: Share
+    fallback: Fallback
     score: Score
 
-    def fewest(self, f: Tensor) -> Tensor:
-        return torch.ones_like(f) if self.score == "paper" else 2 * f + 1
+    def tolerated(self, sizes: Tensor) -> Tensor:
+        return number_tolerated(self.malicious_share, sizes)
+
+    def applies(self, sizes: Tensor) -> Tensor:
+        return sizes >= (1 if self.score == "paper" else 2 * self.tolerated(sizes) + 1)
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, None]:
         sizes, applies = uploads.sizes, self.applies(uploads.sizes)
-        trimmed = means_around_median if self.score == "paper" else means_without_ends
-        sums = trimmed(uploads.ascending(), sizes, self.tolerated(sizes) * applies) * sizes  # nothing trimmed: the plain sum
+        trimmed_means = means_around_median if self.score == "paper" else means_without_ends
+        sums = trimmed_means(uploads.ascending(), sizes, self.tolerated(sizes) * applies) * sizes  # where nothing is trimmed, the sum
         return (sums if self.fallback == "sum" else sums * applies).T, None

@@ -1,5 +1,6 @@
-"""A defense: what clients add to their loss, and what the server does to uploads before and when it aggregates them."""
+"""A defense: what clients add to their loss, what the server does to uploads before it aggregates them, and how it aggregates them."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from fedrec.interfaces.upload import Upload
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """What an aggregator is told in a round beside the upload: what the server has broadcast."""
+    """What an aggregator is told in a round besides the upload: what the server has broadcast."""
 
     round: int
     model: GlobalModel
@@ -25,22 +26,22 @@ class ServerView:
 
 @dataclass(frozen=True, slots=True)
 class ServerKnowledge:
-    """An aggregator's only argument before training; who is malicious and what for, no server knows."""
+    """What an aggregator is told once, before training. No server knows who is malicious and what for."""
 
-    n_clients: int  # all, malicious ones included
+    n_clients: int  # all clients, malicious ones included
     n_items: int
-    model: "Model"
-    loss: "Loss"
+    model: Model
+    loss: Loss
     seed: int  # the aggregator's own
     device: torch.device
-    root: ClientBatch | None = None  # D_i of the benign users whose data the server owns, if the aggregator asked for any
+    root: ClientBatch | None = None  # D_i of the benign users whose data the server owns, if the aggregator wants any
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregation:
-    """What an aggregator made of an upload, and, if it is a robust rule, what it decided: the telemetry of a round tells why it failed."""
+    """What an aggregator made of an upload. A robust rule adds what it decided, so that telemetry can tell why it failed."""
 
-    gradient: GlobalModel  # items [M, d] and every scorer parameter that somebody sent a gradient for
+    gradient: GlobalModel  # items [M, d], and every parameter of the scorer that somebody sent a gradient for
     fell_back: Tensor | None = None  # [k] int64, items with too few rows for the rule
     unguarded: Tensor | None = None  # [k] int64, items with so few rows that the rule tolerates no malicious one
     inspected: Tensor | None = None  # [k] int64 positions in `Upload.clients`: who sent each upload that a selecting rule decided on
@@ -84,47 +85,46 @@ class ClientDefense(ABC):
 
 
 class Aggregator(ABC):
-    """Agg of Sec. III-A: all gradients uploaded in a round -> one gradient per global parameter. Rows and gradients are finite."""
+    """Agg of Sec. III-A: from all gradients of a round, which are finite, to one gradient per global parameter."""
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+    memory: ClassVar[tuple[str, ...]] = ()  # fields that change from round to round
 
     def root_wanted(self) -> float:
-        """The share of benign users whose data `setup` shall be told."""
+        """Return the share of the benign users whose data `setup` shall be told."""
         return 0.0
 
     def setup(self, known: ServerKnowledge) -> None:  # noqa: B027 - most aggregators need to know nothing
-        """Run-time facts, once. Raises ValueError if an option does not fit them."""
+        """Prepare for a run, once. Raises ValueError if an option does not fit."""
 
     @abstractmethod
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
-        """The gradients to step along; memory changes here only."""
+        """Return the gradients to step along. Only here may an aggregator remember anything."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What an aggregator remembers from round to round; most remember nothing."""
-        return {}
+        """Return copies of the fields in `memory`, for a checkpoint."""
+        return {name: copy.deepcopy(getattr(self, name)) for name in self.memory}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
-        """Go on from there."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        vars(self).update(copy.deepcopy(dict(state)))
 
 
 class Transform(ABC):
-    """What is done to uploads before they are aggregated."""
+    """A change of uploads before they are aggregated."""
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
 
     @abstractmethod
     def __call__(self, upload: Upload, view: ServerView) -> Upload:
-        """From the same clients; pure."""
+        """Return an upload of the same clients; pure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defense:
-    """A defense yaml fills one part or more; an absent part is no defense there. Transforms are applied in the order they are listed in.
-
-    The catalog reads `paper` and `applies_to` off the classes of all parts.
-    """
+    """A defense yaml fills one part or more; an absent part defends nothing. Transforms are applied in the order of the list."""
 
     client: ClientDefense | None = None
     transforms: Sequence[Transform] = ()

@@ -45,9 +45,9 @@ def root_batch(n_root: int, n_items: int, generator: Generator) -> tuple[ClientB
 
 
 def own_clients(rule: FLTrust, positives: list[int]) -> list[BenignClient]:
-    root, offsets = rule.root.known.root, rule.root.known.root.offsets.tolist()
+    root, offsets = rule.root, rule.root.offsets.tolist()
     pairs = [root.items[start:end].long() for start, end in pairwise(offsets)]
-    return [BenignClient(user, one, count, "bce", RATE) for user, one, count in zip(rule.root.users, pairs, positives, strict=True)]
+    return [BenignClient(user, one, count, "bce", RATE) for user, one, count in zip(rule.users, pairs, positives, strict=True)]
 
 
 def begun(model, n_items: int, root: ClientBatch, scope: str = "per_item", fallback: str = "sum") -> FLTrust:
@@ -104,7 +104,7 @@ def one_root_user() -> tuple[FLTrust, Tensor]:
     """It likes item 0 and knows no other; the server's gradient for it."""
     root = ClientBatch(torch.zeros(1).long(), torch.tensor([0, 1]).int(), torch.zeros(1).int(), torch.ones(1))
     rule = begun(MODELS["mf"], 2, root)
-    return rule, -rule.root.users[0] / 2  # of a score of 0
+    return rule, -rule.users[0] / 2  # of a score of 0
 
 
 def test_whom_it_trusts():

@@ -96,7 +96,7 @@ def test_sketched_cosines_are_close_and_right_on_average():
     vectors = normalize(exactly.sketch.of_clients(one.upload))
     errors = []
     for seed in range(40):
-        sketch = CountSketch.draw(256, model, torch.Generator().manual_seed(seed))
+        sketch = CountSketch.draw(256, model, torch.Generator().manual_seed(seed), torch.device("cpu"))
         sketched = sketch.of_clients(one.upload)
         errors.append(normalize(sketched) @ normalize(sketched).T - vectors @ vectors.T)
     errors = torch.stack(errors)

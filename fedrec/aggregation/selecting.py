@@ -1,0 +1,63 @@
+"""Selecting uploads in every group by the distances between them; groups of similar sizes are handled together.
+
+To select one upload after another costs about as much in one group as in many.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from fedrec.aggregation.grouped_uploads import NUMBERS_AT_ONCE, Block, GroupedUploads
+from fedrec.aggregation.krum_score import Score, pairwise_distances
+
+SIMILAR = 1.25  # of groups that are handled together, the largest has at most so many times the uploads of the smallest
+
+# distances [g, n, n] between uploads, 0 for those that do not exist; which uploads exist [g, n] bool; f -> the selected ones [g, n] bool
+Select = Callable[[Tensor, Tensor, int], Tensor]
+
+
+def select_uploads(
+    uploads: GroupedUploads, select: Select, f: Tensor, groups: Tensor, others: Tensor, score: Score, similar: float = SIMILAR
+) -> Tensor:
+    """Return which uploads are accepted, [N] bool: in the marked groups [J] bool those that `select` returns for f [J].
+
+    In each group that is not marked all or none of the uploads are accepted, as `others` [J] bool says.
+    """
+    accepted = uploads.repeat_by_group(others)
+    for batch in _batches(uploads.blocks(), f.tolist(), groups.tolist(), similar):
+        distances, exists = _distances(uploads, batch, score)
+        selected = select(distances, exists, int(f[batch[0].groups.start]))
+        accepted[batch[0].uploads.start : batch[-1].uploads.stop] = selected[exists]
+    return accepted
+
+
+def _batches(blocks: Iterable[Block], f: list[int], groups: list[bool], similar: float) -> Iterator[list[Block]]:
+    """Yield the blocks of marked groups; neighbours of similar sizes and the same f together, as long as they fit into memory."""
+    batch: list[Block] = []
+    for block in blocks:
+        if not groups[block.groups.start]:
+            continue
+        if batch:
+            first, last, n_groups = batch[0], batch[-1], block.groups.stop - batch[0].groups.start
+            alike = block.size <= similar * first.size and f[block.groups.start] == f[first.groups.start]
+            if not alike or block.groups.start != last.groups.stop or n_groups * block.size**2 > NUMBERS_AT_ONCE:
+                yield batch
+                batch = []
+        batch.append(block)
+    if batch:
+        yield batch
+
+
+def _distances(uploads: GroupedUploads, batch: Sequence[Block], score: Score) -> tuple[Tensor, Tensor]:
+    """Return the distances [g, n, n] between the uploads of a batch and which uploads exist [g, n] bool."""
+    (first, *rest), n = batch, batch[-1].size
+    sizes = uploads.sizes[first.groups.start : batch[-1].groups.stop]
+    distances = pairwise_distances(uploads.products_of(first), score)
+    if rest:
+        distances = pad(distances, (0, n - first.size, 0, n - first.size, 0, len(sizes) - len(distances)))
+    for block in rest:
+        here = slice(block.groups.start - first.groups.start, block.groups.stop - first.groups.start)
+        distances[here, : block.size, : block.size] = pairwise_distances(uploads.products_of(block), score)
+    return distances, torch.arange(n, device=sizes.device) < sizes[:, None]
