@@ -66,7 +66,7 @@ class Planner:
 
     @classmethod
     def of(cls, folder: Path, settings: Sequence[str], arguments: Sequence[str], roots: Mapping[str, Path]) -> "Planner":
-        """Return a planner of runs in `folder`; `settings` override Hydra's own options. Hydra must be initialised, and may raise errors."""
+        """Return a planner of runs in `folder`; `settings` override Hydra's own options. Hydra must be initialised."""
         loader = GlobalHydra.instance().config_loader()
         own = ["hydra/sweeper=fedrec_optuna", "hydra/hydra_logging=none", f"hydra.sweep.dir={folder}"]
         config = loader.load_configuration("config", [*own, *settings, *arguments], RunMode.MULTIRUN)

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cloudpickle
 import pytest
 
 from fedrec.campaigns import measuring
@@ -44,6 +45,14 @@ def test_every_cell_is_measured_once(plans, store):
     assert store.results()[wanted[1].key]["best"]["ER@10"] == pytest.approx(summary["best"]["ER@10"], abs=1e-6)
     measure(measurer(plans, store, wanted), 1)
     assert len(store.study.trials()) == 2
+
+
+def test_a_measurer_works_in_another_process(plans, store):
+    """Launchers send it there as bytes; the planner keeps what it has composed, and the store is opened anew."""
+    wanted = cells(plans, 6)[:1]
+    sent = cloudpickle.loads(cloudpickle.dumps(measurer(plans, store, wanted)))
+    sent(plans.config)
+    assert set(store.results()) == {wanted[0].key}
 
 
 def test_a_cell_that_fails_is_named_and_tried_again_on_request(plans, store):

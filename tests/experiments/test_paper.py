@@ -104,6 +104,12 @@ def test_a_cell_that_fails_is_named_and_tried_again(folder, monkeypatch):
     assert call(folder, "paper", *FIG4).returncode == 0 and set(measured(folder).values()) == {1}
 
 
+def test_the_real_program_ends_with_its_status(folder):
+    result = run(folder, "paper", "only=table99")
+    assert result.returncode == 2 and result.stderr.startswith("error: only=table99: no such experiment; ") and not result.stdout
+
+
+@pytest.mark.slow
 def test_the_real_program_shares_cells_among_processes(folder):
     result = run(folder, "paper", "only=fig4", "seeds=2", *QUICK[:2], "workers=2")
     assert result.returncode == 0, result.stderr
