@@ -12,11 +12,13 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field
 
 from fedrec.config.build import build, check
-from fedrec.config.validation import ConfigError, convert, shown
+from fedrec.config.validation import ConfigError, convert, shown, unknown
 from fedrec.interfaces import Positive
+from fedrec.sweeps.hydra_jobs import Composer
 from fedrec.sweeps.objectives import Objective, ReturnedValue
 from fedrec.sweeps.samplers import is_grid, make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace
@@ -42,14 +44,15 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
     parser = OverridesParser.create(config_loader=context.config_loader)
     parsed = {text: parser.parse_override(text) for text in arguments}
     fixed = [text for text, override in parsed.items() if not override.is_sweep_override()]
-    base = _checked(config, context, fixed)
+    composer = Composer(context, config)
+    base = check(composer.compose(fixed, [])).config
     objective = _objective(base, settings["direction"])
     inner_space, space = _spaces(objective, settings["params"] or {}, base, parsed, parser)
     for one, options in ((space, objective.space), (inner_space, objective.inner_space)):
         if not one.distributions and (options or one is space):
             known = f"none of {', '.join(options)} is an option of this configuration; " if options else ""
             raise ConfigError(f"nothing to tune: {known}name parameters, for instance 'defense.beta=interval(0,10)'")
-        _check_corners(config, context, fixed, one)
+        _check_corners(composer, base, fixed, one)
     sampler, pruner = config.hydra.sweeper.sampler, config.hydra.sweeper.pruner
     make_sampler(sampler, space, 0)
     if make_pruner(pruner) is not None and len(objective.directions) > 1:
@@ -100,29 +103,23 @@ def _spaces(
     return SearchSpace.parse(inside, parser), SearchSpace.parse(outside, parser)
 
 
-def _check_corners(config: DictConfig, context: HydraContext, fixed: Sequence[str], space: SearchSpace) -> None:
-    """Check both ends of every range and every choice.
-
-    A choice of a group is checked together with the first corners of the other parameters, because it may lack their options.
-    """
+def _check_corners(composer: Composer, base: DictConfig, fixed: Sequence[str], space: SearchSpace) -> None:
+    """Check both ends of every range and every choice; that of a group with other parameters, because it may lack their options."""
     corners = list(space.corners())
     first = dict(reversed(corners))
     for name, override in corners:
         if name.split(".")[0] in _NOT_TUNED or name in _NOT_TUNED:
             raise ConfigError(f"search space of {name}: a sweep sets it itself, so it cannot be tuned")
         try:
-            _checked(config, context, [*fixed, *({name: override} if "." in name else {**first, name: override}).values()])
+            check(composer.compose(fixed, list(({name: override} if "." in name else {**first, name: override}).values())))
         except ConfigError as error:
             raise ConfigError(f"search space of {name}: {error}") from None
+        except OmegaConfBaseException:
+            names = map(str, OmegaConf.select(base, name.rpartition(".")[0]) or ())
+            raise ConfigError(f"search space of {name}: {unknown(name, names)}") from None
         except HydraException as error:
-            raise ConfigError(f"search space of {name}: {override}: {' '.join(str(error).split())}") from None
-
-
-def _checked(config: DictConfig, context: HydraContext, overrides: Sequence[str]) -> DictConfig:
-    """Return the configuration of a run with these overrides. Raises ConfigError if it cannot be built."""
-    composed = context.config_loader.load_sweep_config(config, list(overrides))
-    check(composed)
-    return composed
+            reason = " ".join(str(error).partition("Config search path")[0].split())
+            raise ConfigError(f"search space of {name}: {override}: {reason}") from None
 
 
 def _objective(config: DictConfig, direction: Direction | list[Direction]) -> Objective:

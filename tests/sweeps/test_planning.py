@@ -27,6 +27,11 @@ BAD_INPUT = [
     (["sweep=defense", "system.epochs=none"], "system.epochs=none is not allowed"),
     (["sweep=defense", "hydra.sweeper.n_jobs=two"], "hydra.sweeper.n_jobs=two is not allowed"),
     (["sweep=defense", "+hydra.sweeper.params.z=5"], "search space of z=5: one value is nothing to tune"),
+    (
+        ["sweep=defense", "++hydra.sweeper.params={defense.bete: 'interval(0,1)'}"],
+        "search space of defense.bete: unknown option defense.bete: ",
+    ),
+    (["sweep=defense", "defense=ours,kurm"], "search space of defense: defense=kurm: In 'config': Could not find 'defense/kurm'"),
     (["sweep=defense", "seed=0,1"], "search space of seed: a sweep sets it itself"),
     (["sweep=defense", "evaluation.metrics=[HR]"], "evaluation.metrics=[HR] evaluation.selection=HR@10: a sweep needs the metric ER"),
     (["sweep=defense", "defense=[ours,krum,median]"], "krum and median are server-side rules"),
