@@ -31,7 +31,7 @@ class Parameter:
     default: Any  # as with all other options at their defaults
     allowed: str
     meaning: str
-    by_model: Mapping[str, Any] = field(default_factory=dict)  # defaults that a model brings (conf/setting)
+    by_model: Mapping[str, Any] = field(default_factory=dict)  # defaults that a model brings (conf/by_model)
 
     @property
     def defaults(self) -> str:
@@ -84,8 +84,8 @@ def _card(group: str, name: str, files: Mapping[str, Path], config: DictConfig) 
         option = option_name({group: node}, keys)
         allowed[option] = allowed.get(option) or declaration(target).allowed(keys[-1])
     parameters = {}
-    folder = files[name].parents[1] / "setting" / name
-    settings: dict[str, Any] = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(folder.glob("*.yaml"))}
+    folder = files[name].parents[1] / "by_model"
+    settings: dict[str, Any] = {path.parent.name: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(folder.glob(f"*/{name}.yaml"))}
     for keys, value, _ in values:
         option, key = ".".join(keys), ".".join(keys[1:])
         if keys[-1] != "_target_" and option == option_name({group: node}, keys):

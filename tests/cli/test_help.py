@@ -11,7 +11,7 @@ from fedrec.cli.help import INDENT, usage
 from fedrec.config.compose import FOLDER
 from tests.cli.program import fedrec
 
-GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking", "experiment", "sweep")
+GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking", "variant", "experiment", "sweep")
 PUBLIC_OPTIONS = (
     *("seed", "device", "threads", "dataset.root", "dataset.validation", "model.dim"),
     *("system.learning_rate", "system.clients_per_round", "system.epochs", "system.sampling"),
