@@ -1,15 +1,27 @@
 """Metrics on request that say why an attack works: mining quality, PKL and UCR (Table II), expected and observed poison (Eq. 11)."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from fedrec.evaluation.popular_items import covered_users, expected_poison_share, mining_quality, pairwise_kl
-from fedrec.evaluation.trained_state import TrainedState
-from fedrec.interfaces import Interactions, RoundResult
+from fedrec.interfaces import GlobalModel, Interactions, RoundResult
+
+
+class TrainedState(Protocol):
+    """What an evaluation reads of a federation between two rounds."""
+
+    n_malicious: int
+    negatives_per_positive: int
+    users: Tensor  # [U, d]
+    global_model: GlobalModel
+
+    def mined_items(self) -> Mapping[str, Tensor]:
+        """Return the items that the clients of a part, `attack` or `defense`, have mined so far, [clients, N]."""
 
 
 @dataclass

@@ -9,10 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.evaluation.diagnostics import Diagnostics
+from fedrec.evaluation.diagnostics import Diagnostics, TrainedState
 from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import Gains, Ranks, hits, ndcg
-from fedrec.evaluation.trained_state import TrainedState
 from fedrec.evaluation.user_block import UserBlock, users_at_once
 from fedrec.interfaces import Model, Positive, Split
 from fedrec.randomness import generator

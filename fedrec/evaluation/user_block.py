@@ -31,13 +31,7 @@ class UserBlock:
 
     @classmethod
     def prepare(
-        cls,
-        start: int,
-        users: Tensor,
-        seen: Interactions,
-        held_out: Mapping[str, HeldOut],
-        targets: Sequence[int],
-        device: torch.device,
+        cls, start: int, users: Tensor, seen: Interactions, held_out: Mapping[str, HeldOut], targets: Sequence[int], device: torch.device
     ) -> "UserBlock":
         """Return the block of `users` [B], which are rows start:start + B of `seen` and `held_out`."""
         own = seen.of(torch.arange(start, start + len(users)))

@@ -18,12 +18,10 @@ from fedrec.federation.telemetry.filtering import describe_filtering
 from fedrec.federation.telemetry.stealth import describe_poison
 from fedrec.federation.telemetry.stopwatch import Stopwatch
 from fedrec.interfaces import (
-    Aggregator,
     Attack,
     AttackerKnowledge,
     AttackerView,
     ClientBatch,
-    ClientDefense,
     Defense,
     GlobalModel,
     Interactions,
@@ -205,6 +203,6 @@ class System:
         for name, part in self._stateful_parts().items():
             part.load_state_dict(state[name])
 
-    def _stateful_parts(self) -> dict[str, Attack | ClientDefense | Aggregator]:
+    def _stateful_parts(self) -> dict[str, Any]:
         parts = {"attack": self.attack, "client": self.defense.client, "server": self.defense.server}
         return {name: part for name, part in parts.items() if part is not None}

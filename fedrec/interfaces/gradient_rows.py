@@ -1,29 +1,15 @@
-"""Gradient rows of items, in the form that is cheapest for the rule that made them. Letters as in `fedrec.interfaces`."""
+"""Gradient rows of items, in the form that is cheapest for the model that made them. Letters as in `fedrec.interfaces`.
+
+All forms have the methods of `DenseRows`.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from fedrec.ragged import column_scatter_sum, scatter_sum, segment_numbers
-
-
-class Rows(Protocol):
-    """Gradient rows of the n items of a group, or a summand of them."""
-
-    def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
-        """Return the rows `index`, [k, d]; a slice takes all."""
-
-    def sum(self, group: "RowGroup", n_items: int) -> Tensor:
-        """Return the rows summed by item, [M, d]."""
-
-    def scaled(self, weights: Tensor) -> "Rows":
-        """Return row k times weights[k], [n]."""
-
-    def bound(self) -> Tensor:
-        """Return a number that no row is longer than. It is not finite if a row is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +19,20 @@ class DenseRows:
     rows: Tensor  # [n, d]
 
     def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
+        """Return the rows `index`, [k, d]; a slice takes all."""
         return self.rows[index]
 
     def sum(self, group: "RowGroup", n_items: int) -> Tensor:
+        """Return the rows summed by item, [M, d]."""
         own_block = torch.arange(len(self.rows) + 1, dtype=torch.int32, device=self.rows.device)
         return scatter_sum(self.rows.new_ones(len(self.rows)), self.rows, own_block, group.items, n_items)
 
     def scaled(self, weights: Tensor) -> "DenseRows":
+        """Return row k times weights[k], [n]."""
         return DenseRows(self.rows * weights[:, None])
 
     def bound(self) -> Tensor:
+        """Return a number that no row is longer than. It is not finite if a row is not."""
         return _length(self.rows)
 
 
@@ -102,6 +92,9 @@ class ProjectedRows:
 
     def bound(self) -> Tensor:
         return _length(self.columns) * _length(self.weight)
+
+
+Rows = DenseRows | FactoredRows | ProjectedRows
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import relu
 
 from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, ProjectedRows, Rate
-from fedrec.models.perceptron import Perceptron, PerceptronGradients, kaiming_uniform
-from fedrec.models.user_descent import UserDescent
+from fedrec.models.perceptron import Perceptron, PerceptronGradients, UserDescent, kaiming_uniform
 from fedrec.ragged import on_gpu, repeat_each, scalar_segment_sum
 
 NUMBERS_AT_ONCE = 250_000  # of a layer's output while every item is scored: they stay in the cache

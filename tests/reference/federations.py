@@ -1,7 +1,7 @@
 """Small ragged federations that hypothesis draws; each is built from `fedrec` and from the oracle."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -197,8 +197,8 @@ def build_system(case: Case, device: str = "cpu") -> System:
 def build_rule(name: str | None) -> Aggregator | None:
     if name is None:
         return None
-    fields = RULES[name].__dataclass_fields__ if name != "median" else ()
-    return RULES[name](**{option: value for option, value in RULE_OPTIONS.items() if option in fields})
+    taken = {field.name for field in fields(RULES[name]) if field.init}
+    return RULES[name](**{option: value for option, value in RULE_OPTIONS.items() if option in taken})
 
 
 def build_oracle(case: Case, system: System) -> oracle.Server:
