@@ -11,10 +11,7 @@ _held: dict[str, FileLock] = {}  # until the process ends
 
 
 def acquire_device(names: Sequence[str], folder: Path | None = None) -> int:
-    """Return the position of a device that this process has, or of a free one, which it keeps until it ends in any way.
-
-    When all devices are taken, workers share them.
-    """
+    """Return the position of a free device, which this process keeps until it ends in any way; if there is none, share one."""
     if held := [position for position, name in enumerate(names) if name in _held]:
         return held[0]
     for position, name in enumerate(names):

@@ -13,11 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 @dataclass
 class Composer:
-    """Composes the configurations of many jobs that differ in little.
-
-    Reading the files takes as long as dozens of rounds, so that is done once for each choice of groups. Values are then set in a
-    copy, as Hydra sets them after it has read the files.
-    """
+    """Composes the configurations of many jobs. It reads the files, which takes long, once for each choice of groups."""
 
     context: HydraContext
     config: DictConfig  # of the sweep
@@ -31,6 +27,7 @@ class Composer:
         if choices not in self._bases:
             self._bases[choices] = loader.load_sweep_config(self.config, list(choices))
         config = copy.deepcopy(self._bases[choices])
+        # values are set in a copy, as Hydra sets them after it has read the files
         for override in OverridesParser.create(config_loader=loader).parse_overrides(values):
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
         config.hydra.overrides.task.extend(values)

@@ -48,9 +48,9 @@ def work(
     is_complete: Callable[[], bool],
     n_ended: Callable[[], int],
 ) -> None:
-    """Launch workers until all is complete. A worker that dies may take the others with it, but nothing is lost.
+    """Launch workers until all is complete, again if one dies: it may take the others with it, but nothing is lost.
 
-    Raises what a worker raised if it is a ConfigError, or if several launches in a row ended no further run.
+    Raises what a worker raised if that is a ConfigError, or if several launches in a row ended no further run.
     """
     fruitless = 0
     while not is_complete():

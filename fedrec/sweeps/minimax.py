@@ -19,10 +19,7 @@ _PAUSE = 0.5  # seconds between two looks at a response whose worker has died
 
 @dataclass(kw_only=True)
 class Minimax(TuneDefense):
-    """Minimise the value of `TuneDefense` under the worst attack: of `responses` attacks, the one with the highest mean ER@K.
-
-    After every attack the pruner is told the value under the worst one so far.
-    """
+    """Minimise the value of `TuneDefense` under the worst attack: of `responses` attacks, the one with the highest mean ER@K."""
 
     responses: Positive  # attacks that are tried on each candidate
     response_space: dict[str, str]  # what the attacker tunes, as far as the chosen attack has these options
@@ -32,7 +29,7 @@ class Minimax(TuneDefense):
         return self.response_space
 
     def measure(self, runs: Runs, overrides: Sequence[str], seeds: Sequence[int]) -> Values | None:
-        """Return the value of the candidate under the worst attack; None if the candidate was pruned."""
+        """Return the value under the worst attack, which the pruner is told after every attack; None if the candidate was pruned."""
         study = runs.study("responses", self.responses)
         while not study.is_complete:
             if (trial := study.claim()) is None:  # the last one died with the worker that had this candidate before

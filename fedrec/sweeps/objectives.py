@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial
 from pydantic import Field
 
 from fedrec.interfaces import Positive
-from fedrec.sweeps.outcomes import Outcome, mean, standard_error
+from fedrec.sweeps.outcomes import Outcome, mean, summary
 from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.study import Direction, SharedStudy
 
@@ -86,9 +86,8 @@ class Objective(ABC):
         measured = [self.values(one, runs.references.get(seed, 0.0)) for one, seed in zip(outcomes, seeds, strict=True)]
         columns = dict(zip(self.directions, zip(*measured, strict=True), strict=True))
         columns |= {"ER": tuple(one.exposure_ratio for one in outcomes), "validation_HR": tuple(one.hit_ratio for one in outcomes)}
-        for name, column in columns.items():
-            runs.trial.set_user_attr(name, mean(column))
-            runs.trial.set_user_attr(f"{name}_stderr", standard_error(column))
+        for name, value in summary(columns).items():
+            runs.trial.set_user_attr(name, value)
         return tuple(mean(columns[name]) for name in self.directions)
 
     def comparisons(self, best: Sequence[FrozenTrial], as_given: FrozenTrial | None, space: SearchSpace) -> dict[str, list[str]]:

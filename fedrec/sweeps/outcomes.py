@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,12 @@ class Outcome:
     def of(cls, metrics: Mapping[str, float], selection: str) -> "Outcome":
         """Read the metrics of an evaluation; `selection` names the selection metric."""
         return cls(metrics[f"ER@{selection.split('@')[1]}"], metrics[f"validation_{selection}"], metrics[selection])
+
+
+def summary(columns: Mapping[str, Sequence[float]]) -> dict[str, float | None]:
+    """Return the mean of every column under its name, and the standard error under NAME_stderr."""
+    pairs = [((name, mean(column)), (f"{name}_stderr", standard_error(column))) for name, column in columns.items()]
+    return dict(chain.from_iterable(pairs))
 
 
 def mean(values: Sequence[float]) -> float:

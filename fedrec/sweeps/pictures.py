@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from optuna import Study
 
 log = logging.getLogger(__name__)
@@ -40,10 +41,10 @@ def _save(path: Path, plot: Callable[[], Any]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna warns that the interface is experimental, and that pruned trials have no value
             axes = plot()
-        figure = axes.flat[0].figure if hasattr(axes, "flat") else axes.figure
-        if hasattr(axes, "flat"):
-            rows, columns = axes.shape if axes.ndim == 2 else (1, axes.size)
-            figure.set_size_inches(3.5 * columns + 1, 3 * rows + 0.5)
+        several = np.atleast_2d(axes)
+        figure = several.flat[0].figure
+        if several.size > 1:
+            figure.set_size_inches(3.5 * several.shape[1] + 1, 3 * several.shape[0] + 0.5)
         figure.savefig(path, dpi=90, bbox_inches="tight")
     except (ValueError, RuntimeError) as error:  # there is too little to draw
         log.info(f"no picture {path.name}: {str(error).splitlines()[0]}")

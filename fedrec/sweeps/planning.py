@@ -1,8 +1,6 @@
 """Configuration and command line -> a checked `Sweep`: every mistake is found before the first trial."""
 
 import math
-import os
-import platform
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,8 +70,6 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
         seeds=range(base.seed, fresh),
         fresh_seeds=range(fresh, fresh + objective.fresh_seeds),
         selection=base.evaluation.selection,
-        host=platform.node(),
-        process=os.getpid(),
     )
 
 
@@ -114,9 +110,10 @@ def _check_corners(composer: Composer, base: DictConfig, fixed: Sequence[str], s
             check(composer.compose(fixed, list(({name: override} if "." in name else {**first, name: override}).values())))
         except ConfigError as error:
             raise ConfigError(f"search space of {name}: {error}") from None
-        except OmegaConfBaseException:
+        except OmegaConfBaseException as error:
             names = map(str, OmegaConf.select(base, name.rpartition(".")[0]) or ())
-            raise ConfigError(f"search space of {name}: {unknown(name, names)}") from None
+            reason = unknown(name, names) if "." in name else f"{override} has no option {error.full_key}"
+            raise ConfigError(f"search space of {name}: {reason}") from None
         except HydraException as error:
             reason = " ".join(str(error).partition("Config search path")[0].split())
             raise ConfigError(f"search space of {name}: {override}: {reason}") from None

@@ -1,7 +1,4 @@
-"""Jobs of Hydra as tasks of Ray, on this machine or a cluster.
-
-hydra-ray-launcher would do the same, but it needs a cloudpickle that does not work with joblib, which MLflow brings.
-"""
+"""Jobs of Hydra as tasks of Ray. hydra-ray-launcher needs a cloudpickle that does not work with joblib, which MLflow brings."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -25,14 +25,14 @@ def repeat_lost(study: optuna.Study) -> None:
             study.tell(trial.number, state=TrialState.FAIL)
     trials = study.get_trials()
     for number in sorted(to_repeat(trials)):
-        for name in (WORKER, INTERRUPTED):
-            trials[number].user_attrs.pop(name, None)
+        attributes = trials[number].user_attrs  # the repetition gets them
+        trials[number].user_attrs = {name: value for name, value in attributes.items() if name not in (WORKER, INTERRUPTED)}
         repeat(study, trials[number])
         log.warning(f"trial {number} was cut off and is repeated")
 
 
 def to_repeat(trials: Sequence[FrozenTrial]) -> set[int]:
-    """Return the numbers of trials that were cut off and are to be repeated: after `MOST_REPEATS` deaths, or any interruption."""
+    """Return the numbers of trials to repeat: those that were interrupted, and those that died at most `MOST_REPEATS` times."""
     found, done = set(), repeated(trials)
     for trial in trials:
         if trial.state == TrialState.FAIL and ERROR not in trial.user_attrs and trial.number not in done:

@@ -14,14 +14,11 @@ GRID = "optuna.samplers.GridSampler"
 
 
 def make_sampler(node: DictConfig, space: SearchSpace, number: int) -> BaseSampler:
-    """Return the sampler for the trial with this number. Raises ConfigError if an option is not allowed.
-
-    Its seed follows from the number: workers never draw alike, and a sweep that was stopped continues as if it had not been.
-    """
+    """Return the sampler for the trial with this number. Raises ConfigError if an option is not allowed."""
     if is_grid(node):
         return GridSampler(space.grid(), node.get("seed"))
     node = node.copy()
-    if node.get("seed") is not None:
+    if node.get("seed") is not None:  # workers then never draw alike, and a sweep that was stopped continues as if it had not been
         with open_dict(node):
             node.seed = int(np.random.SeedSequence([node.seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():

@@ -10,12 +10,13 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
 from hydra.errors import HydraException
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
 from fedrec.config.validation import ConfigError, shown
 
 _ALLOWED = "interval(LOW, HIGH), range(START, STOP, step=STEP), choice(A, B), and of these int(...), tag(log, interval(...))"
+Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 _PLAIN = (bool, int, float, str)  # Optuna stores these as choices; any other value is stored as its text
 
 
@@ -23,7 +24,7 @@ _PLAIN = (bool, int, float, str)  # Optuna stores these as choices; any other va
 class SearchSpace:
     """What a study may change; the keys are options (`defense.beta`) or groups (`attack`)."""
 
-    distributions: Mapping[str, BaseDistribution]
+    distributions: Mapping[str, Distribution]
 
     @classmethod
     def parse(cls, overrides: Sequence[str], parser: OverridesParser) -> "SearchSpace":
@@ -41,8 +42,8 @@ class SearchSpace:
 
     def corners(self) -> Iterator[tuple[str, str]]:
         """Yield the parameter and the override of every smallest and largest value, and of every choice."""
-        for name, distribution in self.distributions.items():
-            for value in _extremes(distribution):
+        for name, one in self.distributions.items():
+            for value in one.choices if isinstance(one, CategoricalDistribution) else (one.low, one.high):
                 yield name, f"{name}={_text(value)}"
 
     def grid(self) -> dict[str, list[Any]]:
@@ -63,7 +64,7 @@ def in_one_line(values: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items())
 
 
-def _distribution(text: str, parser: OverridesParser) -> BaseDistribution:
+def _distribution(text: str, parser: OverridesParser) -> Distribution:
     where = f"search space of {text}"
     try:
         override = parser.parse_override(text)
@@ -92,30 +93,20 @@ def _distribution(text: str, parser: OverridesParser) -> BaseDistribution:
         raise ConfigError(f"{where}: {error}") from None
 
 
-def _numeric(numbers: Sequence[float], **options: Any) -> BaseDistribution:
+def _numeric(numbers: Sequence[float], **options: Any) -> Distribution:
     """Return the distribution from the first to the last number, over integers if all numbers are."""
-    kind: Any = IntDistribution if all(isinstance(number, int) for number in numbers) else FloatDistribution
-    distribution: BaseDistribution = kind(numbers[0], numbers[-1], **options)
-    return distribution
+    kind: type[Any] = IntDistribution if all(isinstance(number, int) for number in numbers) else FloatDistribution
+    return kind(numbers[0], numbers[-1], **options)  # type: ignore[no-any-return]
 
 
 def _text(value: Any) -> str:
     return shown(value) if isinstance(value, bool) else str(value)
 
 
-def _extremes(distribution: BaseDistribution) -> list[Any]:
+def _values(name: str, distribution: Distribution) -> list[Any]:
     if isinstance(distribution, CategoricalDistribution):
         return list(distribution.choices)
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    return [distribution.low, distribution.high]
-
-
-def _values(name: str, distribution: BaseDistribution) -> list[Any]:
-    if isinstance(distribution, IntDistribution):
-        return list(range(distribution.low, distribution.high + 1, distribution.step))
-    if isinstance(distribution, FloatDistribution):
-        if distribution.step is None:
-            raise ConfigError(f"search space of {name}: a grid needs choice(...) or range(...), not an interval of real numbers")
-        n = round((distribution.high - distribution.low) / distribution.step)
-        return [distribution.low + k * distribution.step for k in range(n + 1)]
-    return _extremes(distribution)
+    if distribution.step is None:
+        raise ConfigError(f"search space of {name}: a grid needs choice(...) or range(...), not an interval of real numbers")
+    n = round((distribution.high - distribution.low) / distribution.step)
+    return [distribution.low + k * distribution.step for k in range(n + 1)]

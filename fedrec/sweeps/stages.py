@@ -1,8 +1,9 @@
 """The three studies of a sweep: references (no defense, the trials' seeds), the tuning, comparisons (fresh seeds, test item)."""
 
+import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from typing import Any
@@ -38,8 +39,8 @@ class Sweep:
     seeds: range  # of the runs of a trial
     fresh_seeds: range  # of the comparisons
     selection: str  # the metric that, on the validation item, chooses the epoch
-    host: str  # machine on which the sweep was started
-    process: int  # that started the sweep
+    host: str = field(default_factory=platform.node)  # that started the sweep
+    process: int = field(default_factory=os.getpid)  # that started the sweep
 
 
 class Stages:

@@ -4,7 +4,7 @@ import sqlite3
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +22,20 @@ HEARTBEAT_SECONDS = 5  # time between two signs of life of a running trial
 GRACE_SECONDS = 30  # a trial without a sign of life for this time counts as lost, and is repeated
 FILE = "study.db"  # in the folder of a study that names no database
 _BUSY_SECONDS = 60.0  # how long a process waits while others write to the same SQLite file
-_ALLOWED = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 
 
 def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.storage") -> str:
     """Return the absolute address of a storage, by default of an SQLite file in `folder`, which is made. Raises ConfigError."""
-    try:
+    with suppress(ArgumentError):
         url = make_url(storage or f"sqlite:///{folder / FILE}")
-    except ArgumentError:
-        raise ConfigError(f"{option}={without_password(str(storage))}: not an address; allowed: {_ALLOWED}") from None
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        path = Path.cwd() / url.database
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return f"sqlite:///{path}"
-    if url.get_backend_name() == "postgresql":
-        return url.render_as_string(hide_password=False)
-    raise ConfigError(f"{option}={without_password(str(storage))}: not supported; allowed: {_ALLOWED}")
+        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+            path = Path.cwd() / url.database
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return f"sqlite:///{path}"
+        if url.get_backend_name() == "postgresql":
+            return url.render_as_string(hide_password=False)
+    allowed = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+    raise ConfigError(f"{option}={without_password(str(storage))} is not allowed: must be {allowed}")
 
 
 def open_storage(address: str) -> RDBStorage:

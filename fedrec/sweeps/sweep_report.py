@@ -13,7 +13,7 @@ from rich.table import Column, Table
 
 from fedrec.config.validation import ConfigError
 from fedrec.sweeps.mlflow_runs import RUN_ID, MlflowRuns
-from fedrec.sweeps.outcomes import mean, standard_error
+from fedrec.sweeps.outcomes import summary
 from fedrec.sweeps.pictures import draw
 from fedrec.sweeps.search_space import in_one_line
 from fedrec.sweeps.stages import LABEL, Stages
@@ -80,12 +80,17 @@ class Report:
         else:
             found = {"solutions": [{"params": trial.params, "values": list(trial.values)} for trial in best]}
         states = Counter(trial.state.name.lower() for trial in self.stages.tuning.counted())
+        comparisons, trials = {}, self.stages.comparisons.counted()
+        for label in self.stages.queue_comparisons(best):
+            if runs := [trial.values for trial in trials if trial.values and trial.user_attrs[LABEL] == label]:
+                columns = dict(zip(("ER", "HR"), zip(*runs, strict=True), strict=True))  # means over the fresh seeds, test item
+                comparisons[label] = {"seeds": len(runs), **summary(columns)}
         return {
             "name": "optuna",
             **found,
             "study_name": study.study_name,
             "trials": dict(sorted(states.items())),
-            "comparisons": self._comparisons(),
+            "comparisons": comparisons,
         }
 
     def _record_when_tuned(self) -> None:
@@ -97,12 +102,6 @@ class Report:
         mixed = table.select_dtypes("object").columns  # these hold text and numbers, or nothing in some trials
         table.astype(dict.fromkeys(mixed, "string")).to_parquet(self.files / "trials.parquet")
         draw(self.stages.tuning.study, list(self.stages.sweep.objective.directions), self.files)
-
-    def _comparisons(self) -> dict[str, dict[str, Any]]:
-        """Return label -> means and standard errors of ER and HR on the test item over the fresh seeds."""
-        labels, trials = self.stages.queue_comparisons(self.stages.best()), self.stages.comparisons.counted()
-        measured = {label: [trial.values for trial in trials if trial.values and trial.user_attrs[LABEL] == label] for label in labels}
-        return {label: _summary(runs) for label, runs in measured.items() if runs}
 
     def _show(self, results: Mapping[str, Any]) -> None:
         metric = self.stages.sweep.selection
@@ -119,13 +118,6 @@ class Report:
                 table.add_row(label, _percent(row, "ER"), _percent(row, "HR"), str(row["seeds"]))
             console.print(table)
         console.print(f"results: {self.files}")
-
-
-def _summary(runs: list[list[float]]) -> dict[str, Any]:
-    row: dict[str, Any] = {"seeds": len(runs)}
-    for name, values in zip(("ER", "HR"), zip(*runs, strict=True), strict=True):
-        row |= {name: mean(values), f"{name}_stderr": standard_error(values)}
-    return row
 
 
 def _percent(row: Mapping[str, Any], name: str) -> str:

@@ -1,7 +1,4 @@
-"""A Hydra sweeper on Optuna: the study is stored and resumed, workers pull trials from it, and any launcher runs the workers.
-
-Its configuration (conf/hydra/sweeper/fedrec_optuna.yaml) has the keys of hydra-optuna-sweeper, and some more.
-"""
+"""A Hydra sweeper on Optuna: the study is stored and resumed, workers pull trials from it, and any launcher runs the workers."""
 
 import logging
 from pathlib import Path
@@ -39,10 +36,7 @@ class OptunaSweeper(Sweeper):
             settle_launcher(config)
 
     def sweep(self, arguments: list[str]) -> list[list[float]]:
-        """Bring the study to its `n_trials` trials, compare and report, and return the values of the best trials.
-
-        Raises ConfigError, before anything runs, if an option is wrong.
-        """
+        """Bring the study to `n_trials` trials, compare and report. Return the values of the best trials. Raises ConfigError."""
         mlflow = runs_of(self.config.tracking)
         from fedrec.sweeps.planning import as_given, plan_sweep
         from fedrec.sweeps.stages import Stages

@@ -43,8 +43,7 @@ class Worker:
     context: HydraContext
     config: DictConfig  # of the sweep, as `Sweeper.setup` got it
     sweep: Sweep
-    # set in the worker's process
-    mlflow: MlflowRuns | None = field(init=False)
+    mlflow: MlflowRuns | None = field(init=False)  # this and the following are set in the worker's process
     stages: Stages = field(init=False)
     composer: Composer = field(init=False)
     parent: str | None = field(init=False)  # the sweep's run in MLflow

@@ -70,7 +70,7 @@ def test_a_plan_is_a_table_with_times(folder):
         (["launcher=rai"], "hydra/launcher=rai does not exist: choose from "),
         (["--json"], "--json: only together with --dry-run"),
         (["only=table8", "datasets=ml100k", "known=nowhere.parquet"], "nowhere.parquet: no table of runs"),
-        (["only=table8", "storage=mysql://x/y"], "storage=mysql://x/y: not supported; allowed: null, sqlite:///FILE or postgresql"),
+        (["only=table8", "storage=mysql://x/y"], "storage=mysql://x/y is not allowed: must be null, sqlite:///FILE or postgresql"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, folder):

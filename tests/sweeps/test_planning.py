@@ -21,7 +21,7 @@ BAD_INPUT = [
     (["sweep=defense", "hydra.sweeper.sampler.sede=1"], "sede"),
     (["sweep=defense", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0 is not allowed"),
     (["sweep=defense", "hydra.sweeper.storage=mysql://me:secret@host/x"], "mysql://me:***@host/x"),
-    (["sweep=defense", "hydra.sweeper.storage=nonsense"], "hydra.sweeper.storage=nonsense: not an address"),
+    (["sweep=defense", "hydra.sweeper.storage=nonsense"], "hydra.sweeper.storage=nonsense is not allowed"),
     (["sweep=defense", "sweep.seed=1"], "sweep.seed"),
     (["sweep=defence"], "sweep=defence does not exist: choose from attack, defense, defense_pareto, minimax"),
     (["sweep=defense", "system.epochs=none"], "system.epochs=none is not allowed"),
@@ -38,7 +38,10 @@ BAD_INPUT = [
     (["sweep=minimax", "attack=random"], "nothing to tune: none of attack.N, attack.lambda_"),
     (["sweep=minimax", "++sweep.response_space={attack.N: 'interval(5'}"], "search space of attack.N=interval(5"),
     (["sweep=minimax", "attack.N=interval(-5,5)"], "search space of attack.N"),
-    (["sweep=minimax", "+sweep.response_space.attack='choice(pieck_uea,a_hum)'"], "search space of attack: attack=a_hum"),
+    (
+        ["sweep=minimax", "+sweep.response_space.attack='choice(pieck_uea,a_hum)'"],
+        "search space of attack: attack=a_hum has no option attack.N",
+    ),
 ]
 
 
