@@ -22,38 +22,37 @@ class Repetition:
     Both are infinite for every upload that is not left. `count_nearest` gives up the first for groups in which few uploads are left.
     """
 
-    distances: Tensor  # [g, n, n], never changed
+    rows: Tensor  # [g * n, n], the distances of each upload of the first group, then of the next; never changed
+    starts: Tensor  # [g] int64, where the rows of each group begin
     n_left_out: int
     left: Tensor  # [g, n] bool
     scores: Tensor  # [g, n] float64: in single precision one huge distance would swallow all others
     farthest: Tensor  # [g, n]
-    first_rows: Tensor  # [g] int64, where the distances of each group begin among all rows of distances
 
     @classmethod
     def of(cls, distances: Tensor, exists: Tensor, f: int, score: Score) -> "Repetition":
-        """Begin with all uploads that exist, [g, n] bool."""
+        """Begin with all uploads that exist, [g, n] bool; distances [g, n, n]."""
         (g, n), ascending, n_left_out = exists.shape, distances.clone(), left_out(f, score)
         scores = krum_scores(ascending, f, score).masked_fill_(~exists, torch.inf)  # sorts `ascending`
         farthest = ascending[..., -n_left_out].masked_fill(~exists, torch.inf)
-        return cls(distances, n_left_out, exists.clone(), scores, farthest, n * torch.arange(g, device=distances.device))
+        starts = n * torch.arange(g, device=distances.device)
+        return cls(distances.view(g * n, n), starts, n_left_out, exists.clone(), scores, farthest)
 
     def put_aside(self, chosen: Tensor) -> None:
         """Take one upload out of each group, [g]."""
-        n = self.left.shape[1]
-        rows = self.distances.view(-1, n)
         self.left.scatter_(1, chosen[:, None], False)
-        lost = rows.index_select(0, self.first_rows + chosen)  # [g, n]
+        lost = self.rows.index_select(0, self.starts + chosen)  # [g, n]
         if self.n_left_out:  # a score that left the chosen upload out loses the largest distance that it counted
             self.farthest.scatter_(1, chosen[:, None], torch.inf)
             group, upload = torch.nonzero(lost >= self.farthest, as_tuple=True)
-            others = rows.index_select(0, n * group + upload) * self.left.index_select(0, group)
+            others = self.rows.index_select(0, self.left.shape[1] * group + upload) * self.left.index_select(0, group)
             lost[group, upload] = self.farthest[group, upload] = others.topk(self.n_left_out).values[:, -1]
         self.scores -= lost
         self.scores.scatter_(1, chosen[:, None], torch.inf)
 
     def count_nearest(self, groups: Tensor) -> None:
         """Score the uploads of some groups [k] by the distance to the nearest other alone."""
-        left, distances = self.left[groups], self.distances[groups]
+        left, distances = self.left[groups], self.rows.view(*self.left.shape, -1)[groups]
         others = left[:, None] & ~torch.eye(left.shape[1], dtype=torch.bool, device=left.device)
         nearest = distances.masked_fill(~others, torch.finfo(distances.dtype).max).amin(-1).double()
         self.scores[groups] = torch.where(left, nearest, torch.inf)

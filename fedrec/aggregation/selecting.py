@@ -18,22 +18,20 @@ SIMILAR = 1.25  # of groups that are handled together, the largest has at most s
 Select = Callable[[Tensor, Tensor, int], Tensor]
 
 
-def select_uploads(
-    uploads: GroupedUploads, select: Select, f: Tensor, groups: Tensor, others: Tensor, score: Score, similar: float = SIMILAR
-) -> Tensor:
+def select_uploads(uploads: GroupedUploads, select: Select, f: Tensor, groups: Tensor, others: Tensor, score: Score) -> Tensor:
     """Return which uploads are accepted, [N] bool: in the marked groups [J] bool those that `select` returns for f [J].
 
     In each group that is not marked all or none of the uploads are accepted, as `others` [J] bool says.
     """
-    accepted = uploads.repeat_by_group(others)
-    for batch in _batches(uploads.blocks(), f.tolist(), groups.tolist(), similar):
+    accepted, numbers = uploads.repeat_by_group(others), f.tolist()
+    for batch in _batches(uploads.blocks(), numbers, groups.tolist()):
         distances, exists = _distances(uploads, batch, score)
-        selected = select(distances, exists, int(f[batch[0].groups.start]))
-        accepted[batch[0].uploads.start : batch[-1].uploads.stop] = selected[exists]
+        selected = select(distances, exists, numbers[batch[0].groups.start])
+        accepted[batch[0].uploads.start : batch[-1].uploads.stop] = selected[exists] if len(batch) > 1 else selected.flatten()
     return accepted
 
 
-def _batches(blocks: Iterable[Block], f: list[int], groups: list[bool], similar: float) -> Iterator[list[Block]]:
+def _batches(blocks: Iterable[Block], f: list[int], groups: list[bool]) -> Iterator[list[Block]]:
     """Yield the blocks of marked groups; neighbours of similar sizes and the same f together, as long as they fit into memory."""
     batch: list[Block] = []
     for block in blocks:
@@ -41,7 +39,7 @@ def _batches(blocks: Iterable[Block], f: list[int], groups: list[bool], similar:
             continue
         if batch:
             first, last, n_groups = batch[0], batch[-1], block.groups.stop - batch[0].groups.start
-            alike = block.size <= similar * first.size and f[block.groups.start] == f[first.groups.start]
+            alike = block.size <= SIMILAR * first.size and f[block.groups.start] == f[first.groups.start]
             if not alike or block.groups.start != last.groups.stop or n_groups * block.size**2 > NUMBERS_AT_ONCE:
                 yield batch
                 batch = []
@@ -52,11 +50,12 @@ def _batches(blocks: Iterable[Block], f: list[int], groups: list[bool], similar:
 
 def _distances(uploads: GroupedUploads, batch: Sequence[Block], score: Score) -> tuple[Tensor, Tensor]:
     """Return the distances [g, n, n] between the uploads of a batch and which uploads exist [g, n] bool."""
-    (first, *rest), n = batch, batch[-1].size
-    sizes = uploads.sizes[first.groups.start : batch[-1].groups.stop]
+    first, *rest = batch
     distances = pairwise_distances(uploads.products_of(first), score)
-    if rest:
-        distances = pad(distances, (0, n - first.size, 0, n - first.size, 0, len(sizes) - len(distances)))
+    if not rest:
+        return distances, distances.new_ones(distances.shape[:2], dtype=torch.bool)
+    sizes, n = uploads.sizes[first.groups.start : rest[-1].groups.stop], rest[-1].size
+    distances = pad(distances, (0, n - first.size, 0, n - first.size, 0, len(sizes) - len(distances)))
     for block in rest:
         here = slice(block.groups.start - first.groups.start, block.groups.stop - first.groups.start)
         distances[here, : block.size, : block.size] = pairwise_distances(uploads.products_of(block), score)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, krum_scores, number_tolerated, select_uploads
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, krum_scores, number_tolerated, pairwise_distances
 from fedrec.interfaces import Share
 
 
@@ -30,12 +30,12 @@ class Krum(Rule):
         return sizes >= 2 * self.tolerated(sizes) + (1 if self.score == "paper" else 3)
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
-        f, applies = self.tolerated(uploads.sizes), self.applies(uploads.sizes)
-        everybody = torch.full_like(applies, self.fallback == "sum")  # where the rule does not apply
-        accepted = select_uploads(uploads, self.select, f, applies, everybody, self.score, similar=1)
+        f, applies = self.tolerated(uploads.sizes).tolist(), self.applies(uploads.sizes)
+        accepted, where = uploads.repeat_by_group(~applies & (self.fallback == "sum")), applies.tolist()
+        for block in uploads.blocks():
+            if where[block.groups.start]:
+                distances = pairwise_distances(uploads.products_of(block), self.score)
+                best = krum_scores(distances, f[block.groups.start], self.score).argmin(1)  # [g]
+                accepted[block.uploads].view(-1, block.size).scatter_(1, best[:, None], True)
         weights = uploads.repeat_by_group(torch.where(applies, uploads.sizes, 1))
         return uploads.sum(weights, accepted), accepted
-
-    def select(self, distances: Tensor, exists: Tensor, f: int) -> Tensor:
-        best = krum_scores(distances, f, self.score).argmin(1)
-        return torch.zeros_like(exists).scatter_(1, best[:, None], True)
