@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from experiments import paper, report
-from fedrec.campaigns.store import Store
 from tests.cli.program import ENVIRONMENT
 from tests.sweeps.sweeps import trials
 
@@ -84,11 +83,6 @@ def plan(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     assert ended.returncode == 0, ended.stderr
     cells: list[dict[str, Any]] = json.loads(ended.stdout)
     return cells
-
-
-def store(folder: Path) -> Store:
-    """Open the store that a command in this folder has filled."""
-    return Store(f"sqlite:///{folder}/multirun/paper/study.db", "paper")
 
 
 def measured(folder: Path, storage: str | None = None) -> Counter[str]:
