@@ -99,7 +99,7 @@ class Report:
             if self._ended.wait(_PAUSE):
                 return
         table = self.stages.tuning.study.trials_dataframe(_COLUMNS)
-        mixed = table.select_dtypes("object").columns  # these hold text and numbers, or nothing in some trials
+        mixed = [name for name, kind in table.dtypes.items() if kind.name in ("object", "str")]  # text, numbers and nothing
         table.astype(dict.fromkeys(mixed, "string")).to_parquet(self.files / "trials.parquet")
         draw(self.stages.tuning.study, list(self.stages.sweep.objective.directions), self.files)
 
