@@ -6,11 +6,9 @@ import pytest
 
 from fedrec.config.build import check
 from fedrec.config.compose import compose
-from fedrec.evaluation.epoch_selection import select
 from fedrec.evaluation.popular_items import expected_poison_share
 from fedrec.experiment import prepare, run
 from fedrec.federation.system import TrainingDiverged
-from fedrec.interfaces import Evaluation
 from fedrec.tracking.run_progress import Progress
 
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
@@ -140,12 +138,3 @@ def test_cuda_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ValueError, match="device = cuda: no CUDA device"):
         prepare(check(compose(*TINY, "device=cuda")), tmp_path)
-
-
-def test_selection_rules():
-    """Best by the test item, validation by the validation item; the earliest wins a tie."""
-    metrics = [(0.1, 0.5), (0.4, 0.2), (0.4, 0.5)]
-    evaluations = [Evaluation(4 * n, n, {"HR@10": test, "validation_HR@10": held}) for n, (test, held) in enumerate(metrics, 1)]
-    chosen = select(evaluations, "HR@10")
-    assert {rule: values["epoch"] for rule, values in chosen.items()} == {"best": 2, "validation": 1, "final": 3}
-    assert select([], "HR@10") == {"best": None, "final": None, "validation": None}

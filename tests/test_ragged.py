@@ -1,4 +1,7 @@
-"""The kernels against loops, and the ways of the GPU against those of the CPU (on the CPU: the arithmetic is the same)."""
+"""The kernels equal loops, and what runs on a GPU equals what runs on the CPU. It is tested on the CPU: the arithmetic is the same."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -91,7 +94,7 @@ def test_columns_summed_where_they_belong(data, height, gpu):
 
 @given(st.data(), st.integers(1, 120), st.integers(0, 4), st.integers(0, 99))
 def test_the_largest_of_each_column(data, n_rows, n_columns, seed):
-    """Ties, and columns in which few values are finite: each row is named once, whatever the values are."""
+    """Each row is named once, even if there are ties, or columns with few finite values."""
     k = data.draw(st.integers(1, min(n_rows, 5)))
     values = torch.randint(-4, 5, (n_rows, n_columns), generator=torch.Generator().manual_seed(seed)).float()
     values[values < data.draw(st.integers(-4, 5))] = -torch.inf
@@ -104,7 +107,7 @@ def test_the_largest_of_each_column(data, n_rows, n_columns, seed):
 
 @pytest.mark.parametrize(("n_rows", "k", "finite"), [(17, 1, 0), (20, 1, 0), (35, 2, 1)])
 def test_no_row_beyond_the_last_is_named_where_few_values_are_finite(n_rows, k, finite):
-    """Rows that filled up the last group of rows once were among the largest."""
+    """Rows that fill up the last group of rows are never among the largest."""
     for seed in range(20):
         values = torch.full((n_rows, 3), -torch.inf)
         values[torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))[:finite]] = 1.0
@@ -132,3 +135,16 @@ def test_a_real_gpu_leads_to_the_same_model(case):
     next(iter(gpu.rounds()))
     assert torch.allclose(gpu.users.cpu(), cpu.users, atol=1e-4)
     assert torch.allclose(gpu.global_model.items.cpu(), cpu.global_model.items, atol=1e-4)
+
+
+def test_no_warning_of_torch_reaches_the_user():
+    """torch warns once a process, so another process has to look."""
+    code = """
+import torch
+from fedrec import ragged
+ragged.silence_sparse_tensors()
+offsets, columns = torch.tensor([0, 1], dtype=torch.int32), torch.tensor([7], dtype=torch.int32)
+print(ragged.segment_products(torch.ones(1, 2), torch.ones(9, 2), offsets, columns))
+"""
+    result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("tensor([2.])\n", "")

@@ -1,4 +1,4 @@
-"""The engine against the per-client oracle, on random ragged federations, and what may never change a trajectory."""
+"""The engine equals the oracle, which trains one client after another, on random ragged federations; what may never change a trajectory."""
 
 from dataclasses import replace
 
@@ -7,19 +7,18 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fedrec.federation.client_sampling import ClientSampler
 from fedrec.federation.system import TrainingDiverged
 from tests.reference.federations import ATTACKS, RULES, SYSTEM, Case, build_oracle, build_system, cases, copy_state
 
 
 def assert_close(actual, expected, tolerance, floor=0.0):
-    """Equal but for `tolerance` relative to the largest value; `floor` is what rounding alone may make of zero."""
+    """Assert equality up to `tolerance`, relative to the largest value; `floor` is what rounding alone may make of zero."""
     scale = max(tolerance * float(expected.abs().max()), floor)
     assert torch.allclose(actual.double(), expected.double(), rtol=tolerance, atol=scale)
 
 
 def assert_scorer_close(system, server, rounding):
-    """A bias may be a sum of gradients that cancel: `rounding`, relative to the largest weight, is what may be left of them."""
+    """Compare all parameters. Gradients of a bias may cancel; `rounding`, relative to the largest weight, is what may be left of them."""
     floor = rounding * max((float(value.abs().max()) for value in server.scorer.values()), default=0.0)
     for name, value in server.scorer.items():
         assert_close(system.global_model.scorer[name], value, 1e-5, floor)
@@ -32,7 +31,7 @@ FAMILIES = {"mf": ["mf"], "ncf": ["ncf", "ncf_flat"]}
 @pytest.mark.parametrize("attack", ATTACKS)
 @given(data=st.data())
 def test_every_round_equals_the_oracle(data, attack, family):
-    """Gradients, updates, mining, the attack and the defense, in float64 from the engine's own code."""
+    """The engine runs in float64: gradients, updates, mining, the attack and the defense."""
     case = data.draw(cases([attack], FAMILIES[family]))
     torch.set_default_dtype(torch.float64)
     try:
@@ -54,7 +53,7 @@ def test_every_round_equals_the_oracle(data, attack, family):
 @pytest.mark.parametrize("rule", RULES)
 @given(data=st.data())
 def test_every_round_under_a_robust_rule_equals_the_oracle(data, rule, family):
-    """With attacks that send copies, a few rows or gradients of the scorer, and with a client-side defense beside it."""
+    """Attacks send copies, a few rows or gradients of the scorer, and a client-side defense may be there, too."""
     case = replace(data.draw(cases(["none", "pieck_uea", "a_ra"], FAMILIES[family])), rule=rule)
     torch.set_default_dtype(torch.float64)
     try:
@@ -62,9 +61,9 @@ def test_every_round_under_a_robust_rule_equals_the_oracle(data, rule, family):
         server = build_oracle(case, system)
         for result in system.rounds():
             server.round(result.round - 1, system.sampler.sample(result.round - 1).tolist())
-            for key in server.agg.doubtful:  # of unlike uploads with the same score either may be selected
-                ours, theirs = (one.items if isinstance(key, int) else one.scorer for one in (system.global_model, server))
-                theirs[key] = ours[key]
+            for key in server.agg.doubtful:  # if unlike uploads have the same score, either may be selected
+                engine, reference = (one.items if isinstance(key, int) else one.scorer for one in (system.global_model, server))
+                reference[key] = engine[key]
             assert_close(system.global_model.items, server.items, 1e-5)
             assert_scorer_close(system, server, rounding=1e-14)
             sampled = system.sampler.sample(result.round - 1) >= system.n_users
@@ -75,7 +74,7 @@ def test_every_round_under_a_robust_rule_equals_the_oracle(data, rule, family):
 
 
 def assert_telemetry(telemetry, agg, targets, is_malicious):
-    """What a rule decided, as one sees who knows the malicious clients and the targets."""
+    """Compare what a rule decided with what an observer sees who knows the malicious clients and the targets."""
     expected = {"dropped_uploads": 0, "target_uploads": sum(agg.counts.get(item, 0) for item in targets) / len(targets)}
     for name, items in (("fallback", agg.fell_back), ("unguarded", agg.unguarded)):
         on_targets = [item in items for item in targets if item in agg.items]
@@ -130,29 +129,6 @@ def hand_made(**changes):
     return Case([[0, 1], [2], [0, 3, 3]], 6, [5], "none", {}, None, {**SYSTEM, "clients_per_round": 2, **changes}, 0)
 
 
-def test_every_client_takes_part_once_per_epoch():
-    system = build_system(hand_made())
-    assert system.sampler.rounds_per_epoch == 2
-    for epoch in range(3):
-        sampled = torch.cat([system.sampler.sample(2 * epoch), system.sampler.sample(2 * epoch + 1)])
-        assert sampled.sort().values.tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize("sampling", ["epoch", "uniform"])
-def test_clients_are_drawn_anew_every_epoch(sampling):
-    sampler = ClientSampler(n_clients=100, clients_per_round=100, mode=sampling, seed=0)
-    first, second = sampler.sample(0), sampler.sample(1)
-    assert not first.equal(second)
-    assert first.sort().values.equal(second.sort().values)
-
-
-def test_uniform_sampling_reaches_everybody_equally_often():
-    sampler = ClientSampler(n_clients=20_000, clients_per_round=100, mode="uniform", seed=0)
-    drawn = torch.stack([sampler.sample(round) for round in range(400)])
-    assert all(len(row.unique()) == 100 for row in drawn)
-    assert torch.bincount(drawn.flatten() // 5_000).tolist() == pytest.approx([10_000] * 4, rel=0.05)
-
-
 def test_client_learning_rates_are_drawn_from_the_whole_range():
     system = build_system(replace(hand_made(client_learning_rate=(0.1, 0.9)), positives=[[0]] * 200))
     rates = system.client_rates
@@ -161,7 +137,7 @@ def test_client_learning_rates_are_drawn_from_the_whole_range():
 
 
 def test_the_share_of_poison_counts_uploads_for_the_targets():
-    """In a round of everybody, 1 malicious client against the users who train on target 5; nothing before mining ends."""
+    """Everybody is sampled: 1 malicious client against the users who train on target 5. There is no poison before mining ends."""
     options = {"N": 2, "mining_times": 1, "multi_target": "copy", "batches": 1, "rounds": 1, "poison_scorer": False}
     case = replace(hand_made(clients_per_round=4), attack="pieck_uea", attack_options=options, positives=[[5, 1], [2], [0, 3]])
     system = build_system(case)

@@ -1,4 +1,4 @@
-"""The closed form of matrix factorisation against automatic differentiation of its score."""
+"""The closed form of matrix factorisation equals automatic differentiation of its score."""
 
 from functools import partial
 from unittest import mock
@@ -38,7 +38,7 @@ def test_score_all_is_score_of_every_pair():
 
 
 class Scaled(MatrixFactorization):
-    """A model that only writes `score`, with a parameter that is one number."""
+    """A model that writes `score` only and has one number as its parameter."""
 
     def initialise(self, n_users, n_items, generator):
         users, global_model = super().initialise(n_users, n_items, generator)

@@ -1,4 +1,4 @@
-"""The closed form of neural collaborative filtering against automatic differentiation, of all clients at once and one by one."""
+"""The closed form of neural collaborative filtering equals automatic differentiation, for all clients at once and for each alone."""
 
 import math
 from functools import partial
@@ -32,7 +32,7 @@ def double_precision():
 
 
 def make(layers, seed=0):
-    """A model and a global model of it, biases included far enough from 0 for every one of them to matter."""
+    """Return a model, users and a global model whose biases, too, are far enough from 0 to matter."""
     model = NeuralCollaborativeFiltering(dim=3, init_std=1.0, layers=layers)
     generator = torch.Generator().manual_seed(seed)
     users, global_model = model.initialise(5, N_ITEMS, generator)
@@ -76,7 +76,7 @@ def test_closed_form_equals_autograd_and_every_client_alone(clients, layers, los
 
 
 def alone(user, global_model, positives, negatives, loss):
-    """Loss of one client and its gradients by user, rows and parameters, from the oracle's score and loss."""
+    """Return the loss of one client and its gradients by user, rows and parameters, from the oracle's score and loss."""
     user, parameters = user.clone().requires_grad_(), oracle.leaves(global_model.scorer)
     rows = global_model.items[positives + negatives].clone().requires_grad_()
     scores = oracle.psi(user, rows, parameters)
@@ -87,7 +87,7 @@ def alone(user, global_model, positives, negatives, loss):
 
 @given(layers=some_layers, block=st.sampled_from([1, 20, 60, 10**6]))
 def test_score_all_is_score_of_every_pair(layers, block):
-    """In blocks of one item, of some, and all at once; and the general way of all models."""
+    """Items come in blocks of one, of some, and all at once; the general way of all models gives the same."""
     model, users, global_model = make(layers)
     expected = torch.stack([oracle.psi(user, global_model.items, global_model.scorer) for user in users], 1)  # [M, B]
     assert torch.allclose(model.score(users[None], global_model.items[:, None], global_model.scorer), expected)
@@ -127,7 +127,7 @@ def descended(user, items, scorer, label, steps):
 
 @pytest.mark.parametrize("layers", LAYERS, ids=str)
 def test_initial_parameters(layers):
-    """Kaiming-uniform weights fill their range, biases are 0, embeddings have their standard deviation."""
+    """Kaiming-uniform weights fill their range, biases are 0, and embeddings have their standard deviation."""
     model = NeuralCollaborativeFiltering(dim=50, init_std=0.1, layers=[20 * width for width in layers])
     users, global_model = model.initialise(300, 200, torch.Generator().manual_seed(0))
     assert users.shape == (300, 50) and global_model.items.shape == (200, 50)

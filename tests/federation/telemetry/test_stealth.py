@@ -1,4 +1,4 @@
-"""How much poison stands out, against a loop over its rows, and that every round tells."""
+"""How much poison stands out equals a loop over its rows, and every round reports it."""
 
 import math
 import statistics
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.federation.telemetry.stealth import COMPARED, FEWEST, describe_poison
-from fedrec.interfaces import DenseRows, FactoredRows, ProjectedRows, RowGroup, Upload
+from fedrec.interfaces import DenseRows, RowGroup, Upload
 from tests.reference.federations import SYSTEM, Case, build_system
 
 N_ITEMS = 20
@@ -27,13 +27,13 @@ def poison_upload(items, rows):
 
 
 def measured(benign_items, benign_rows, poison_items, poison_rows, targets):
-    """`describe_poison` with all benign rows from one client."""
+    """Return the telemetry if all benign rows come from one client."""
     group = benign_group([len(benign_items)], benign_items, benign_rows)
     return describe_poison(group, poison_upload(poison_items, poison_rows), targets, N_ITEMS)
 
 
 def by_loop(benign_items, benign_rows, poison_items, poison_rows, targets):
-    """The same row by row."""
+    """Return the same telemetry, computed row by row."""
     expected = {"poison_rows": len(poison_items), "poison_items": len(set(poison_items))}
     bad, good = (sum(item in targets for item in items) for items in (poison_items, benign_items))
     if bad:
@@ -59,7 +59,7 @@ def by_loop(benign_items, benign_rows, poison_items, poison_rows, targets):
     seed=st.integers(0, 999),
 )
 def test_equals_a_loop_over_the_rows(sizes, poison_items, targets, seed):
-    """Items that nobody else uploads, too few benign rows, no poison, no benign rows at all."""
+    """There may be items that nobody else uploads, too few benign rows, no poison, and no benign rows at all."""
     generator = torch.Generator().manual_seed(seed)
     benign_items = torch.randint(5, (sum(sizes),), generator=generator).tolist()
     rows, poison_rows = (torch.randn(len(items), 3, generator=generator).double() for items in (benign_items, poison_items))
@@ -70,7 +70,7 @@ def test_equals_a_loop_over_the_rows(sizes, poison_items, targets, seed):
 
 
 def test_rows_like_the_benign_ones_do_not_stand_out_and_others_do():
-    """Copies of all benign rows spread as those do; a row ten times as long, or against all others, is seen."""
+    """Copies of all benign rows spread as those do. A row that is ten times as long, or opposes all others, is seen."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(COMPARED, 8, generator=generator) + torch.tensor([1.0] + [0.0] * 7)
     items = torch.arange(2).repeat(COMPARED // 2).tolist()
@@ -126,22 +126,3 @@ def test_every_round_tells_where_the_seconds_go_and_how_poison_stands_out():
 def test_a_round_without_malicious_clients_has_no_poison_to_tell_of():
     (first, *_) = build_system(Case([[0], [1]], 4, [3], "none", {}, None, SYSTEM, 0)).rounds()
     assert set(first.telemetry) == TIMES
-
-
-def test_some_rows_are_those_of_all():
-    """Of dense, factored and projected rows alike; blocks without rows are passed over."""
-    generator = torch.Generator().manual_seed(0)
-    offsets, items = torch.tensor([0, 2, 2, 5], dtype=torch.int32), torch.tensor([1, 3, 0, 1, 2], dtype=torch.int32)
-    normals = torch.nn.functional.normalize(torch.randn(4, 3, generator=generator))
-    directions, coefficients = torch.randn(3, 3, generator=generator), torch.randn(5, generator=generator)
-    parts = (
-        DenseRows(torch.randn(5, 3, generator=generator)),
-        FactoredRows(coefficients, directions),
-        FactoredRows(coefficients, directions, normals),
-        ProjectedRows(torch.randn(2, 5, generator=generator), torch.randn(2, 3, generator=generator), items, 4),
-    )
-    for chosen in (*((part,) for part in parts), parts):
-        group = RowGroup(torch.arange(3), offsets, items, chosen)
-        assert torch.allclose(group.at(torch.arange(5)), group.at(slice(None)), atol=1e-6)
-        assert torch.allclose(group.at(torch.tensor([2, 0])), group.at(slice(None))[[2, 0]], atol=1e-6)
-    assert torch.allclose(RowGroup(torch.arange(3), offsets, items, parts[1:2]).at(slice(None))[2], coefficients[2] * directions[2])
