@@ -58,24 +58,20 @@ class Split:
 
     def statistics(self) -> Mapping[str, float]:
         """Return the statistics of all interactions, held-out ones included, as in Table VIII."""
-        held_out = [self.test] if self.validation is None else [self.test, self.validation]
         users, items = self.train.n_users, self.train.n_items
-        interactions = len(self.train.items) + sum(int((item >= 0).sum()) for item in held_out)
-        return {
-            "users": users,
-            "items": items,
-            "interactions": interactions,
-            "rate": interactions / users,
-            "sparsity": 1 - interactions / (users * items),
-        }
+        n = len(self.train.items) + sum(int((held_out >= 0).sum()) for held_out in self._held_out)
+        return {"users": users, "items": items, "interactions": n, "rate": n / users, "sparsity": 1 - n / (users * items)}
 
     def checksum(self) -> str:
         """Return the sha256 of the split, whatever file format it came in."""
         digest = hashlib.sha256(str(self.train.n_items).encode())
-        parts = [self.train.offsets, self.train.items, self.test]
-        for part in parts if self.validation is None else [*parts, self.validation]:
+        for part in (self.train.offsets, self.train.items, *self._held_out):
             digest.update(part.numpy().tobytes())
         return digest.hexdigest()
+
+    @property
+    def _held_out(self) -> list[Tensor]:
+        return [self.test] if self.validation is None else [self.test, self.validation]
 
 
 class Dataset(Protocol):

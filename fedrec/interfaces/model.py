@@ -85,18 +85,13 @@ class PairwiseScorerGradients:
         return self.summed
 
     def per_client(self) -> Mapping[str, Tensor]:
-        def score(parameters: Mapping[str, Tensor], user: Tensor, row: Tensor) -> Tensor:
-            return self.model.score(user, row, parameters)
-
-        batch, pairs = self.batch, torch.arange(len(self.derivative), device=self.derivative.device)
+        batch, scorer, pairs = self.batch, dict(self.global_model.scorer), torch.arange(len(self.derivative), device=self.derivative.device)
         if not len(pairs):  # vmap needs one
-            return {name: value.new_zeros(len(batch.clients), *value.shape) for name, value in self.global_model.scorer.items()}
-        by_pair = vmap(grad(score), in_dims=(None, 0, 0))
-        rows = self.global_model.items[batch.items]
-        gradients = by_pair(dict(self.global_model.scorer), self.users[batch.segments], rows)  # {name: [E, ...]}
-        sums = {}
+            return {name: value.new_zeros(len(batch.clients), *value.shape) for name, value in scorer.items()}
+        by_pair = vmap(grad(lambda parameters, user, row: self.model.score(user, row, parameters)), in_dims=(None, 0, 0))
+        gradients: dict[str, Tensor] = by_pair(scorer, self.users[batch.segments], self.global_model.items[batch.items])  # {name: [E, ...]}
         for name, value in gradients.items():
             flat = value.reshape(len(pairs), math.prod(value.shape[1:]))
             total = segment_sum(flat, pairs, batch.offsets.long(), self.derivative)
-            sums[name] = total.view(-1, *value.shape[1:])
-        return sums
+            gradients[name] = total.view(-1, *value.shape[1:])
+        return gradients
