@@ -17,7 +17,7 @@ PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Its address, without a database: postgresql+psycopg://USER@HOST:PORT. Skips the test where the package is not installed."""
+    """Yield its address without a database, postgresql+psycopg://USER@HOST:PORT. Skip the test if the package is not installed."""
     if not PROGRAMS:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     programs = PROGRAMS[-1].parent

@@ -34,7 +34,7 @@ def value(trial: Trial) -> float:
 
 
 def work(folder: Path, n_trials: int, sampler: str = "random", space: SearchSpace = SPACE) -> list[int]:
-    """What a worker does; the numbers of its trials."""
+    """Take trials as a worker does, and return their numbers."""
     study = open_study(folder, n_trials, sampler, space)
     numbers = []
     while (trial := study.claim()) is not None:

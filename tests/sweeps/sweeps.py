@@ -91,7 +91,7 @@ def program(folder: Path, *arguments: str) -> Ended:
 
 
 def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """`python -m fedrec.main -m ...`, in a process group of its own; what it prints goes to a file `log` in the folder."""
+    """Start `python -m fedrec.main -m ...` in a process group of its own. Its output goes to the file `log` in the folder."""
     with (folder / "log").open("a") as log:
         return subprocess.Popen(
             [*COMMAND, "-m", NAME, *arguments],
@@ -105,7 +105,7 @@ def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen
 
 
 def finish(process: "subprocess.Popen[str]", folder: Path, storage: str | None = None) -> str:
-    """What it has printed, once it has ended well. Meanwhile the studies learn at once which workers have died."""
+    """Wait until the program has ended well, and return what it has printed. Meanwhile its study learns at once which workers died."""
 
     def ended() -> bool:
         bury(folder, storage)
@@ -139,7 +139,7 @@ def address(folder: Path) -> str:
 
 
 def open_study(folder: Path, storage: str | None = None, name: str = "tuned") -> optuna.Study | None:
-    """None if there is no study yet."""
+    """Return the study, or None if there is none yet."""
     if storage is None and not (folder / "multirun/tuned/study.db").exists():
         return None
     try:
@@ -150,13 +150,13 @@ def open_study(folder: Path, storage: str | None = None, name: str = "tuned") ->
 
 
 def trials(folder: Path, storage: str | None = None, name: str = "tuned") -> list[FrozenTrial]:
-    """Of the study; none if there is no study yet."""
+    """Return the trials of the study; there are none if there is no study yet."""
     study = open_study(folder, storage, name)
     return study.get_trials() if study else []
 
 
 def silence(storage: Any, *trial_ids: int) -> None:
-    """Let the last sign of life of these trials be long ago."""
+    """Let the last sign of life of these trials be long ago, so that they count as lost."""
     with storage.scoped_session() as session:
         beats = session.query(TrialHeartbeatModel).filter(TrialHeartbeatModel.trial_id.in_(trial_ids))
         beats.update({TrialHeartbeatModel.heartbeat: datetime(2000, 1, 1)}, synchronize_session=False)
@@ -187,7 +187,7 @@ def counted(found: list[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def wait_for_running(folder: Path, n_done: int, storage: str | None = None, n_workers: int = 1) -> list[FrozenTrial]:
-    """The trials that are running, once so many are over and so many workers have one."""
+    """Wait until so many trials are over and so many workers run one, and return those that run."""
     found: list[FrozenTrial] = []
 
     def ready() -> bool:
@@ -204,7 +204,7 @@ def pid_of(trial: FrozenTrial) -> int:
 
 
 def assert_complete(found: list[FrozenTrial], total: int) -> None:
-    """`total` trials are over, none is open, and whatever was cut off has exactly one repetition with the same parameters."""
+    """Check that `total` trials are over, none is open, and each one that was cut off has one repetition with its parameters."""
     assert len(counted(found)) == total
     assert not of_state(found, TrialState.RUNNING, TrialState.WAITING)
     repeated = [number for trial in counted(found) for number in trial.system_attrs.get("retry_history", [])]
@@ -220,13 +220,13 @@ def results(folder: Path) -> dict[str, Any]:
 
 
 def summary(folder: Path, name: str) -> dict[str, Any]:
-    """Of a run of the sweep."""
+    """Return the summary of a run of the sweep."""
     loaded: dict[str, Any] = json.loads((folder / "multirun/tuned" / name / "summary.json").read_text())
     return loaded
 
 
 def sweep_with_two_workers(folder: Path, *arguments: str, **environment: str) -> None:
-    """A whole sweep by the real program; no trial ends before both workers have one."""
+    """Run a whole sweep by the real program. No trial ends before both workers have one."""
     build_gate(folder, 0)
     process = start(folder, *GATED, "tracking=none", "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=4", *arguments, **environment)
     wait_for_running(folder, 0, n_workers=2)

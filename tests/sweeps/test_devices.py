@@ -15,7 +15,7 @@ sys.stdin.read()
 
 
 def holder(names: str, folder: Path) -> "subprocess.Popen[str]":
-    """A worker that asks twice, and lives on."""
+    """Start a worker that asks twice, and lives on."""
     return subprocess.Popen([sys.executable, "-c", HOLDER, names, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -26,3 +26,15 @@ def test_a_candidate_is_worth_what_it_is_at_the_worst_response(tmp_path: Path) -
     again = summary(tmp_path, f"worst_case_of_trial_{best.number}/seed_1")["config"]
     assert [f"attack.N={again['attack']['N']}"] == best.user_attrs["response"]
     assert "worst case" in ended.output
+
+
+@pytest.mark.slow
+def test_the_attacker_may_choose_the_attack(tmp_path: Path) -> None:
+    """As the README says: the usual space goes, because not every attack has its options."""
+    space = ("~sweep.response_space", '+sweep.response_space={attack: "choice(pieck_ipe,pieck_uea,a_hum)"}')
+    options = ("sweep=minimax", *space, "defense.N=range(1,20)", "sweep.responses=4", "hydra.sweeper.n_trials=1")
+    ended = sweep(tmp_path, *SHORT, ONE, "tracking=none", *options)
+    assert ended.status == 0, ended.errors
+    for response in trials(tmp_path, address(tmp_path), "tuned trial 0 responses"):
+        choices = summary(tmp_path, f"trial_0000/response_{response.number}/seed_0")["config"]["choices"]
+        assert choices["attack"] == response.params["attack"]

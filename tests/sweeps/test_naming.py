@@ -11,7 +11,7 @@ def name_of_the_study(*overrides: str) -> str:
 
 
 def test_the_name_of_a_study_follows_the_options() -> None:
-    """Other options, another study; the same ones, the same; how many trials, and how many workers, plays no part."""
+    """Other options give another name. The number of trials and of workers plays no part."""
     name = name_of_the_study()
     assert name.startswith("defense-pieck_uea-ours-mf-ml100k-")
     assert name == name_of_the_study("hydra.sweeper.n_trials=9", "hydra.sweeper.n_jobs=7", "threads=2", "tracking=none")

@@ -12,7 +12,7 @@ from tests.sweeps.sweeps import silence
 
 
 def lose(study: SharedStudy) -> Trial:
-    """A trial whose worker is never heard of again."""
+    """Claim a trial for a worker that is never heard of again."""
     trial = claim(study)
     silence(study.study._storage._backend, trial._trial_id)  # type: ignore[attr-defined]
     return trial
@@ -38,7 +38,7 @@ def test_a_trial_is_not_taken_from_a_worker_that_lives(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_died_while_it_claimed(tmp_path: Path) -> None:
-    """Between its first word in the storage and its first sign of life: no clock tells, but claims are made one at a time."""
+    """No clock tells between its first word in the storage and its first sign of life, but workers claim one at a time."""
     study = open_study(tmp_path, 1)
     with pytest.warns(UserWarning, match="Heartbeat"):
         study.study.ask()

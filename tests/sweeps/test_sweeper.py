@@ -72,7 +72,7 @@ def test_a_trial_sees_what_an_ordinary_run_would(tuned: Path, tmp_path: Path) ->
 
 
 def test_optuna_can_read_the_study(tuned: Path) -> None:
-    """With nothing of fedrec: other tools, the dashboard for instance, do so."""
+    """Other tools, the dashboard for instance, read it without fedrec."""
     study = optuna.load_study(study_name="tuned", storage=address(tuned))
     assert study.best_trial.number == min(of_state(study.trials, TrialState.COMPLETE), key=lambda trial: float(trial.value or 0)).number
 
