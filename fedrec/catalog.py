@@ -3,14 +3,14 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
+from rich.table import Column, Table
 
 from fedrec.cli.cards import GROUPS, Card, cards
 from fedrec.config.compose import FOLDER, compose
@@ -18,18 +18,18 @@ from fedrec.config.validation import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
-    """A mistake ends in one line, as in `fedrec.main`."""
+    """Reports a mistake in one line, as `fedrec.main` does."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the catalog; exit status."""
+    """Print the catalog and return the exit status."""
     parser = Parser("python -m fedrec.catalog", description="Attacks, defenses, models and data sets.", allow_abbrev=False)
     parser.add_argument("what", nargs="*", metavar="GROUP[=NAME]", help=f"only these ({', '.join(GROUPS)}); with a NAME in full")
     parser.add_argument("--json", action="store_true", help="one document: group -> name -> card")
-    parser.add_argument("--config-dir", type=Path, metavar="FOLDER", help="more of them, as for fedrec.main")
+    parser.add_argument("--config-dir", type=Path, metavar="FOLDER", help="a folder with more of them, as for fedrec.main")
     known = parser.parse_args(arguments)
     if known.config_dir and not known.config_dir.is_dir():
         parser.error(f"--config-dir {known.config_dir}: there is no such folder")
@@ -40,45 +40,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no {wrong[0]}{did_you_mean(wrong[:1], [*GROUPS, *choices])}")
     wanted = known.what or GROUPS
     if known.json:
-        print(json.dumps(_document(catalog, wanted), indent=2))
+        chosen = {
+            group: {name: asdict(card) for name, card in found.items() if group in wanted or f"{group}={name}" in wanted}
+            for group, found in catalog.items()
+        }
+        print(json.dumps(chosen, indent=2))
         return 0
     console = Console(markup=False, highlight=False, emoji=False)
     for what in wanted:
-        if what in GROUPS:
-            console.print(_overview(what, catalog[what]))
-        else:
-            card = choices[what]
-            console.print(f"{what}: {card.summary}", *card.facts, *filter(None, [card.target]), sep="\n")
-            console.print(_parameters(card) if card.parameters else "")
+        console.print(_overview(what, catalog[what]) if what in GROUPS else _in_full(what, choices[what]))
     return 0
 
 
-def _document(catalog: dict[str, dict[str, Card]], wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {
-        group: {name: asdict(card) for name, card in found.items() if group in wanted or f"{group}={name}" in wanted}
-        for group, found in catalog.items()
-    }
+def _overview(group: str, found: Mapping[str, Card]) -> Table:
+    parameters = {name: "\n".join(f"{key} = {one}" for key, one in card.parameters.items()) for name, card in found.items()}
+    rows = [(name, "\n".join(card.facts or [card.summary]), parameters[name]) for name, card in found.items()]
+    return _table([group, "source", "parameter = default (allowed)"], rows)
 
 
-def _overview(group: str, found: dict[str, Card]) -> Table:
-    table = _table(group, "source", "parameter = default (allowed)")
-    for name, card in found.items():
-        parameters = "\n".join(f"{key} = {parameter}" for key, parameter in card.parameters.items())
-        table.add_row(name, "\n".join(card.facts or [card.summary]), parameters)
-    return table
+def _in_full(choice: str, card: Card) -> Group:
+    rows = [(key, one.defaults, one.allowed, one.meaning) for key, one in card.parameters.items()]
+    lines = [f"{choice}: {card.summary}", *card.facts, *filter(None, [card.target])]
+    return Group(*lines, _table(["parameter", "default", "allowed", "meaning"], rows) if rows else "")
 
 
-def _parameters(card: Card) -> Table:
-    table = _table("parameter", "default", "allowed", "meaning")
-    for key, parameter in card.parameters.items():
-        table.add_row(key, parameter.defaults, parameter.allowed, parameter.meaning)
-    return table
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, leading=1)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+    table = Table(*(Column(heading, overflow="fold") for heading in headings), box=box.SIMPLE_HEAD, leading=1)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

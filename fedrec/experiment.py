@@ -141,7 +141,7 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
-    tracker, dataset, model, attack, defense, system, evaluator = map(checked.build, groups)
+    tracker, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
     targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
     prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)

@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import Any
 
 from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.global_hydra import GlobalHydra
@@ -22,23 +22,17 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from fedrec.cli import completion
-from fedrec.cli.arguments import parse, search_path
+from fedrec.cli.arguments import parse
 from fedrec.config.compose import FOLDER, initialized, register
 from fedrec.sweeps.mlflow_runs import TRACKER
-
-if TYPE_CHECKING:
-    from fedrec.interfaces import Callback
-
-
-FULL_ERROR = "HYDRA_FULL_ERROR"  # the environment variable; 1 shows the traceback of bad input, too
 
 
 class Stop(BaseException):
     """Carries the exception that caused it past Hydra, which would print around an ordinary one."""
 
 
-def job(config: DictConfig, callback: "Callback | None" = None) -> float:
-    """Run the only job, or one of a sweep, and return its objective. The callback of a tuning sweep may prune the run."""
+def job(config: DictConfig, callback: Any = None) -> float:
+    """Run the only job, or one of a sweep, and return its objective. A tuning sweep passes a `Callback`, which may prune the run."""
     from fedrec.config.build import check
     from fedrec.config.validation import ConfigError
     from fedrec.tracking.mlflow.writer_process import start_early
@@ -72,12 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = "".join(getattr(interrupt, "__notes__", ()))
         print(f"interrupted{' by SIGTERM' if interrupt.args else ''}{where}", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
-    except Stop as stop:
-        failure = stop.__cause__ or stop
-        # A run reports bad input in a ConfigError: a bare ValueError is a mistake in the code, perhaps in a plug-in.
-        return _report(failure, known=type(failure) is not ValueError)
-    except Exception as error:
-        return _report(error)
+    except (Stop, Exception) as error:
+        from fedrec.cli.errors import explain
+
+        failure = error.__cause__ or error if isinstance(error, Stop) else error
+        # A run reports bad input in a ConfigError. A bare ValueError is a mistake in the code, perhaps in a plug-in.
+        line = None if isinstance(error, Stop) and type(failure) is ValueError else explain(failure)
+        if line is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
+            traceback.print_exception(failure)
+        if line is not None:
+            print(f"error: {line}", file=sys.stderr)
+        return 1 if line is None else 2
     return 0
 
 
@@ -89,29 +88,16 @@ def _start(flags: Namespace) -> None:
         print(usage(flags))
     elif text := completion.script(flags):
         print(text)
-    elif {flag for flag, value in vars(flags).items() if value} - {"overrides", "config_dir", "run", "multirun"}:
+    elif {flag for flag, value in vars(flags).items() if value} - {"overrides", "run", "multirun"}:
         register()
-        with env_override({FULL_ERROR: "1"}):  # Hydra then leaves exceptions to us
+        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra then leaves exceptions to us
             _run_hydra(flags, get_args_parser(), job, str(FOLDER), "config")
     else:  # as `hydra.main` would, which composes once more to learn the mode
-        overrides = [*flags.overrides, *search_path(flags.config_dir), f"hydra.mode={'MULTIRUN' if flags.multirun else 'RUN'}"]
+        overrides = [*flags.overrides, f"hydra.mode={'MULTIRUN' if flags.multirun else 'RUN'}"]
         with initialized():
             application = GlobalHydra.instance().hydra
             assert application
             (application.multirun if flags.multirun else application.run)("config", job, overrides)
-
-
-def _report(failure: BaseException, known: bool = True) -> int:
-    """Print why the program failed and return the exit status. `known` says whether the cause may be bad input."""
-    from fedrec.cli.errors import explain
-
-    line = explain(failure) if known else None
-    if line is None or os.environ.get(FULL_ERROR) == "1":
-        traceback.print_exception(failure)
-    if line is None:
-        return 1
-    print(f"error: {line}", file=sys.stderr)
-    return 2
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

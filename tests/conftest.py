@@ -13,6 +13,7 @@ settings.register_profile("default", deadline=None, max_examples=12, derandomize
 settings.register_profile("explore", deadline=None, max_examples=200, suppress_health_check=SLOW_EXAMPLES)
 settings.load_profile("default")
 torch.set_num_threads(1)  # workers of pytest share the cores
+collect_ignore_glob = ["*/conftest.py"]  # several folders have one, and pytest would look for doctests in modules of the same name
 # Ray clusters of the tests take no token, although another Ray may have left one. Ray starts its workers at a low priority, at which they
 # would hardly run beside other tests.
 os.environ.update(RAY_AUTH_MODE="disabled", RAY_worker_niceness="0")

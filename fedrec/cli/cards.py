@@ -1,10 +1,7 @@
-"""One card for each attack, defense, model and data set: read from its yaml and from the class that this names, written nowhere twice.
-
-Name, defaults and meanings (the comments) are the yaml's; paper, knowledge, models and what a parameter allows are the class's.
-"""
+"""One card for each attack, defense, model and data set. Its yaml has defaults and meanings, its class paper, knowledge and ranges."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
@@ -26,12 +23,12 @@ declaration = cache(Declaration)
 
 @dataclass(frozen=True)
 class Parameter:
-    """An option of a choice; `allowed` and `meaning` in words, empty if nothing is said."""
+    """An option of a choice; `allowed` and `meaning` are words, empty if nothing is said."""
 
-    default: Any  # as with all other options at their defaults
+    default: Any  # while all other options have their defaults
     allowed: str
     meaning: str
-    by_model: Mapping[str, Any] = field(default_factory=dict)  # defaults that a model brings (conf/by_model)
+    by_model: Mapping[str, Any] = field(default_factory=dict)  # the defaults that a model brings (conf/by_model)
 
     @property
     def defaults(self) -> str:
@@ -56,13 +53,12 @@ class Card:
     @property
     def facts(self) -> list[str]:
         """Paper, knowledge and models, as far as the class says them."""
-        knowledge = f"knowledge: {self.knowledge}" if self.knowledge else ""
-        models = f"models: {self.applies_to}" if self.applies_to else ""
-        return [fact for fact in (self.paper, knowledge, models) if fact]
+        said = (self.paper, self.knowledge and f"knowledge: {self.knowledge}", self.applies_to and f"models: {self.applies_to}")
+        return list(filter(None, said))
 
 
 def cards(group: str, folders: Sequence[Path], config: DictConfig) -> dict[str, Card]:
-    """The cards of a group, by name; of several folders the first counts. Defaults may refer to the rest of `config`."""
+    """Return the cards of a group by name. The first of several folders counts; defaults may refer to the rest of `config`."""
     files = {path.stem: path for folder in reversed(folders) for path in (folder / group).glob("*.yaml")}
     rest = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     found = {}
@@ -75,30 +71,31 @@ def cards(group: str, folders: Sequence[Path], config: DictConfig) -> dict[str, 
 
 
 def _card(group: str, name: str, files: Mapping[str, Path], config: DictConfig) -> Card:
-    node, meanings = _read(name, files)
-    config[group] = node
+    config[group], meanings = _read(name, files)
+    node: Any = OmegaConf.to_container(config[group])
     values = list(_values(node, (group,)))
     targets = [str(value) for keys, value, _ in values if keys[-1] == "_target_"]
-    allowed: dict[str, str] = {}
-    for keys, _, target in values:
-        option = option_name({group: node}, keys)
-        allowed[option] = allowed.get(option) or declaration(target).allowed(keys[-1])
+    options = {keys: option_name({group: node}, keys) for keys, _, _ in values}
+    # an option may reach several parameters, of which the first says the range
+    allowed = {options[keys]: words for keys, _, target in reversed(values) if (words := declaration(target).allowed(keys[-1]))}
+    own_files = files[name].parents[1].glob(f"by_model/*/{name}.yaml")
+    settings: dict[str, Any] = {path.parent.name: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(own_files)}
     parameters = {}
-    folder = files[name].parents[1] / "by_model"
-    settings: dict[str, Any] = {path.parent.name: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(folder.glob(f"*/{name}.yaml"))}
     for keys, value, _ in values:
         option, key = ".".join(keys), ".".join(keys[1:])
-        if keys[-1] != "_target_" and option == option_name({group: node}, keys):
+        if keys[-1] != "_target_" and option == options[keys]:
             default = _resolved(config, option, value)
-            by_model = {model: one for model, one in _by_model(config, option, settings).items() if one != default}
-            parameters[key] = Parameter(default, allowed[option], meanings.get(key, ""), by_model)
+            others = {model: _resolved(config, option, own[key]) for model, own in settings.items() if key in own}
+            by_model = {model: other for model, other in others.items() if other != default}
+            parameters[key] = Parameter(default, allowed.get(option, ""), meanings.get(key, ""), by_model)
     summary = _summary(files[name]) or next((declaration(target).summary for target in targets), "")
-    said = {name: _distinct(declaration(target).constant(name) for target in targets) for name in ("paper", "knowledge", "applies_to")}
+    facts = {fact: [declaration(target).constant(fact) for target in targets] for fact in ("paper", "knowledge", "applies_to")}
+    said = {fact: "; ".join(dict.fromkeys(filter(None, texts))) for fact, texts in facts.items()}
     return Card(summary, **said, target=", ".join(targets), parameters=parameters)
 
 
 def _read(name: str, files: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The options of a yaml, those of yamls of its group that it builds on included, and what their comments say."""
+    """Return the options of a yaml, with those of the yamls of its group that it builds on, and what their comments say."""
     node = OmegaConf.to_container(OmegaConf.load(files[name]))
     own = {str(key): value for key, value in node.items()} if isinstance(node, dict) else {}
     options: dict[str, Any] = {}
@@ -106,13 +103,12 @@ def _read(name: str, files: Mapping[str, Path]) -> tuple[dict[str, Any], dict[st
     for entry in own.pop("defaults", None) or []:
         if isinstance(entry, str) and entry in files:
             inherited = _read(entry, files)
-            options |= inherited[0]
-            meanings |= inherited[1]
+            options, meanings = options | inherited[0], meanings | inherited[1]
     return options | own, meanings | dict(COMMENT.findall(files[name].read_text(encoding="utf-8")))
 
 
 def _values(node: Any, keys: Keys) -> Iterator[tuple[Keys, Any, str]]:
-    """Every value below a node: its keys, itself and the class that takes it."""
+    """Yield the keys of every value below a node, the value, and the class that takes it."""
     target = str(node.get("_target_", "")) if isinstance(node, dict) else ""
     for key, value in node.items() if isinstance(node, dict) else enumerate(node):
         objects = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict) and "_target_" in item]
@@ -123,32 +119,19 @@ def _values(node: Any, keys: Keys) -> Iterator[tuple[Keys, Any, str]]:
 
 
 def _resolved(config: DictConfig, option: str, value: Any) -> Any:
-    """The value of an option; as it stands in the yaml if what it refers to is not there."""
+    """Return what an option is if it says `value`: the value itself if what it refers to is not there."""
     if "${" not in str(value):
         return value
+    changed = config.copy()
+    OmegaConf.update(changed, option, value)
     try:
-        found = OmegaConf.select(config, option)
+        found = OmegaConf.select(changed, option)
         return OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
     except OmegaConfBaseException:
         return value
 
 
-def _by_model(config: DictConfig, option: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What each model sets an option to."""
-    found, key = {}, option.partition(".")[2]
-    for model, setting in settings.items():
-        if key in setting:
-            changed = config.copy()
-            OmegaConf.update(changed, option, setting[key])
-            found[model] = _resolved(changed, option, setting[key])
-    return found
-
-
 def _summary(path: Path) -> str:
-    """The comment that a yaml begins with."""
+    """Return the comment that a yaml begins with."""
     lines = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
     return " ".join(line.lstrip("# ") for line in lines if not line.startswith("# @package"))
-
-
-def _distinct(texts: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(filter(None, texts)))

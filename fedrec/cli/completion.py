@@ -35,6 +35,5 @@ unset _FEDREC_PREVIOUS _fedrec_line
 
 def script(flags: Namespace) -> str | None:
     """Return the text that bash shall evaluate to install or uninstall completion, or None if the flags ask for something else."""
-    if not flags.shell_completion:
-        return None
-    return SCRIPT if "install=bash" in flags.overrides else REMOVAL if "uninstall=bash" in flags.overrides else None
+    asked = flags.overrides if flags.shell_completion else []
+    return SCRIPT if "install=bash" in asked else REMOVAL if "uninstall=bash" in asked else None

@@ -1,31 +1,27 @@
-"""What a class says about itself, read from its source: to import torch would take longer than all the rest of `--help`.
+"""What a class says about itself, read from its source, because importing torch would take longer than all the rest of `--help`.
 
-Constants and the annotations of fields and constructors are evaluated one by one, names are looked up where `from MODULE import
-NAME` leads. What cannot be found that way, as may happen in a user's own module, is the empty text.
+Names are looked up where `from MODULE import NAME` leads. What cannot be found that way, in a user's own module perhaps, is empty.
 """
 
 import ast
+import builtins
 import importlib
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
+from importlib.machinery import PathFinder
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
 
 from fedrec.config.validation import describe
 
-AS_THEY_ARE = ("annotated_types", "collections.abc", "pathlib", "pydantic", "typing", "typing_extensions")  # names that say what is allowed
+AS_THEY_ARE = ("annotated_types", "collections.abc", "pathlib", "pydantic", "typing", "typing_extensions")  # modules that are imported
 Callee = ast.ClassDef | ast.FunctionDef  # what a `_target_` may name
 
 
 class Declaration:
-    """The class or function at MODULE.NAME, if it can be found.
-
-    >>> mf = Declaration("fedrec.models.mf.MatrixFactorization")
-    >>> mf.allowed("dim"), mf.allowed("depth")
-    ('a whole number >= 1', '')
-    """
+    """The class or function at MODULE.NAME, if it can be found."""
 
     def __init__(self, target: str) -> None:
         self.module, _, name = target.rpartition(".")
@@ -39,15 +35,15 @@ class Declaration:
         return ""
 
     def constant(self, name: str) -> str:
-        """A text that the class or the nearest base class sets."""
+        """Return the text that the class or its nearest base class sets."""
         with suppress(Exception):
             for module, node in self.lineage:
-                if (value := _assigned(node.body, name)) is not None:
+                if value := _bound(getattr(node, "body", [])).get(name):
                     return str(_evaluate(value, module))
         return ""
 
     def allowed(self, parameter: str) -> str:
-        """What the annotation of a parameter allows, in words."""
+        """Return in words what the annotation of a parameter allows."""
         with suppress(Exception):
             for module, node in self.lineage:
                 if annotation := _annotations(node).get(parameter):
@@ -56,78 +52,66 @@ class Declaration:
         return ""
 
 
-class _Names(dict[str, Any]):
-    """The names of a module, each evaluated when an expression asks for it."""
-
-    def __init__(self, module: str) -> None:
-        self.module = module
-
-    def __missing__(self, name: str) -> Any:
-        module, found = _find(self.module, name)
-        if isinstance(found, ast.expr):
-            return _evaluate(found, module)
-        return type(name, (), {}) if isinstance(found, ast.ClassDef) else found  # of a class, only the name is told
-
-
 def _evaluate(expression: ast.expr, module: str) -> Any:
-    return eval(compile(ast.Expression(expression), module, "eval"), {}, _Names(module))
+    names = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)} - set(dir(builtins))
+    return eval(compile(ast.Expression(expression), module, "eval"), {name: _value(module, name) for name in names})
+
+
+def _value(module: str, name: str) -> Any:
+    """Return what a name means in a module; of a class only the name is told."""
+    module, found = _find(module, name)
+    if isinstance(found, ast.expr):
+        return _evaluate(found, module)
+    return type(name, (), {}) if isinstance(found, ast.ClassDef) else found
 
 
 def _lineage(module: str, name: str) -> Iterator[tuple[str, Callee]]:
-    """A class and its base classes, or a function, each with the module that defines it; the class itself first."""
+    """Yield a class and its base classes, or a function, each with the module that defines it; the class itself comes first."""
     with suppress(Exception):  # a base class that cannot be read has nothing to add
         module, found = _find(module, name)
-        if isinstance(found, ast.ClassDef | ast.FunctionDef):
+        if isinstance(found, Callee):
             yield module, found
         for base in found.bases if isinstance(found, ast.ClassDef) else []:
             yield from _lineage(module, ast.unparse(base).partition("[")[0])
 
 
 def _find(module: str, name: str) -> tuple[str, Any]:
-    """What a name stands for and the module that says so: a value (ast.expr), a class, a function, or the object itself.
+    """Return what a name stands for (a value, a class, a function or the object itself) and the module that says so.
 
     Raises KeyError if nothing of the kind is there.
     """
     if module in AS_THEY_ARE:
         return module, getattr(importlib.import_module(module), name)
-    for node in _tree(module).body:
-        if isinstance(node, Callee) and node.name == name:
-            return module, node
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if name == (alias.asname or alias.name):
-                    return _find(_imported(node, module), alias.name)
-        elif (value := _assigned([node], name)) is not None:
-            return module, value
-    raise KeyError(name)
-
-
-def _imported(node: ast.ImportFrom, module: str) -> str:
-    """The module that a line of `module` imports from."""
+    found = _bound(_tree(module).body)[name]
+    if not isinstance(found, tuple):
+        return module, found
     package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
-    return resolve_name("." * node.level + (node.module or ""), package)
+    return _find(resolve_name(found[0], package), found[1])
 
 
-def _assigned(body: list[ast.stmt], name: str) -> ast.expr | None:
+def _bound(body: list[ast.stmt]) -> dict[str, Any]:
+    """Return what each name of a module or class stands for: a value, a class, a function, or a module and a name in it."""
+    found: dict[str, Any] = {}
     for node in body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        if name in map(ast.unparse, targets):
-            return getattr(node, "value", None)
-    return None
+        if isinstance(node, Callee):
+            found[node.name] = node
+        elif isinstance(node, ast.ImportFrom):
+            source = "." * node.level + (node.module or "")
+            found |= {alias.asname or alias.name: (source, alias.name) for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {ast.unparse(target): node.value for target in targets}
+    return found
 
 
 def _annotations(node: Callee) -> dict[str, ast.expr]:
-    """Of the fields of a dataclass, of the arguments of a constructor or function."""
+    """Return the annotations of a dataclass's fields and of the arguments of a constructor or function."""
     if isinstance(node, ast.FunctionDef):
         arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
         return {argument.arg: argument.annotation for argument in arguments if argument.annotation}
-    found = {}
-    for part in node.body:
-        if isinstance(part, ast.AnnAssign):
-            found[ast.unparse(part.target)] = part.annotation
-        elif isinstance(part, ast.FunctionDef) and part.name == "__init__":
-            found |= _annotations(part)
-    return found
+    found = {ast.unparse(part.target): part.annotation for part in node.body if isinstance(part, ast.AnnAssign)}
+    constructors = (part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__")
+    return found | {name: annotation for part in constructors for name, annotation in _annotations(part).items()}
 
 
 @cache
@@ -136,14 +120,11 @@ def _tree(module: str) -> ast.Module:
 
 
 def _file(module: str) -> Path:
-    """Where the source of a module lies; no package is imported for it. Raises KeyError if there is none."""
+    """Return the file of a module without importing its package. Raises KeyError if there is none."""
     top, *inner = module.split(".")
     spec = find_spec(top)
-    if spec and not inner and spec.origin:
-        return Path(spec.origin)
-    for folder in (spec and spec.submodule_search_locations) or []:
-        path = Path(folder, *inner)
-        for file in (path / "__init__.py", path.with_suffix(".py")):
-            if file.is_file():
-                return file
-    raise KeyError(module)
+    for name in inner:
+        spec = spec and PathFinder.find_spec(name, spec.submodule_search_locations or [])
+    if spec is None or spec.origin is None:
+        raise KeyError(module)
+    return Path(spec.origin)

@@ -11,11 +11,11 @@ from fedrec.config.validation import did_you_mean, unknown
 
 
 def explain(error: BaseException) -> str | None:
-    """One line that says what is wrong with the input; None for a failure that is not the user's."""
+    """Return one line that says what is wrong with the input, or None for a failure that is not the user's."""
     if isinstance(error, MissingConfigException):
         return _unknown_choice(error)
     if isinstance(error, OverrideParseException):
-        return f"cannot read {error.override}: expected KEY=VALUE or GROUP=OPTION ({_line(error.message)})"
+        return f"cannot read {error.override}: expected KEY=VALUE or GROUP=CHOICE ({_line(error.message)})"
     if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
         return f"{error.filename or 'the folder of this run'}: {error.strerror}"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError":
@@ -32,7 +32,7 @@ def _unknown_choice(error: MissingConfigException) -> str:
     options = sorted(error.options or (path.stem for path in (FOLDER / group).glob("*.yaml")))
     if group == "system":  # perhaps the user has named a model only
         missing = f"there is no system/{name}.yaml, and a model takes the system settings of its own name"
-        return f"{missing}: add that file, or choose system={' or system='.join(options)}{did_you_mean([name], options)}"
+        return f"{missing}: add that file, or choose system={' or system='.join(options)}"
     return f"{group}={name} does not exist: choose from {', '.join(options)}{did_you_mean([name], options)}"
 
 

@@ -1,4 +1,4 @@
-"""One option against the annotation of the constructor parameter that takes it: conversion, and plain words for what is allowed."""
+"""One value against the annotation of the parameter that takes it: conversion, and plain words for what is allowed."""
 
 import difflib
 import json
@@ -14,41 +14,38 @@ from pydantic_core import SchemaError
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 WORDS = {NoneType: "null", bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
 BOUNDS = {
-    "ge": ">= {}",
-    "gt": "> {}",
-    "le": "<= {}",
-    "lt": "< {}",
-    "min_length": "of at least {}",
-    "max_length": "of at most {}",
-    "pattern": "that matches {}",
+    "ge": ">= ",
+    "gt": "> ",
+    "le": "<= ",
+    "lt": "< ",
+    "min_length": "of at least ",
+    "max_length": "of at most ",
+    "pattern": "that matches ",
 }
 
 
 class ConfigError(ValueError):
-    """Bad input; its message is one line for the user."""
+    """Bad input. The message is one line for the user."""
 
 
 def convert(name: str, value: Any, annotation: Any) -> Any:
-    """The value as the annotation wants it. Raises ConfigError, which names the option, if it does not fit.
+    """Return the value as the annotation wants it. Raises ConfigError, which names the option, if it does not fit.
 
     >>> convert("system.client_learning_rate", [1, 2], float | tuple[float, float])
     (1.0, 2.0)
     """
     try:
         return TypeAdapter(annotation, config=STRICT).validate_json(json.dumps(value))
-    except (PydanticUserError, SchemaError):  # an annotation that pydantic does not know, such as a protocol, is not checked
+    except (PydanticUserError, SchemaError):  # pydantic does not know the annotation, a protocol for instance
         return value
     except ValidationError:
-        text = f"{name}={shown(value)} is not allowed: must be {describe(annotation)}"
-        raise ConfigError(text + did_you_mean(_strings(value), list(_choices(annotation)))) from None
+        wrong = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)]
+        allowed = f"must be {describe(annotation)}{did_you_mean(wrong, list(_choices(annotation)))}"
+        raise ConfigError(f"{name}={shown(value)} is not allowed: {allowed}") from None
 
 
 def describe(annotation: Any) -> str:
-    """What an annotation allows, in words.
-
-    >>> describe(Literal["random", "unpopular"] | list[int])
-    'random, unpopular or a list of: a whole number'
-    """
+    """Return in words what an annotation allows, `random or a list of: a whole number` for instance."""
     *others, last = _alternatives(annotation)
     return f"{', '.join(others)} or {last}" if others else last
 
@@ -56,13 +53,12 @@ def describe(annotation: Any) -> str:
 def _alternatives(annotation: Any) -> list[str]:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        return [shown(argument) for argument in arguments]
+        return list(map(shown, arguments))
     if origin in (Union, UnionType):
         return [words for argument in arguments for words in _alternatives(argument)]
     if origin is Annotated:
-        if words := [item.description for item in arguments[1:] if isinstance(item, FieldInfo) and item.description]:
-            return words
-        return [describe(arguments[0]) + _bounds(arguments[1:])]
+        described = [item.description for item in arguments[1:] if isinstance(item, FieldInfo) and item.description]
+        return described or [describe(arguments[0]) + _bounds(arguments[1:])]
     if origin is tuple and Ellipsis not in arguments:
         return [f"[{', '.join(map(describe, arguments))}]"]
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -73,7 +69,7 @@ def _alternatives(annotation: Any) -> list[str]:
 
 
 def unknown(name: str, names: Iterable[str]) -> ConfigError:
-    """The error for an option `group.key` where only the keys `names` exist.
+    """Return the error for an option `group.key` if the group has only the keys `names`.
 
     >>> unknown("attack.round", ["_target_", "N", "rounds"])
     ConfigError('unknown option attack.round: attack has N, rounds; did you mean attack.rounds?')
@@ -85,7 +81,7 @@ def unknown(name: str, names: Iterable[str]) -> ConfigError:
 
 
 def did_you_mean(wrong: Iterable[str], names: Sequence[str], prefix: str = "") -> str:
-    """The valid name nearest to a wrong one, as a question, or nothing.
+    """Return the valid name nearest to a wrong one, as a question, or nothing.
 
     >>> did_you_mean(["pieck_eua"], ["none", "pieck_ipe", "pieck_uea"])
     '; did you mean pieck_uea?'
@@ -98,7 +94,7 @@ def did_you_mean(wrong: Iterable[str], names: Sequence[str], prefix: str = "") -
 
 
 def shown(value: Any) -> str:
-    """A value as one types it on the command line.
+    """Return a value as one types it on the command line.
 
     >>> shown(["ER", "3", True, None])
     "[ER,'3',true,null]"
@@ -115,18 +111,12 @@ def _bounds(metadata: Sequence[Any]) -> str:
     found = {key: getattr(limit, key) for limit in limits for key in BOUNDS if hasattr(limit, key)}
     if found.keys() == {"ge", "le"}:
         return f" from {found['ge']} to {found['le']}"
-    return "".join(f" {'and ' if n else ''}{BOUNDS[key].format(bound)}" for n, (key, bound) in enumerate(found.items()))
+    return "".join(f" {'and ' * bool(n)}{BOUNDS[key]}{bound}" for n, (key, bound) in enumerate(found.items()))
 
 
 def _choices(annotation: Any) -> Iterator[str]:
-    if get_origin(annotation) is Literal:
-        yield from map(str, get_args(annotation))
-    else:
-        for argument in get_args(annotation):
+    for argument in get_args(annotation):
+        if get_origin(annotation) is Literal:
+            yield str(argument)
+        else:
             yield from _choices(argument)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    for part in value if isinstance(value, list) else [value]:
-        if isinstance(part, str):
-            yield part

@@ -3,21 +3,12 @@
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fedrec.main import main
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command leaves behind, as `subprocess.CompletedProcess` has it."""
-
-    returncode: int
-    stdout: str
-    stderr: str
+from tests.cli.program import Ended
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from fedrec.config.compose import FOLDER
-from tests.cli.conftest import Ended
-from tests.cli.program import BOUND_BY_PERMISSIONS, TINY, fedrec
+from tests.cli.program import BOUND_BY_PERMISSIONS, TINY, Ended, fedrec
 
 Program = Callable[..., Ended]
 

@@ -11,8 +11,7 @@ import pytest
 
 from fedrec.catalog import main
 from fedrec.cli.cards import GROUPS
-from tests.cli.conftest import Ended
-from tests.cli.program import ENVIRONMENT, ROOT
+from tests.cli.program import ENVIRONMENT, ROOT, Ended
 
 Catalog = Callable[..., Ended]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ended
-from tests.cli.program import ROOT, TINY
+from tests.cli.program import ROOT, TINY, Ended
 
 TEXT = (ROOT / "fedrec" / "README.md").read_text()
 FILES = dict(re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", TEXT, re.DOTALL))

@@ -14,8 +14,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from mlflow.tracking import MlflowClient
 
 from fedrec.config import build
-from tests.cli.conftest import Ended
-from tests.cli.program import COMMAND, ENVIRONMENT, ROOT, TINY, fedrec
+from tests.cli.program import COMMAND, ENVIRONMENT, ROOT, TINY, Ended, fedrec
 
 Program = Callable[..., Ended]
 
