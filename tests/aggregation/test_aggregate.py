@@ -1,90 +1,67 @@
-"""What an aggregator can ask an upload for: gradients of the scorer of every sampled client, malicious ones included."""
+"""What `aggregate` does around a defense: it drops uploads that are not finite and leaves out silent clients."""
 
-import pytest
 import torch
 
-from fedrec.aggregation.aggregate import Sum
-from fedrec.federation.system import System
-from fedrec.interfaces import Defense, PriorKnowledge
-from fedrec.models.losses import LOSSES
-from tests.reference.federations import MODELS, SYSTEM, Case, build_attack
+from fedrec.aggregation.aggregate import Sum, aggregate
+from fedrec.interfaces import Aggregation, Defense, Transform, Upload
+from tests.defenses.uploads import of_rows
 
-PIPA = {
-    "prior": "masked",
-    "alignment": 1.0,
-    "high_share": 0.1,
-    "medium_share": 0.4,
-    "hidden": 3,
-    "estimator_rate": 0.1,
-    "estimator_steps": 1,
-}
-OPTIONS = {"a_ra": {"synthetic_users": 2, "user_std": 1.0}, "pipa": PIPA | {"user_std": 1.0, "estimator_steps": 1}}
+ROWS = torch.tensor([[1.0, 2.0], [torch.inf, 0.0], [3.0, 4.0]]).double()
 
 
 class Recorder(Sum):
     """Sums, and remembers what it was given."""
 
-    def __init__(self):
-        self.uploads = []
+    def __call__(self, upload, view):
+        self.upload = upload
+        everybody = torch.arange(len(upload.clients))
+        return Aggregation(super().__call__(upload, view).gradient, inspected=everybody, accepted=everybody > 0)
+
+
+class Times(Transform):
+    def __init__(self, factor):
+        self.factor = factor
 
     def __call__(self, upload, view):
-        self.uploads.append(upload)
-        return super().__call__(upload, view)
+        return upload.weighted(torch.full((len(upload.clients),), self.factor).double())
 
 
-def watched_rounds(case):
-    """Of every round: system before its updates are known to it, what the attack sent and what the server global_model."""
-    system, attack, recorder, poison = System(**case.system), build_attack(case), Recorder(), []
-    send = attack.poison
-    attack.poison = lambda view: poison.append(send(view)) or poison[-1]
-    defense = Defense(server=recorder)
-    facts = (torch.tensor(case.targets), case.seed, torch.device("cpu"), PriorKnowledge())
-    system.setup(case.train, MODELS[case.model], attack, defense, *facts)
-    while system.round < system.n_rounds:
-        before, users = system.global_model, system.users.clone()
-        poison.clear()
-        next(iter(system.rounds()))
-        yield system, before, users, poison[0] if poison else None, recorder.uploads[-1]
+class Plus(Transform):
+    def __call__(self, upload, view):
+        return Upload.of_rows(upload.clients, upload.items, upload.segments, upload.rows + 1)
 
 
-@pytest.mark.parametrize("model", ["ncf", "ncf_flat"])
-@pytest.mark.parametrize("attack", OPTIONS)
-def test_scorer_rows_are_those_of_each_sender_in_sampling_order(attack, model):
-    """A-ra's clients send some, PIPA's do not."""
-    settings = {**SYSTEM, "learning_rate": 0.1, "clients_per_round": 5}
-    case = Case([[0, 1], [2], [0, 3, 3], [4, 5], [1], [6, 2]], 8, [7], attack, OPTIONS[attack], None, settings, 0, model)
-    mixed = 0
-    for system, global_model, users, poison, upload in watched_rounds(case):
-        sampled = system.sampler.sample(system.round - 1)
-        assert torch.equal(upload.clients, sampled)
-        senders, gradients = upload.scorer_rows()
-        assert senders.tolist() == [place for place, client in enumerate(sampled.tolist()) if client < 6 or attack == "a_ra"]
-        malicious = dict(zip(poison.clients.tolist(), range(len(sampled)), strict=False)) if poison else {}
-        sent = poison.scorer_rows()[1] if poison else {}
-        mixed += bool(malicious) and len(malicious) < len(sampled)
-        assert set(gradients) == set(global_model.scorer) == set(upload.scorer_total())
-        for name, value in upload.scorer_total().items():
-            assert gradients[name].shape == (len(senders), *value.shape)
-            assert torch.allclose(gradients[name].sum(0), value, atol=1e-6)
-            stepped = global_model.scorer[name] - 0.1 * value
-            assert torch.allclose(system.global_model.scorer[name], stepped, atol=1e-6)
-        for row, client in enumerate(sampled[senders].tolist()):
-            expected = benign(system, global_model, users, client) if client < 6 else {n: v[malicious[client - 6]] for n, v in sent.items()}
-            for name, value in expected.items():
-                assert torch.allclose(gradients[name][row], value, atol=1e-6)
-    assert mixed
+def test_without_a_defense_the_result_is_the_plain_sum_of_everything():
+    one = of_rows(torch.zeros(3).int(), torch.arange(3), ROWS.nan_to_num(posinf=5.0), 3)
+    aggregation, n_dropped = aggregate(Defense(), one.upload, one.view)
+    assert aggregation.gradient.items.tolist() == [[9.0, 6.0]]
+    assert n_dropped is None
+    assert aggregation == Aggregation(aggregation.gradient)
 
 
-def benign(system, global_model, users, client):
-    """What a benign client sends if it trains alone."""
-    batch = system.data.batch(torch.tensor([client]))
-    alone = system.model.local_gradients(users[[client]], global_model, batch, LOSSES[system.loss])
-    return {name: value[0] for name, value in alone.scorer.per_client().items()}
+def test_uploads_that_are_not_finite_are_dropped_and_silent_clients_left_out():
+    """Client 1 sends nothing, client 3 nothing finite; decisions name positions among all clients."""
+    one = of_rows(torch.zeros(3).int(), torch.tensor([0, 3, 2]), ROWS, 4)
+    server = Recorder()
+    aggregation, n_dropped = aggregate(Defense(server=server), one.upload, one.view)
+    assert aggregation.gradient.items.tolist() == [[4.0, 6.0]]
+    assert n_dropped == 1
+    assert server.upload.clients.tolist() == [0, 2]
+    assert server.upload.segments.tolist() == [0, 1]
+    assert aggregation.inspected.tolist() == [0, 2]
+    assert aggregation.accepted.tolist() == [False, True]
 
 
-def test_nobody_sends_gradients_of_an_scorer_that_has_no_parameters():
-    case = Case([[0, 1], [2]], 8, [7], "a_ra", OPTIONS["a_ra"], None, {**SYSTEM, "clients_per_round": 3}, 0)
-    for system, _, _, _, upload in watched_rounds(case):
-        senders, gradients = upload.scorer_rows()
-        assert (len(senders), gradients, upload.scorer_total()) == (0, {}, {})
-        assert system.global_model.scorer == {}
+def test_transforms_are_applied_in_their_order():
+    one = of_rows(torch.zeros(1).int(), torch.arange(1), ROWS[:1], 1)
+    for transforms, expected in (((Times(2.0), Plus()), [3.0, 5.0]), ((Plus(), Times(2.0)), [4.0, 6.0])):
+        aggregation, n_dropped = aggregate(Defense(transforms=transforms), one.upload, one.view)
+        assert aggregation.gradient.items.tolist() == [expected]
+        assert n_dropped == 0
+
+
+def test_an_upload_without_rows():
+    one = of_rows(torch.zeros(1).int(), torch.zeros(1).long(), ROWS[:1], 2)
+    empty = one.upload.only(torch.zeros(1, dtype=torch.bool))
+    for defense in (Defense(), Defense(server=Recorder())):
+        assert aggregate(defense, empty, one.view)[0].gradient.items.tolist() == [[0.0, 0.0]]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.aggregation.aggregate import aggregate
@@ -12,8 +12,8 @@ from fedrec.config.build import build, check
 from fedrec.config.compose import compose
 from fedrec.defenses.centered_clipping import CenteredClipping
 from fedrec.interfaces import Defense
-from tests.defenses.uploads import case, cases, of_rows
-from tests.reference import centering as oracle_centring
+from tests.defenses.uploads import MORE, case, cases, of_rows
+from tests.reference import centering as oracle_centering
 from tests.reference.federations import SYSTEM, Case, build_system
 
 SCOPES = ["per_item", "whole_update"]
@@ -23,7 +23,7 @@ def build_rule(scope, tau=0.5, iterations=2):
     return CenteredClipping(tau=tau, iterations=iterations, scope=scope)
 
 
-@settings(max_examples=150)
+@MORE
 @given(
     one=cases(),
     seeds=st.lists(st.integers(0, 99), max_size=3),
@@ -34,7 +34,7 @@ def build_rule(scope, tau=0.5, iterations=2):
 def test_equals_the_oracle_round_after_round(one, seeds, iterations, tau, scope):
     """Later rounds bring other clients, other items, and items that nobody sends."""
     rule = build_rule(scope, tau, iterations)
-    oracle = oracle_centring.CentredSum(oracle_centring.CenteredClipping(iterations, tau), scope)
+    oracle = oracle_centering.CentredSum(oracle_centering.CenteredClipping(iterations, tau), scope)
     n_items, d = one.view.model.items.shape
     parameters = bool(one.view.model.scorer)
     for rounds in [one, *(case(seed, 1 + seed % 6, n_items, 3, size=d, parameters=parameters, silent=0.3) for seed in seeds)]:

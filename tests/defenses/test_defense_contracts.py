@@ -1,9 +1,15 @@
-"""Laws that every server-side defense of conf/defense obeys with its own defaults, on every model; a new yaml is found and tried, too."""
+"""Laws that every server-side defense of conf/defense obeys with its defaults, on every model; a new yaml is found and tried, too.
+
+The default lane tries each defense on DL-FRS and each list of defenses on MF-FRS; the slow lane tries every choice on every model.
+"""
 
 import copy
+import importlib
+import inspect
 import io
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import DictConfig
 
-from fedrec import ragged as segments
+from fedrec import defenses, ragged
 from fedrec.aggregation.aggregate import Sum, aggregate
 from fedrec.config.build import build
 from fedrec.config.compose import FOLDER, compose
@@ -48,7 +54,7 @@ def composed(*overrides: str) -> DictConfig:
 
 @dataclass(frozen=True)
 class Choice:
-    """Defenses as they are listed, and a model."""
+    """A defense or a list of them, and a model."""
 
     name: str
     model: str
@@ -62,7 +68,7 @@ class Choice:
         return composed(f"defense={self.name}", f"model={self.model}", *self.options)
 
     def begun(self, device: torch.device = CPU) -> Defense:
-        """With the server's knowledge of a federation in which everybody holds some items."""
+        """Return the defense after `setup`, in a federation in which everybody holds some items."""
         defense: Defense = build(self.config.defense)
         if defense.server:
             defense.server.setup(self.known(defense.server.root_wanted(), device))
@@ -84,7 +90,7 @@ class Choice:
         return ServerView(round, GlobalModel(items, model.scorer), 0.1)
 
     def upload(self, round: int, view: ServerView, order: list[int] | None = None) -> Upload:
-        """What the sampled clients send: half of them factored rows, the others dense ones; all but every third gradients of Psi, too.
+        """Return what the sampled clients send. Half of them send factored rows, and all but every third send gradients of Psi, too.
 
         Clients 5, 12, 19 ... send nothing.
         """
@@ -120,7 +126,9 @@ CHOICES = [Choice(name, model) for name in (*NAMES, *LISTED) for model in MODELS
 for option, value in (("scope", "whole_update"), ("score", "original")):
     offering = [name for name in NAMES if option in composed(f"defense={name}").defense]
     CHOICES += [Choice(name, model, (f"defense.{option}={value}",)) for name in offering for model in MODELS]
-every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
+QUICK = {Choice(name, "ncf") for name in NAMES} | {Choice(name, "mf") for name in LISTED}
+marked = [pytest.param(choice, marks=[] if choice in QUICK else pytest.mark.slow) for choice in CHOICES]
+every_choice = pytest.mark.parametrize("choice", marked, ids=str)
 
 
 def close(first: GlobalModel, second: GlobalModel) -> bool:
@@ -182,11 +190,11 @@ def test_the_order_of_clients_plays_no_part(choice, seed):
 
 @every_choice
 def test_the_ways_of_the_gpu_lead_to_the_same_result(choice):
-    """On the CPU: the arithmetic is the same."""
+    """Take the branches for a GPU on the CPU: the arithmetic is the same."""
     view = choice.view(0)
     expected, _ = aggregate(choice.begun(), choice.upload(0, view), view)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segments, "on_gpu", lambda values: True)
+        patch.setattr(ragged, "on_gpu", lambda values: True)
         found, _ = aggregate(choice.begun(), choice.upload(0, view), view)
     assert close(found.gradient, expected.gradient)
 
@@ -213,7 +221,7 @@ def on_cuda(view: ServerView, upload: Upload) -> tuple[ServerView, Upload]:
 @every_choice
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf, 1e30, 4e18])
 def test_rows_that_are_not_finite_are_dropped_and_counted_and_never_spread(choice, bad):
-    """As if they had not been sent; of whom they came from, everything else stays."""
+    """The result is as if these rows had not been sent. Everything else that their clients sent counts."""
     view = choice.view(0)
     upload = choice.upload(0, view)
     place = torch.zeros(len(upload.items), dtype=torch.bool)
@@ -248,7 +256,7 @@ def test_gradients_of_the_scorer_that_are_not_finite_are_dropped_with_their_clie
 
 @every_choice
 def test_saving_and_loading_changes_nothing(choice):
-    """Bit for bit, from a file, though the server that was saved has gone on."""
+    """A server that is loaded from a file continues bit for bit, though the saved server has gone on."""
     whole, resumed, half, file = choice.begun(), choice.begun(), len(ROUNDS) // 2, io.BytesIO()
     if whole.server is None:
         pytest.skip("a transform remembers nothing")
@@ -270,7 +278,7 @@ def test_saving_and_loading_changes_nothing(choice):
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", ["trimmed_mean", "krum", "multi_krum", "bulyan", "nnm"])
 def test_without_malicious_clients_to_expect_most_rules_are_the_sum(name, model):
-    """f = 0: Krum alone still takes one upload for all, and NNM makes every upload the mean."""
+    """With f = 0 all rules are the sum but Krum, which still takes one upload for all; NNM makes every upload the mean."""
     choice = Choice(name, model, ("defense.malicious_share=0",))
     view = choice.view(0)
     upload = choice.upload(0, view)
@@ -280,7 +288,7 @@ def test_without_malicious_clients_to_expect_most_rules_are_the_sum(name, model)
 
 @given(seed=st.integers(0, 99), shift=st.floats(-3, 3))
 def test_krum_is_translation_equivariant(seed, shift):
-    """Rows that all move by the same vector move the result by n_j times it."""
+    """If all rows move by a vector, the result moves by n_j times that vector."""
     choice = Choice("krum", "mf")
     view, drawing = choice.view(0), generator(seed, "rows")
     items, senders = torch.arange(3).repeat_interleave(40), torch.arange(40).repeat(3)
@@ -290,3 +298,11 @@ def test_krum_is_translation_equivariant(seed, shift):
     )
     assert torch.equal(first.accepted, second.accepted)
     assert torch.allclose(first.gradient.items[:3] + 40 * vector, second.gradient.items[:3], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in Path(defenses.__file__).parent.glob("*.py") if path.stem != "__init__"))
+def test_a_defense_has_few_ancestors(name):
+    """A reader of a rule reads at most two more classes of the project."""
+    module = importlib.import_module(f"fedrec.defenses.{name}")
+    (method,) = (one for one in vars(module).values() if inspect.isclass(one) and one.__module__ == module.__name__)
+    assert len([one for one in method.__mro__[1:] if one.__module__.startswith("fedrec")]) <= 2

@@ -1,4 +1,4 @@
-"""FLTrust against the oracle: its root clients train as benign clients do, and it trusts who agrees with them."""
+"""FLTrust against the oracle. Its root clients train as benign clients do, and it trusts uploads that agree with them."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -16,7 +16,7 @@ from fedrec.models.losses import bce
 from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
 from tests.defenses.uploads import KINDS, case, of_rows, sent_by
-from tests.reference.defenses import FLTrustSum, global_model
+from tests.reference.defenses import FLTrustSum, by_sender
 from tests.reference.federation import BenignClient
 
 MODELS = {
@@ -34,7 +34,7 @@ def float64():
 
 
 def root_batch(n_root: int, n_items: int, generator: Generator) -> tuple[ClientBatch, list[int]]:
-    """Root users with 0 to n_items pairs, and how many of each are positive."""
+    """Draw root users with 0 to n_items pairs each, and say how many of each user's pairs are positive."""
     pairs = [
         torch.randperm(n_items, generator=generator)[: int(torch.randint(n_items + 1, (1,), generator=generator))] for _ in range(n_root)
     ]
@@ -57,7 +57,7 @@ def begun(model, n_items: int, root: ClientBatch, scope: str = "per_item", fallb
 
 
 def with_parameters(one, sent_out: GlobalModel, silent: float, generator: Generator):
-    """The case, with gradients of the model's scorer from some of the clients."""
+    """Return the case with gradients of the model's scorer from some of the clients."""
     view = ServerView(0, sent_out, RATE)
     if not sent_out.scorer:
         return replace(one, view=view)
@@ -81,8 +81,8 @@ def test_equals_the_oracle(name, data):
     for number in range(2):
         _, sent_out = model.initialise(1, n_items, generator)
         one = with_parameters(case(seed + number, n, n_items, n_rows, kind, ties=ties), sent_out, silent, generator)
-        rows = [row for sent in global_model(one.sent)[0].values() for row in sent.values()]
-        assume(not any(0 < row.norm() < 1e-9 for row in rows))  # of a client's rows that cancel the direction is rounding
+        rows = [row for sent in by_sender(one.sent)[0].values() for row in sent.values()]
+        assume(not any(0 < row.norm() < 1e-9 for row in rows))  # if a client's rows cancel, their direction is rounding
         aggregation, _ = aggregate(Defense(server=rule), one.upload, one.view)
         own = [client.train_on(sent_out.items, sent_out.scorer)[0] for client in clients]
         total, parameters = expected(sent_out.items, sent_out.scorer, one.sent, own)
@@ -101,14 +101,14 @@ def close(actual: Tensor, expected: Tensor) -> None:
 
 
 def one_root_user() -> tuple[FLTrust, Tensor]:
-    """It likes item 0 and knows no other; the server's gradient for it."""
+    """Return a rule whose one root user likes item 0 and knows no other, and the server's gradient for that item."""
     root = ClientBatch(torch.zeros(1).long(), torch.tensor([0, 1]).int(), torch.zeros(1).int(), torch.ones(1))
     rule = begun(MODELS["mf"], 2, root)
-    return rule, -rule.users[0] / 2  # of a score of 0
+    return rule, -rule.users[0] / 2  # the score is 0
 
 
 def test_whom_it_trusts():
-    """A row along the server's is cut to its length, one against it is nothing, an item that the server does not know is summed."""
+    """A row along the server's is cut to its length, one against it counts nothing, and an item unknown to the server is summed."""
     rule, own = one_root_user()
     rows = torch.stack([5 * own, -own, own.new_zeros(3), own])
     one = of_rows(torch.tensor([0, 0, 0, 1]).int(), torch.tensor([0, 1, 2, 0]), rows, 3)

@@ -2,24 +2,24 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.geometric_median import GeometricMedian
 from fedrec.interfaces import Defense
-from tests.defenses.uploads import cases, of_rows, single
-from tests.reference import centering as oracle_centring
+from tests.defenses.uploads import MORE, cases, of_rows, single
+from tests.reference import centering as oracle_centering
 
 SCOPES = ["per_item", "whole_update"]
 
 
-@settings(max_examples=150)
+@MORE
 @given(one=cases(), iterations=st.integers(1, 5), smoothing=st.sampled_from([1e-6, 0.5]), scope=st.sampled_from(SCOPES))
 def test_equals_the_oracle(one, iterations, smoothing, scope):
     rule = GeometricMedian(iterations=iterations, smoothing=smoothing, scope=scope)
     aggregation, _ = aggregate(Defense(server=rule), one.upload, one.view)
-    oracle = oracle_centring.CentredSum(oracle_centring.GeometricMedian(iterations, smoothing), scope)
+    oracle = oracle_centering.CentredSum(oracle_centering.GeometricMedian(iterations, smoothing), scope)
     items, parameters = oracle(one.view.model.items, one.view.model.scorer, one.sent)
     assert torch.allclose(aggregation.gradient.items, items, rtol=1e-9, atol=1e-9)
     assert aggregation.gradient.scorer.keys() == parameters.keys()

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.hics import HiCS
 from fedrec.interfaces import Defense
-from tests.defenses.uploads import KINDS, case, of_rows
+from tests.defenses.uploads import KINDS, MORE, case, of_rows
 from tests.reference.defenses import BankedSum
 
 
+@MORE
 @given(data=st.data())
 def test_equals_the_oracle(data):
     draw = data.draw

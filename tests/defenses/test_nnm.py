@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.aggregation.aggregate import aggregate
@@ -16,15 +16,15 @@ from fedrec.defenses.nnm import NearestNeighborMixing
 from fedrec.defenses.norm_bound import NormBound
 from fedrec.defenses.trimmed_mean import TrimmedMean
 from fedrec.interfaces import Defense
-from tests.defenses.uploads import cases, of_rows
-from tests.reference import centering as oracle_centring
+from tests.defenses.uploads import MORE, cases, of_rows
+from tests.reference import centering as oracle_centering
 from tests.reference.defenses import RobustSum
 
 
 def check_against(one, share, server, oracle):
     defense = Defense(transforms=[NearestNeighborMixing(malicious_share=share)], server=server)
     aggregation, _ = aggregate(defense, one.upload, one.view)
-    sent = oracle_centring.mixed_uploads(one.sent, share)
+    sent = oracle_centering.mixed_uploads(one.sent, share)
     items, parameters = oracle(one.view.model.items, one.view.model.scorer, sent)
     assert torch.allclose(aggregation.gradient.items, items, rtol=1e-9, atol=1e-9)
     for name, value in aggregation.gradient.scorer.items():
@@ -41,14 +41,14 @@ def plain_sum(items, scorer, uploads):
     return total, parameters
 
 
-@settings(max_examples=200)
+@MORE
 @given(one=cases(), share=st.sampled_from([0.0, 0.05, 0.2, 0.34, 0.5]))
 def test_equals_the_oracle(one, share):
     check_against(one, share, None, plain_sum)
     check_against(one, share, Median(), RobustSum("median"))
 
 
-@settings(max_examples=100)
+@MORE
 @given(one=cases(whole_numbers=False), share=st.sampled_from([0.05, 0.2, 0.34]))
 def test_before_trimming(one, share):
     rule = TrimmedMean(malicious_share=share, fallback="sum", score="original")
@@ -74,7 +74,7 @@ def test_order_is_that_of_the_command_line(names):
 
 
 def test_the_order_matters():
-    """Clipped before, a long row cannot turn the mean its way; clipped after, it can."""
+    """A long row cannot turn the mean its way if it is clipped before mixing; if it is clipped after mixing, it can."""
     rows = torch.tensor([[0.001, 0.0], [0.0, 0.001], [9.0, 0.0]]).double()
     one = of_rows(torch.zeros(3).int(), torch.arange(3), rows, 3)
     results = []

@@ -9,7 +9,7 @@ from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.krum import Krum
 from fedrec.defenses.norm_bound import NormBound
 from fedrec.interfaces import Defense
-from tests.defenses.uploads import KINDS, case, of_rows
+from tests.defenses.uploads import KINDS, MORE, case, of_rows
 from tests.reference.defenses import RobustSum, norm_bound
 
 KRUM = {"malicious_share": 0.2, "fallback": "sum", "score": "paper", "scope": "per_item"}
@@ -17,9 +17,10 @@ KRUM = {"malicious_share": 0.2, "fallback": "sum", "score": "paper", "scope": "p
 
 @pytest.mark.parametrize("scope", ["per_item", "whole_update"])
 @pytest.mark.parametrize("rule", ["sum", "krum"])
+@MORE
 @given(data=st.data())
 def test_equals_the_oracle(scope, rule, data):
-    """What is clipped is each row as it was sent, also where a client sends several for an item."""
+    """Rows of a client for one item are added up before they are clipped."""
     draw = data.draw
     one = case(draw(st.integers(0, 999)), draw(st.integers(1, 12)), 4, 4, draw(KINDS), parameters=draw(st.booleans()), silent=0.3)
     bound = draw(st.sampled_from([1e-3, 1.0, 2.0, 100.0]))

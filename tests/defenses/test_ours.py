@@ -1,4 +1,4 @@
-"""The closed form of the client-side defense against automatic differentiation of its equations."""
+"""The client-side defense: its closed form equals automatic differentiation of its equations."""
 
 import pytest
 import torch

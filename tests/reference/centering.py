@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tests.reference.defenses import RobustSum, global_model, heard
+from tests.reference.defenses import RobustSum, by_sender, heard, vector_of
 from tests.reference.federation import Parameters, Sent
 
-Centre = Callable[[Hashable, list[Tensor]], Tensor]  # from what is aggregated and the uploads for it: what stands for one upload
+Centre = Callable[[Hashable, list[Tensor]], Tensor]  # from an item or a parameter and its uploads to what stands for one upload
 
 
 @dataclass
@@ -50,40 +50,24 @@ class CenteredClipping:
 
 @dataclass
 class CentredSum:
-    """What the server does with all uploads of a round instead of adding them up."""
+    """A server that puts a centre in the place of every upload of a round."""
 
     centre: Centre
     scope: str = "per_item"
 
     def __call__(self, items: Tensor, scorer: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, dict[str, Tensor]]:
-        rows, parameters, _ = global_model(uploads)
+        rows, parameters, _ = by_sender(uploads)
         if self.scope == "whole_update":
-            vectors = [self.vector(client, items, scorer, rows, parameters) for client in heard(uploads)]
+            vectors = [vector_of(client, items, scorer, rows, parameters) for client in heard(uploads)]
             return RobustSum.split(len(vectors) * self.centre("all", vectors), items, scorer)
         total = torch.zeros_like(items)
         for item, sent in rows.items():
             total[item] = len(sent) * self.centre(item, list(sent.values()))
         return total, {name: len(sent) * self.centre(name, list(sent.values())) for name, sent in parameters.items()}
 
-    @staticmethod
-    def vector(
-        client: int,
-        items: Tensor,
-        scorer: Parameters,
-        rows: dict[int, dict[int, Tensor]],
-        parameters: dict[str, dict[int, Tensor]],
-    ) -> Tensor:
-        """All that a client sends, 0 for what it does not."""
-        of_items = torch.zeros_like(items)
-        for item, sent in rows.items():
-            if client in sent:
-                of_items[item] = sent[client]
-        of_tensors = [parameters.get(name, {}).get(client, torch.zeros_like(value)) for name, value in scorer.items()]
-        return torch.cat([of_items.flatten(), *(value.flatten() for value in of_tensors)])
-
 
 def mixed(uploads: list[Tensor], malicious_share: float) -> list[Tensor]:
-    """Allouah et al., AISTATS 2023, Algorithm 2; of equally close uploads the first is taken."""
+    """Return what uploads become by Algorithm 2 of Allouah et al., AISTATS 2023; of equally close uploads the first counts."""
     n_mixed = len(uploads) - math.floor(malicious_share * len(uploads) + 1e-9)
     result = []
     for upload in uploads:
@@ -93,15 +77,15 @@ def mixed(uploads: list[Tensor], malicious_share: float) -> list[Tensor]:
 
 
 def mixed_uploads(uploads: Sequence[Sent], malicious_share: float) -> list[Sent]:
-    """What the server goes on with: each client sends the means in place of what it sent."""
-    rows, parameters, _ = global_model(uploads)
+    """Return uploads in which each client sends the means in place of what it sent."""
+    rows, parameters, _ = by_sender(uploads)
     sent: list[tuple[list[int], list[Tensor], dict[str, Tensor]]] = [([], [], {}) for _ in uploads]
-    for item, by_sender in rows.items():
-        for sender, row in zip(by_sender, mixed(list(by_sender.values()), malicious_share), strict=True):
+    for item, sent_by in rows.items():
+        for sender, row in zip(sent_by, mixed(list(sent_by.values()), malicious_share), strict=True):
             sent[sender][0].append(item)
             sent[sender][1].append(row)
-    for name, by_sender in parameters.items():
-        for sender, value in zip(by_sender, mixed(list(by_sender.values()), malicious_share), strict=True):
+    for name, sent_by in parameters.items():
+        for sender, value in zip(sent_by, mixed(list(sent_by.values()), malicious_share), strict=True):
             sent[sender][2][name] = value
     nothing = uploads[0][1][:0]
     return [(torch.tensor(items).long(), torch.stack(values) if values else nothing, tensors) for items, values, tensors in sent]

@@ -1,4 +1,4 @@
-"""Every server-side defense once, item by item and upload by upload, as its paper writes it; see `tests.reference.federation`."""
+"""Every server-side defense as its paper writes it, item by item and upload by upload; see `tests.reference.federation`."""
 
 import math
 from collections import Counter
@@ -10,17 +10,17 @@ from torch import Tensor
 
 from tests.reference.federation import Parameters, Sent
 
-SAME = 1e-9  # relative difference that may be rounding
+SAME = 1e-9  # a relative difference that may be rounding
 
 
 @dataclass
 class Decision:
-    """The result on the scale of the sum, and the uploads it was made of."""
+    """A result on the scale of the sum, and the uploads that it is made of."""
 
     result: Tensor
     used: list[int]
-    tied: bool = False  # uploads scored the same but for rounding, so others may have been selected as well
-    doubtful: bool = False  # and unlike ones
+    tied: bool = False  # up to rounding, other uploads have the same score, so they may be selected as well
+    doubtful: bool = False  # and these uploads differ
 
 
 def median(rows: Tensor, f: int) -> Decision:
@@ -30,7 +30,7 @@ def median(rows: Tensor, f: int) -> Decision:
 
 
 def trimmed_mean(rows: Tensor, f: int, score: str) -> Decision:
-    """The mean of the n - f values closest to the median, or of those between the f smallest and the f largest (Yin et al.)."""
+    """Return n times the mean of the n - f values closest to the median, or of those between the f smallest and f largest (Yin et al.)."""
     n = len(rows)
     if score == "original":
         return Decision(n * rows.sort(dim=0).values[f : n - f].mean(0), list(range(n)))
@@ -39,50 +39,53 @@ def trimmed_mean(rows: Tensor, f: int, score: str) -> Decision:
 
 
 def around_median(rows: Tensor, n_kept: int) -> tuple[Tensor, bool]:
-    """Of two values equally far from the median the smaller one is kept; whether unlike ones are equally far but for rounding."""
+    """Return the mean of the values closest to the median, and whether rounding may choose between values that differ.
+
+    Of two values equally far from the median the smaller one stays.
+    """
     ordered = rows.sort(dim=0).values
     distance = (ordered - (ordered[(len(rows) - 1) // 2] + ordered[len(rows) // 2]) / 2).abs()
     nearest = distance.argsort(dim=0, stable=True)
-    of_cut = nearest[n_kept - 1 : n_kept + 1]  # the last kept, the first left out
-    unlike, apart = (values.gather(0, of_cut).diff(dim=0).abs() > SAME * rows.abs().amax(0) for values in (ordered, distance))
-    return ordered.gather(0, nearest[:n_kept]).mean(0), bool((unlike & ~apart).any())
+    of_cut = nearest[n_kept - 1 : n_kept + 1]  # the last that stays, the first that is left out
+    unlike, clear = (values.gather(0, of_cut).diff(dim=0).abs() > SAME * rows.abs().amax(0) for values in (ordered, distance))
+    return ordered.gather(0, nearest[:n_kept]).mean(0), bool((unlike & ~clear).any())
 
 
-def distances(rows: Tensor, score: str) -> Tensor:
-    """Of each upload to each, [n, n]; squared for the original score."""
+def pairwise_distances(rows: Tensor, score: str) -> Tensor:
+    """Return the distance of each upload to each, [n, n]; squared for the original score."""
     squared = torch.stack([(rows - row).square().sum(1) for row in rows])
     return squared if score == "original" else squared.sqrt()
 
 
-def krum_scores(apart: Tensor, f: int, score: str) -> list[float]:
-    """Of each upload, the sum of its distances to its nearest others."""
-    n_nearest = len(apart) - f if score == "paper" else max(1, len(apart) - f - 2)
+def krum_scores(distances: Tensor, f: int, score: str) -> list[float]:
+    """Return the sum of each upload's distances to its nearest others."""
+    n_nearest = len(distances) - f if score == "paper" else max(1, len(distances) - f - 2)
     scores = []
-    for number, own in enumerate(apart):
+    for number, own in enumerate(distances):
         others = torch.cat([own[:number], own[number + 1 :]])
         scores.append(float(others.sort().values[:n_nearest].sum()))
     return scores
 
 
-def rivals(scores: list[float], best: int, apart: Tensor) -> tuple[bool, bool]:
-    """Whether another upload, and whether one unlike the best, has the same score but for rounding."""
+def rivals(scores: list[float], best: int, distances: Tensor) -> tuple[bool, bool]:
+    """Return whether another upload has the score of the best, up to rounding, and whether one that differs from it has."""
     tied = [number for number, score in enumerate(scores) if number != best and score - scores[best] <= SAME * scores[best]]
-    return bool(tied), any(float(apart[best, number]) > SAME * float(apart.max()) for number in tied)
+    return bool(tied), any(float(distances[best, number]) > SAME * float(distances.max()) for number in tied)
 
 
 def krum(rows: Tensor, f: int, score: str) -> Decision:
     """Blanchard et al., NeurIPS 2017; the first of equals."""
-    apart = distances(rows, score)
-    scores = krum_scores(apart, f, score)
+    distances = pairwise_distances(rows, score)
+    scores = krum_scores(distances, f, score)
     best = scores.index(min(scores))
-    return Decision(len(rows) * rows[best], [best], *rivals(scores, best, apart))
+    return Decision(len(rows) * rows[best], [best], *rivals(scores, best, distances))
 
 
 def one_by_one(rows: Tensor, f: int, score: str) -> tuple[list[int], bool, bool]:
-    """Krum again and again, without those selected before, until n - 2f are selected; whether a step was tied, whether doubtful."""
-    left, selected, tied, doubtful, apart = list(range(len(rows))), [], False, False, distances(rows, score)
+    """Repeat Krum without the selected uploads until n - 2f are selected. Return these, whether a step was tied, and whether doubtful."""
+    left, selected, tied, doubtful, distances = list(range(len(rows))), [], False, False, pairwise_distances(rows, score)
     while len(selected) < len(rows) - 2 * f:
-        among = apart[left][:, left]
+        among = distances[left][:, left]
         scores = krum_scores(among, f, score)
         best = scores.index(min(scores))
         now = rivals(scores, best, among)
@@ -94,7 +97,7 @@ def one_by_one(rows: Tensor, f: int, score: str) -> tuple[list[int], bool, bool]
 def multi_krum(rows: Tensor, f: int, score: str) -> Decision:
     """Blanchard et al., NeurIPS 2017: the n - f best at once; the published code: n - 2f one by one."""
     if score == "original":
-        scores = krum_scores(distances(rows, score), f, score)
+        scores = krum_scores(pairwise_distances(rows, score), f, score)
         ranked = sorted(range(len(rows)), key=lambda upload: scores[upload])
         selected, rejected = sorted(ranked[: len(rows) - f]), ranked[len(rows) - f :]
         last = scores[ranked[len(rows) - f - 1]]
@@ -116,7 +119,7 @@ def clipped(value: Tensor, longest: float) -> Tensor:
 
 
 def norm_bound(uploads: Sequence[Sent], C: float, scope: str) -> list[Sent]:
-    """Sun et al., 2019: every row, the weights of every unit and every bias vector are at most C long; or each client's whole upload."""
+    """Sun et al., 2019: clip every row, the weights of every unit and every bias vector to length C; or each client's whole upload."""
     bounded = []
     for pairs, rows, scorer in uploads:
         if scope == "whole_update":
@@ -145,7 +148,7 @@ RULES: dict[str, Callable[[Tensor, int, str], Decision]] = {
 
 
 def fewest(rule: str, f: int, score: str) -> int:
-    """How many uploads a rule needs."""
+    """Return how many uploads a rule needs."""
     needed = {
         ("trimmed_mean", "original"): 2 * f + 1,
         ("krum", "paper"): 2 * f + 1,
@@ -158,10 +161,10 @@ def fewest(rule: str, f: int, score: str) -> int:
     return needed.get((rule, score), 1)
 
 
-def global_model(uploads: Sequence[Sent]) -> tuple[dict[int, dict[int, Tensor]], dict[str, dict[int, Tensor]], int]:
-    """Rows by item and sender, parameters by name and sender, and how many of both were dropped because they are not finite.
+def by_sender(uploads: Sequence[Sent]) -> tuple[dict[int, dict[int, Tensor]], dict[str, dict[int, Tensor]], int]:
+    """Return rows by item and sender, parameters by name and sender, and how many of both were dropped because they are not finite.
 
-    What a client sends for an item more than once is added up.
+    Several rows of a client for an item are added up.
     """
     rows: dict[int, dict[int, Tensor]] = {}
     parameters: dict[str, dict[int, Tensor]] = {}
@@ -182,15 +185,15 @@ def global_model(uploads: Sequence[Sent]) -> tuple[dict[int, dict[int, Tensor]],
 
 
 def heard(uploads: Sequence[Sent]) -> list[int]:
-    """Who sent anything that was not dropped; everybody if nobody did."""
-    rows, parameters, _ = global_model(uploads)
+    """Return who sent anything that was not dropped; everybody if nobody did."""
+    rows, parameters, _ = by_sender(uploads)
     senders = {sender for sent in (*rows.values(), *parameters.values()) for sender in sent}
     return sorted(senders) or list(range(len(uploads)))
 
 
 @dataclass
 class RobustSum:
-    """What the server does with all uploads of a round instead of adding them up."""
+    """A server that combines the uploads of a round by a rule instead of adding them up."""
 
     rule: str
     malicious_share: float = 0.0
@@ -201,13 +204,13 @@ class RobustSum:
     def __post_init__(self) -> None:
         self.fell_back: list[int] = []
         self.unguarded: list[int] = []  # items for which the rule applies, but tolerates no malicious upload
-        self.inspected: list[tuple[int, bool]] = []  # sender and whether what it sent was kept
+        self.inspected: list[tuple[int, bool]] = []  # sender and whether its upload was accepted
         self.tied = False
-        self.doubtful: list[int | str] = []  # items and parameters whose result hangs on rounding
+        self.doubtful: list[int | str] = []  # items and parameters whose result depends on rounding
 
     def __call__(self, items: Tensor, scorer: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, dict[str, Tensor]]:
         self.__post_init__()
-        rows, parameters, self.n_dropped = global_model(uploads)
+        rows, parameters, self.n_dropped = by_sender(uploads)
         self.clients, self.items = heard(uploads), list(rows)
         self.counts = Counter(item for pairs, *_ in uploads for item in pairs.tolist())
         if self.scope == "whole_update":
@@ -222,7 +225,7 @@ class RobustSum:
         return total, gradients
 
     def combined(self, sent: dict[int, Tensor], key: int | str) -> Tensor:
-        """What an item's or a parameter's uploads become."""
+        """Return what the uploads for an item or a parameter become."""
         senders, rows = list(sent), torch.stack(list(sent.values()))
         f = math.floor(self.malicious_share * len(rows) + 1e-9)
         if len(rows) < fewest(self.rule, f, self.score):
@@ -264,9 +267,9 @@ class RobustSum:
         if self.rule != "bulyan":
             return self.split(decision.result, items, scorer)
         trimming = RobustSum("trimmed_mean", 2 * self.malicious_share)
-        kept = [{sender: value for sender, value in sent.items() if sender in used} for sent in rows.values()]
+        accepted = [{sender: value for sender, value in sent.items() if sender in used} for sent in rows.values()]
         total = torch.zeros_like(items)
-        for item, sent in zip(rows, kept, strict=True):
+        for item, sent in zip(rows, accepted, strict=True):
             if sent:
                 total[item] = trimming.combined(sent, item)
         gradients = {}
@@ -283,7 +286,7 @@ class RobustSum:
 
 
 def vector_of(client: int, items: Tensor, scorer: Parameters, rows: dict[int, dict[int, Tensor]], parameters: dict) -> Tensor:
-    """All that a client sent as one vector, 0 where it sent nothing."""
+    """Return all that a client sent as one vector, 0 where it sent nothing."""
     total, others = torch.zeros_like(items), {name: torch.zeros_like(value) for name, value in scorer.items()}
     for item, sent in rows.items():
         if client in sent:
@@ -301,7 +304,7 @@ def cosine(one: Tensor, other: Tensor) -> float:
 
 @dataclass
 class FoolsGoldSum:
-    """Algorithm 1 of Fung et al., RAID 2020, with every client's whole history."""
+    """FoolsGold, Algorithm 1 of Fung et al., RAID 2020, with the whole history of every client."""
 
     kappa: float = 1.0
     history: dict[int, Tensor] = field(default_factory=dict)
@@ -309,7 +312,7 @@ class FoolsGoldSum:
     def __call__(
         self, items: Tensor, scorer: Parameters, uploads: Sequence[Sent], clients: Sequence[int]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        rows, parameters, _ = global_model(uploads)
+        rows, parameters, _ = by_sender(uploads)
         vectors = [vector_of(sender, items, scorer, rows, parameters) for sender in heard(uploads)]
         clients = [clients[sender] for sender in heard(uploads)]
         for client, vector in zip(clients, vectors, strict=True):
@@ -338,7 +341,7 @@ class FoolsGoldSum:
 
 
 def trusted_sum(rows: Sequence[Tensor], own: Tensor) -> tuple[Tensor, list[bool]]:
-    """Cao et al., NDSS 2021, times the number of rows; and which of them are trusted."""
+    """Return the result of Cao et al., NDSS 2021, times the number of rows, and which rows are trusted."""
     trust = [max(0.0, cosine(row, own)) for row in rows]
     result = torch.zeros_like(own)
     for score, row in zip(trust, rows, strict=True):
@@ -349,7 +352,7 @@ def trusted_sum(rows: Sequence[Tensor], own: Tensor) -> tuple[Tensor, list[bool]
 
 @dataclass
 class FLTrustSum:
-    """Judges by what the root users send to the server: means over those who hold an item, or over all of them."""
+    """FLTrust, which judges by what the root users send: means over those that hold an item, or over all of them."""
 
     scope: str
     fallback: str
@@ -358,8 +361,8 @@ class FLTrustSum:
         self.fell_back: list[int] = []
         self.unguarded: list[int] = []  # items for which the rule applies, but tolerates no malicious upload
         self.inspected: list[tuple[int, bool]] = []
-        rows, parameters, _ = global_model(uploads)
-        own_rows, own_parameters, _ = global_model(own)
+        rows, parameters, _ = by_sender(uploads)
+        own_rows, own_parameters, _ = by_sender(own)
         if self.scope == "whole_update":
             return self.of_whole_updates(items, scorer, uploads, own)
         total, gradients = torch.zeros_like(items), {}
@@ -386,12 +389,12 @@ class FLTrustSum:
         self, items: Tensor, scorer: Parameters, uploads: Sequence[Sent], own: Sequence[Sent]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         vectors, of_server = (
-            [vector_of(k, items, scorer, *global_model(sent)[:2]) for k in senders]
+            [vector_of(k, items, scorer, *by_sender(sent)[:2]) for k in senders]
             for sent, senders in ((uploads, heard(uploads)), (own, range(len(own))))
         )
         mean = sum(of_server) / len(of_server)
         if not mean.any():
-            self.fell_back = list(global_model(uploads)[0])
+            self.fell_back = list(by_sender(uploads)[0])
             return RobustSum.split(sum(vectors) * (self.fallback == "sum"), items, scorer)
         result, trusted = trusted_sum(vectors, mean)
         self.inspected = list(zip(heard(uploads), trusted, strict=True))
@@ -411,8 +414,8 @@ class BankedSum:
         total, gradients = torch.zeros_like(items), {name: torch.zeros_like(value) for name, value in scorer.items()}
         sound = []
         for pairs, rows, sent in uploads:
-            kept = rows.isfinite().all(1)
-            sound.append((pairs[kept], rows[kept], sent if all(value.isfinite().all() for value in sent.values()) else {}))
+            finite = rows.isfinite().all(1)
+            sound.append((pairs[finite], rows[finite], sent if all(value.isfinite().all() for value in sent.values()) else {}))
         for pairs, rows, sent in norm_bound(sound, self.C, "per_item"):
             for item, row in zip(pairs.tolist(), rows, strict=True):
                 self.bank[item] = self.bank.get(item, torch.zeros_like(row)) + row

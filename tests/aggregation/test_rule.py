@@ -1,0 +1,83 @@
+"""A rule of one's own: what it inherits, and f."""
+
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from fedrec.aggregation import GroupedUploads, Rule, Scope, WholeUpdates, number_tolerated
+from fedrec.interfaces import DenseScorerGradients, GlobalModel, Rate, ScorerPart, ServerView, Upload
+from tests.defenses.uploads import of_rows
+
+
+@dataclass(kw_only=True)
+class Loudest(Rule):
+    """Takes the longest upload n_j times. It tolerates no malicious one, and needs three uploads."""
+
+    factor: Rate
+
+    def tolerated(self, sizes):
+        return torch.zeros_like(sizes)
+
+    def applies(self, sizes):
+        return sizes >= 3
+
+    def combine(self, uploads):
+        lengths = uploads.lengths().split(uploads.sizes.tolist())
+        accepted = torch.cat([torch.arange(len(part)) == part.argmax() for part in lengths])
+        return uploads.sum(self.factor * uploads.repeat_by_group(uploads.sizes), accepted), accepted
+
+
+@dataclass(kw_only=True)
+class Mean(Rule):
+    """The mean, n_j times, of the uploads for an item or of whole updates."""
+
+    scope: Scope = field()
+
+    def combine(self, uploads):
+        self.kind = type(uploads)
+        return uploads.sum(uploads.uniform_weights) * uploads.sizes[:, None], None
+
+
+ONE = of_rows(torch.tensor([2, 0, 2, 2, 0]), torch.tensor([0, 0, 1, 2, 2]), torch.tensor([[1.0], [5.0], [-7.0], [2.0], [1.0]]).double(), 3)
+
+
+def test_what_a_rule_decided_is_reported():
+    aggregation = Loudest(factor=1.0)(ONE.upload, ONE.view)
+    assert aggregation.gradient.items.flatten().tolist() == [10.0, 0.0, -21.0]
+    assert aggregation.fell_back.tolist() == [0]
+    assert aggregation.unguarded.tolist() == [2]
+    assert aggregation.inspected.tolist() == [0, 1, 2]  # only where the rule applies
+    assert aggregation.accepted.tolist() == [False, True, False]
+
+
+def test_a_tensor_of_the_scorer_is_one_vector():
+    gradients = {"W": torch.tensor([[[1.0, 2.0]], [[3.0, 4.0]], [[0.0, 1.0]]]).double()}
+    upload = Upload(ONE.upload.clients, ONE.upload.groups, (ScorerPart(torch.arange(3), DenseScorerGradients(gradients)),))
+    view = ServerView(0, GlobalModel(ONE.view.model.items, {"W": torch.zeros(1, 2).double()}), 1.0)
+    aggregation = Loudest(factor=2.0)(upload, view)
+    assert aggregation.gradient.scorer["W"].tolist() == [[18.0, 24.0]]
+    assert aggregation.inspected.tolist() == [0, 1, 2, 0, 1, 2]
+    assert aggregation.accepted.tolist() == [False, True, False, False, True, False]
+
+
+@pytest.mark.parametrize(("scope", "kind"), [("per_item", GroupedUploads), ("whole_update", WholeUpdates)])
+def test_a_rule_may_let_the_user_choose_the_scope(scope, kind):
+    rule = Mean(scope=scope)
+    aggregation = rule(ONE.upload, ONE.view)
+    assert aggregation.gradient.items.flatten().tolist() == pytest.approx([6.0, 0.0, -4.0])
+    assert rule.kind is kind
+    assert (aggregation.inspected, aggregation.accepted) == (None, None)
+
+
+def test_a_rule_without_a_choice_has_no_option_for_it():
+    with pytest.raises(TypeError, match="scope"):
+        Loudest(factor=1.0, scope="per_item")
+    with pytest.raises(TypeError, match="scope"):
+        Mean()
+
+
+def test_number_tolerated_is_not_at_the_mercy_of_rounding():
+    sizes = torch.arange(1, 2001)
+    for percent in range(51):
+        assert number_tolerated(percent / 100, sizes).tolist() == [percent * n // 100 for n in sizes.tolist()]
