@@ -148,16 +148,8 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
     system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)
     evaluator.setup(split, model, targets.tolist(), system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
-    info = RunInfo(
-        config=resolved | {"choices": _choices()},
-        folder=folder,
-        n_rounds=system.n_rounds,
-        target_items=targets.tolist(),
-        popularity=split.train.popularity(),
-        popularity_ranks=split.train.popularity_ranks(),
-        statistics=split.statistics(),
-        data_checksum=split.checksum(),
-    )
+    facts = split.train.popularity(), split.train.popularity_ranks(), split.statistics(), split.checksum()
+    info = RunInfo(resolved | {"choices": _choices()}, folder, system.n_rounds, targets.tolist(), *facts)
     callbacks = [one for one in (None if callback else Progress(), tracker, callback) if one]
     return Experiment(info, system, evaluator, callbacks)
 

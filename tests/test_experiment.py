@@ -6,7 +6,7 @@ import pytest
 
 from fedrec.config.build import check
 from fedrec.config.compose import compose
-from fedrec.evaluation.popular_items import expected_poison_share
+from fedrec.evaluation.diagnostics import expected_poison_share
 from fedrec.experiment import prepare, run
 from fedrec.federation.system import TrainingDiverged
 from fedrec.tracking.run_progress import Progress

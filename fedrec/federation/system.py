@@ -148,7 +148,8 @@ class System:
         delta_norm = self._step(local, aggregation.gradient)
         loss, telemetry = self._checked_means(local, delta_norm)
         telemetry |= stopwatch.laps | describe_poison(local.upload.groups[0], poison, self.targets, self.n_items)
-        telemetry |= describe_filtering(aggregation, n_dropped, upload, is_malicious, self.targets)
+        if n_dropped is not None:
+            telemetry |= {"dropped_uploads": n_dropped, **describe_filtering(aggregation, upload, is_malicious, self.targets)}
         return loss, delta_norm, telemetry
 
     def _train_locally(self, clients: Tensor) -> LocalTraining:

@@ -125,8 +125,7 @@ class UserDescent:
         self.back = layers.first_users.numpy() * (-learning_rate / n_items)  # [d, h]
         self.of_items = (layers.first_items.numpy().T @ items.numpy().T + biases[0])[:, None]  # [h, 1, T]
         self.outputs, self.slopes, self.signs = ([np.empty((len(bias), n * n_items), kind) for bias in biases] for _ in range(3))
-        self.derivative = np.empty((1, n * n_items), kind)
-        self.by_user, self.change = np.empty((len(biases[0]), n), kind), np.empty_like(self.users)
+        self.by_user, self.derivative = np.empty((len(biases[0]), n), kind), np.empty((1, n * n_items), kind)
         self.of_users = self.by_user[:, :, None]
         self.first, self.first_slopes = (part[0].reshape(len(part[0]), n, n_items) for part in (self.outputs, self.slopes))  # [h, n, T]
         self.upwards = list(zip(weights, biases[1:], self.outputs, self.outputs[1:], strict=False))
@@ -150,7 +149,7 @@ class UserDescent:
         slope = np.multiply(self.slopes[0], np.sign(self.outputs[0], out=self.signs[0]), out=self.slopes[0])
         if self.n_items > 1:
             slope = np.add.reduce(self.first_slopes, axis=2, out=self.by_user)
-        np.add(self.users, np.matmul(self.back, slope, out=self.change), out=self.users)
+        self.users += self.back @ slope
 
 
 def kaiming_uniform(fan_in: int, width: int, generator: Generator) -> Tensor:

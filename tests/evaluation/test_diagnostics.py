@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import kl_div, log_softmax
 
 from fedrec.data.presplit import Presplit
-from fedrec.evaluation.popular_items import covered_users, expected_poison_share, pairwise_kl
+from fedrec.evaluation.diagnostics import covered_users, expected_poison_share, pairwise_kl
 from fedrec.interfaces import Interactions
 
 TRAIN = Interactions(torch.tensor([0, 2, 3]), torch.tensor([0, 1, 2], dtype=torch.int32), 4)
