@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from fedrec.aggregation import Fallback, GroupedUploads, Scope, WholeUpdates, assembled, grouped, inspected
-from fedrec.interfaces import Aggregation, Aggregator, ClientBatch, GlobalModel, RowGroup, ServerKnowledge, ServerView, Upload
+from fedrec.interfaces import Aggregation, Aggregator, ClientBatch, GlobalModel, ServerKnowledge, ServerView, Upload
 from fedrec.ragged import repeat_each, scalar_segment_sum, segment_products
 
 
@@ -55,10 +55,7 @@ class FLTrust(Aggregator):
         """Return the sum of the root users' gradients on the model of the round; their embeddings take a step."""
         gradients = self.known.model.local_gradients(self.users, view.model, self.root, self.known.loss)
         self.users = self.users - view.learning_rate * gradients.users
-        owners = torch.arange(len(self.users), device=self.users.device)
-        group = RowGroup(owners, self.root.offsets, self.root.items, gradients.rows)
-        first, *others = (part.sum(group, self.known.n_items) for part in group.parts)
-        return GlobalModel(sum(others, first), gradients.scorer.total() if gradients.scorer else {})
+        return GlobalModel(*gradients.upload(self.root).total(self.known.n_items))
 
     def _by_item(self, upload: Upload, own: GlobalModel) -> Aggregation:
         groups = grouped(upload, own)

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from fedrec.aggregation.aggregate import aggregate
 from fedrec.data.federated_data import FederatedData
 from fedrec.federation.client_sampling import ClientSampler, Sampling
-from fedrec.federation.local import LocalTraining, train_locally
+from fedrec.federation.local import train_locally
 from fedrec.federation.server_step import concatenate, step
 from fedrec.federation.telemetry.filtering import describe_filtering
 from fedrec.federation.telemetry.stealth import describe_poison
@@ -25,6 +25,7 @@ from fedrec.interfaces import (
     Defense,
     GlobalModel,
     Interactions,
+    LocalGradients,
     Model,
     Positive,
     PriorKnowledge,
@@ -137,26 +138,28 @@ class System:
         """Train one round. Return the mean loss of the benign clients, Delta-Norm [M] and the telemetry."""
         stopwatch, sampled = Stopwatch(self.device), self.sampler.sample(self.round).to(self.device)  # [S]
         is_malicious = sampled >= self.n_users
-        local = self._train_locally(sampled[~is_malicious])
+        batch = self.data.batch(sampled[~is_malicious])
+        local = self._train_locally(batch)
+        benign = local.upload(batch)
         stopwatch.lap("seconds_training")
         poison = self._poison(sampled[is_malicious] - self.n_users)
         if poison is not None:
             stopwatch.lap("seconds_attack")
-        upload = concatenate(local.upload, poison, sampled, is_malicious)
+        upload = concatenate(benign, poison, sampled, is_malicious)
         aggregation, n_dropped = aggregate(self.defense, upload, ServerView(self.round, self.global_model, self.learning_rate))
         stopwatch.lap("seconds_aggregation")
-        delta_norm = self._step(local, aggregation.gradient)
+        delta_norm = self._step(batch.clients, local.users, aggregation.gradient)
         loss, telemetry = self._checked_means(local, delta_norm)
-        telemetry |= stopwatch.laps | describe_poison(local.upload.groups[0], poison, self.targets, self.n_items)
+        telemetry |= stopwatch.laps | describe_poison(benign.groups[0], poison, self.targets, self.n_items)
         if n_dropped is not None:
             telemetry |= {"dropped_uploads": n_dropped, **describe_filtering(aggregation, upload, is_malicious, self.targets)}
         return loss, delta_norm, telemetry
 
-    def _train_locally(self, clients: Tensor) -> LocalTraining:
-        """Let the sampled benign clients [C] train on the global model that they receive."""
-        batch, users = self.data.batch(clients), self.users.index_select(0, clients)
+    def _train_locally(self, batch: ClientBatch) -> LocalGradients:
+        """Let the sampled benign clients train on the global model that they receive."""
+        users = self.users.index_select(0, batch.clients)
         if self.defense.client:
-            self.defense.client.observe(self.round, clients, self.global_model)
+            self.defense.client.observe(self.round, batch.clients, self.global_model)
         return train_locally(self.model, LOSSES[self.loss], self.defense.client, users, self.global_model, batch)
 
     def _poison(self, clients: Tensor) -> Upload | None:
@@ -164,14 +167,13 @@ class System:
         view = AttackerView(self.round, clients, self.global_model, self.learning_rate)
         return self.attack.poison(view) if len(clients) else None
 
-    def _step(self, local: LocalTraining, gradient: GlobalModel) -> Tensor:
-        """Move the clients' own embeddings and the global model; return Delta-Norm [M]."""
-        clients, rates = local.upload.clients, self.client_rates
-        self.users[clients] -= (rates if isinstance(rates, float) else rates[clients]) * local.users
+    def _step(self, clients: Tensor, own_gradients: Tensor, gradient: GlobalModel) -> Tensor:
+        """Move the embeddings of clients [C] along their own gradients [C, d], and the global model; return Delta-Norm [M]."""
+        self.users[clients] -= (self.client_rates if isinstance(self.client_rates, float) else self.client_rates[clients]) * own_gradients
         self.global_model, delta_norm = step(self.global_model, gradient, self.learning_rate)
         return delta_norm
 
-    def _checked_means(self, local: LocalTraining, delta_norm: Tensor) -> tuple[float, dict[str, float]]:
+    def _checked_means(self, local: LocalGradients, delta_norm: Tensor) -> tuple[float, dict[str, float]]:
         """Return the mean loss, nan without clients, and the telemetry of the penalty. Raises TrainingDiverged."""
         loss = self._mean(local.loss, "loss")
         penalty = {} if local.penalty is None else {"penalty": self._mean(local.penalty, "defense penalty")}

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
-from fedrec.interfaces.gradient_rows import Rows
-from fedrec.interfaces.upload import ScorerGradients
+from fedrec.interfaces.gradient_rows import RowGroup, Rows
+from fedrec.interfaces.upload import ScorerGradients, ScorerPart, Upload
 from fedrec.ragged import segment_numbers
 
 
@@ -55,6 +56,13 @@ class LocalGradients:
     users: Tensor  # [C, d]
     rows: tuple[Rows, ...]
     scorer: ScorerGradients | None = None  # None if the scorer has no parameters
+    penalty: Tensor | None = None  # [C], which a client-side defense adds to the loss; None without one
+
+    def upload(self, batch: ClientBatch) -> Upload:
+        """Return what the clients of a batch send: all gradients but those of their own embeddings."""
+        owners = torch.arange(len(batch.clients), device=batch.clients.device)
+        scorer = () if self.scorer is None else (ScorerPart(owners, self.scorer),)
+        return Upload(batch.clients, (RowGroup(owners, batch.offsets, batch.items, self.rows),), scorer)
 
 
 @dataclass(frozen=True, slots=True)
