@@ -48,10 +48,7 @@ def work(
     is_complete: Callable[[], bool],
     n_ended: Callable[[], int],
 ) -> None:
-    """Launch workers until all is complete, again if one dies: it may take the others with it, but nothing is lost.
-
-    Raises what a worker raised if that is a ConfigError, or if several launches in a row ended no further run.
-    """
+    """Launch workers until all is complete. Raises a worker's ConfigError, or its error if several launches in a row ended no run."""
     fruitless = 0
     while not is_complete():
         before = n_ended()
@@ -63,7 +60,7 @@ def work(
                 value_of(job)
         except ConfigError:
             raise
-        except Exception as error:
+        except Exception as error:  # a worker that dies may take the others with it, but nothing is lost
             fruitless = 0 if n_ended() > before else fruitless + 1
             if fruitless == _FRUITLESS:
                 raise

@@ -46,16 +46,12 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
     base = check(composer.compose(fixed, [])).config
     objective = _objective(base, settings["direction"])
     inner_space, space = _spaces(objective, settings["params"] or {}, base, parsed, parser)
-    for one, options in ((space, objective.space), (inner_space, objective.inner_space)):
-        if not one.distributions and (options or one is space):
-            known = f"none of {', '.join(options)} is an option of this configuration; " if options else ""
-            raise ConfigError(f"nothing to tune: {known}name parameters, for instance 'defense.beta=interval(0,10)'")
-        _check_corners(composer, base, fixed, one)
+    _check_space(space, objective.space, composer, base, fixed)
+    if objective.inner_space:
+        _check_space(inner_space, objective.inner_space, composer, base, fixed)
     sampler, pruner = config.hydra.sweeper.sampler, config.hydra.sweeper.pruner
     make_sampler(sampler, space, 0)
-    if make_pruner(pruner) is not None and len(objective.directions) > 1:
-        allowed = "choose hydra/sweeper/pruner=none, or sweep=defense"
-        raise ConfigError(f"hydra/sweeper/pruner: Optuna cannot prune a study with several objectives; {allowed}")
+    make_pruner(pruner, len(objective.directions))
     n_trials, fresh = settings["n_trials"], base.seed + objective.seeds
     return Sweep(
         name=settings["study_name"],
@@ -99,9 +95,12 @@ def _spaces(
     return SearchSpace.parse(inside, parser), SearchSpace.parse(outside, parser)
 
 
-def _check_corners(composer: Composer, base: DictConfig, fixed: Sequence[str], space: SearchSpace) -> None:
+def _check_space(space: SearchSpace, options: Mapping[str, str], composer: Composer, base: DictConfig, fixed: Sequence[str]) -> None:
     """Check both ends of every range and every choice; that of a group with other parameters, because it may lack their options."""
     corners = list(space.corners())
+    if not corners:
+        known = f"none of {', '.join(options)} is an option of this configuration; " if options else ""
+        raise ConfigError(f"nothing to tune: {known}name parameters, for instance 'defense.beta=interval(0,10)'")
     first = dict(reversed(corners))
     for name, override in corners:
         if name.split(".")[0] in _NOT_TUNED or name in _NOT_TUNED:

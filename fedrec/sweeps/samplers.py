@@ -8,6 +8,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, GridSampler
 
 from fedrec.config.build import build
+from fedrec.config.validation import ConfigError
 from fedrec.sweeps.search_space import SearchSpace
 
 GRID = "optuna.samplers.GridSampler"
@@ -27,11 +28,14 @@ def make_sampler(node: DictConfig, space: SearchSpace, number: int) -> BaseSampl
     return sampler
 
 
-def make_pruner(node: DictConfig | None) -> BasePruner | None:
-    """Return the pruner of a study, None for no pruner. Raises ConfigError if an option is not allowed."""
+def make_pruner(node: DictConfig | None, n_objectives: int) -> BasePruner | None:
+    """Return the pruner of a study, None for no pruner. Raises ConfigError if an option is not allowed, or several objectives."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pruner: BasePruner | None = build(node)
+    if pruner is not None and n_objectives > 1:
+        allowed = "choose hydra/sweeper/pruner=none, or sweep=defense"
+        raise ConfigError(f"hydra/sweeper/pruner: Optuna cannot prune a study with several objectives; {allowed}")
     return pruner
 
 

@@ -61,10 +61,9 @@ class Stages:
         )
 
     def study(self, name: str, n_trials: int, directions: Sequence[Direction], space: SearchSpace) -> SharedStudy:
-        """Open a study that has the sweep's sampler and, with a single objective, its pruner."""
+        """Open a study that has the sweep's sampler and pruner."""
         sampler = partial(make_sampler, self.sweep.sampler, space)
-        pruner = make_pruner(self.sweep.pruner) if len(directions) == 1 else None
-        return SharedStudy(self.storage, name, n_trials, space, sampler, pruner, directions)
+        return SharedStudy(self.storage, name, n_trials, space, sampler, make_pruner(self.sweep.pruner, len(directions)), directions)
 
     def prepare(self, options: Mapping[str, Any], as_given: Mapping[str, Any] | None) -> None:
         """Queue the first trial and all runs that are known before it. Raises ConfigError if the study was made with other options."""
