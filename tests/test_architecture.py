@@ -106,7 +106,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         "torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items)))",
         "range(0, len(users), size)",
         *("runs", "self.runs", "range(0, n_groups, at_once)", "uploads.blocks()", "self.of_items.blocks()"),
-        *("blocks", "batch", "rest", "_batches(uploads.blocks(), numbers, groups.tolist())"),
+        *("blocks", "batch", "rest", "_batches(uploads.blocks(), numbers, (applies & (f > 0)).tolist())"),
     },
     "rounds that somebody mines over": {
         *("pairs.tolist()", "which[part].unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)"),

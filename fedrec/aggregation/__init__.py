@@ -1,15 +1,15 @@
 """What an author of a server-side defense needs besides `fedrec.interfaces`.
 
-- `Rule`: combines the uploads for each item, and for each tensor of the scorer, into one result. Take it for most rules.
-  A rule that weighs or selects uploads uses `GroupedUploads` (`lengths`, `distances`, `blocks`, `sum`), one that works on coordinates
-  `GroupedUploads.ascending` and `medians`, `means_around_median` or `means_without_ends`.
-- `Rule.in_scope`, with `Scope` and `Uploads`: the same for a rule whose user may choose to combine `WholeUpdates`, a vector per client.
-- `fedrec.interfaces.Aggregator`: any other way from uploads to a gradient; `grouped`, `assembled` and `inspected` do parts of the work.
-- `fedrec.interfaces.Transform`: changes uploads before they are aggregated; `one_row_each` adds up what a client sends for an item.
-- `number_tolerated`: f = floor(p n_j), the malicious ones to expect among n_j uploads (`fedrec/aggregation/rule.py`).
-- `pairwise_distances`, `krum_scores`, `select_uploads`, `repeat_krum`: the parts of Krum and of the rules that repeat it.
+- `Rule` combines the uploads for each item, and for each tensor of the scorer, into one result. Most rules derive from it.
+  To weigh or select uploads, use `GroupedUploads` (`lengths`, `distances`, `blocks`, `sum`). To work on coordinates, use
+  `GroupedUploads.ascending` with `medians`, `means_around_median` or `means_without_ends`. A rule that declares a `Scope` lets its user
+  combine `WholeUpdates` instead, a vector for each client.
+- `number_tolerated` computes f = floor(p n_j), the number of malicious ones to expect among n_j uploads; it lies in `rule.py`.
+- `pairwise_distances`, `krum_scores`, `select_uploads` and `repeat_krum` are the parts of Krum and of the rules that repeat it.
+- `fedrec.interfaces.Aggregator` is for any other way from uploads to a gradient; `grouped`, `assembled` and `inspected` help.
+- `fedrec.interfaces.Transform` changes uploads before they are aggregated; `one_row_each` adds up what a client sends for an item.
 
-`aggregate.py` runs a defense in a round, `finite_rows.py` drops uploads that no rule can work with.
+`aggregate.py` runs a defense in a round, and `finite_rows.py` drops uploads that no rule can work with.
 """
 
 from fedrec.aggregation.grouped_uploads import GroupedUploads, one_row_each

@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 
 from fedrec.aggregation.grouped_uploads import NUMBERS_AT_ONCE, Block, GroupedUploads
 from fedrec.aggregation.krum_score import Score, pairwise_distances
+from fedrec.aggregation.rule import Fallback
 
 SIMILAR = 1.25  # of groups that are handled together, the largest has at most so many times the uploads of the smallest
 
@@ -18,13 +19,13 @@ SIMILAR = 1.25  # of groups that are handled together, the largest has at most s
 Select = Callable[[Tensor, Tensor, int], Tensor]
 
 
-def select_uploads(uploads: GroupedUploads, select: Select, f: Tensor, groups: Tensor, others: Tensor, score: Score) -> Tensor:
-    """Return which uploads are accepted, [N] bool: in the marked groups [J] bool those that `select` returns for f [J].
+def select_uploads(uploads: GroupedUploads, select: Select, f: Tensor, applies: Tensor, fallback: Fallback, score: Score) -> Tensor:
+    """Return which uploads are accepted, [N] bool: in a group to which a rule applies [J] bool those that it selects for f [J].
 
-    In each group that is not marked all or none of the uploads are accepted, as `others` [J] bool says.
+    All are accepted where f = 0. Where the rule does not apply, all are if the fallback is their sum, and none otherwise.
     """
-    accepted, numbers = uploads.repeat_by_group(others), f.tolist()
-    for batch in _batches(uploads.blocks(), numbers, groups.tolist()):
+    accepted, numbers = uploads.repeat_by_group(applies | (fallback == "sum")), f.tolist()
+    for batch in _batches(uploads.blocks(), numbers, (applies & (f > 0)).tolist()):
         distances, exists = _distances(uploads, batch, score)
         selected = select(distances, exists, numbers[batch[0].groups.start])
         accepted[batch[0].uploads.start : batch[-1].uploads.stop] = selected[exists] if len(batch) > 1 else selected.flatten()

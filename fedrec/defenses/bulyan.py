@@ -45,8 +45,7 @@ class Bulyan(Rule):
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
         f, applies = self.tolerated(uploads.sizes), self.applies(uploads.sizes)
-        everybody = applies | (self.fallback == "sum")  # where f = 0 or the rule does not apply
-        accepted = select_uploads(uploads, self.select, f, applies & (f > 0), everybody, self.score)
+        accepted = select_uploads(uploads, self.select, f, applies, self.fallback, self.score)
         if isinstance(uploads, WholeUpdates):
             return self._trim_items(uploads, accepted) if applies else uploads.sum(accepted, accepted), accepted
         selected = uploads.only(accepted)

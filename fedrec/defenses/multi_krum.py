@@ -30,9 +30,8 @@ class MultiKrum(Rule):
         return sizes >= (4 if self.score == "paper" else 2) * self.tolerated(sizes) + 3
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
-        f, applies = self.tolerated(uploads.sizes), self.applies(uploads.sizes)
-        everybody = applies | (self.fallback == "sum")  # where f = 0 or the rule does not apply
-        accepted = select_uploads(uploads, self.select, f, applies & (f > 0), everybody, self.score)
+        f = self.tolerated(uploads.sizes)
+        accepted = select_uploads(uploads, self.select, f, self.applies(uploads.sizes), self.fallback, self.score)
         return uploads.sum(accepted, accepted), accepted
 
     def select(self, distances: Tensor, exists: Tensor, f: int) -> Tensor:

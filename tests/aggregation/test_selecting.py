@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fedrec.aggregation import GroupedUploads, pairwise_distances, select_uploads, selecting
+from fedrec.aggregation import GroupedUploads, select_uploads, selecting
 from tests.defenses.uploads import of_rows
 
 SIZES = [3, 9, 9, 10, 11, 12, 17, 18, 40, 42]
@@ -30,43 +30,55 @@ class Nearest:
         return sums.argsort(dim=1).argsort(dim=1) < f
 
 
+F = torch.tensor([1, 1, 1, 1, 1, 1, 2, 2, 4, 4])
+EVERYWHERE = torch.ones(10, dtype=torch.bool)
+
+
+def only(*numbers):
+    """Mark some of the groups."""
+    return (torch.arange(10)[:, None] == torch.tensor(numbers)).any(1)
+
+
 def test_equals_one_group_after_another(uploads):
-    f, groups = torch.tensor([1, 1, 1, 1, 1, 1, 2, 2, 4, 4]), torch.tensor([False] + [True] * 9)
     select = Nearest()
-    found = select_uploads(uploads, select, f, groups, torch.tensor([True] + [False] * 9), "paper").split(SIZES)
-    assert select.batches == [[9, 9, 10, 11], [12], [17, 18], [40, 42]]
-    assert found[0].all()
-    for number, rows in list(enumerate(uploads.rows.split(SIZES)))[1:]:
+    found = select_uploads(uploads, select, F, EVERYWHERE, "sum", "paper").split(SIZES)
+    assert select.batches == [[3], [9, 9, 10, 11], [12], [17, 18], [40, 42]]
+    for number, rows in enumerate(uploads.rows.split(SIZES)):
         distances = torch.cdist(rows, rows)
-        assert found[number].nonzero().flatten().tolist() == sorted(distances.sum(1).argsort()[: f[number]].tolist())
+        assert found[number].nonzero().flatten().tolist() == sorted(distances.sum(1).argsort()[: F[number]].tolist())
 
 
-def test_groups_between_which_one_is_not_marked_are_not_handled_together(uploads):
-    groups = torch.tensor([True, True, True, False, True, True, False, False, False, False])
+def test_a_group_without_selection_keeps_its_neighbours_apart(uploads):
     select = Nearest()
-    found = select_uploads(uploads, select, torch.ones(10).long(), groups, torch.zeros(10, dtype=torch.bool), "original").split(SIZES)
-    assert select.batches == [[3], [9, 9], [11, 12]]
-    assert [int(chosen.sum()) for chosen in found] == groups.long().tolist()
+    select_uploads(uploads, select, F, only(1, 2, 4, 5), "sum", "paper")
+    assert select.batches == [[9, 9], [11, 12]]
+
+
+@pytest.mark.parametrize(("fallback", "left"), [("sum", 10), ("skip", 0)])
+def test_where_the_rule_does_not_apply_the_fallback_decides_and_where_f_is_0_all_are_accepted(uploads, fallback, left):
+    select, f = Nearest(), F * ~only(1, 2)
+    found = select_uploads(uploads, select, f, ~only(3, 6, 7, 8, 9), fallback, "original").split(SIZES)
+    assert select.batches == [[3], [11, 12]]
+    assert [int(accepted.sum()) for accepted in found[:6]] == [1, 9, 9, left, 1, 1]
 
 
 def test_memory_bounds_a_batch(uploads, monkeypatch):
-    monkeypatch.setattr(selecting, "NUMBERS_AT_ONCE", 2 * 10**2 + 100)
+    monkeypatch.setattr(selecting, "NUMBERS_AT_ONCE", 3 * 10**2)
     select = Nearest()
-    select_uploads(uploads, select, torch.ones(10).long(), torch.arange(10) < 6, torch.zeros(10, dtype=torch.bool), "paper")
+    select_uploads(uploads, select, F, only(0, 1, 2, 3, 4, 5), "sum", "paper")
     assert select.batches == [[3], [9, 9, 10], [11, 12]]
 
 
 def test_uploads_that_do_not_exist_are_at_distance_zero(uploads):
+    parts = uploads.rows.split(SIZES)[4:6]
+
     def select(distances, exists, f):
-        for group, n in enumerate(exists.sum(1).tolist()):
-            rows = uploads.rows[sum(SIZES[:4]) :][sum(SIZES[4:6][:group]) :][:n]
-            assert torch.equal(distances[group, :n, :n], pairspread(rows))
+        for group, rows in enumerate(parts):
+            n = len(rows)
+            assert torch.allclose(distances[group, :n, :n], torch.cdist(rows, rows))
+            assert exists[group].tolist() == [True] * n + [False] * (12 - n)
             assert not distances[group, n:].any()
             assert not distances[group, :, n:].any()
         return exists
 
-    def pairspread(rows):
-        return pairwise_distances((rows @ rows.T)[None], "paper")[0]
-
-    groups = (torch.arange(10) == 4) | (torch.arange(10) == 5)
-    assert select_uploads(uploads, select, torch.ones(10).long(), groups, torch.zeros(10, dtype=torch.bool), "paper").sum() == 23
+    assert select_uploads(uploads, select, F, only(4, 5), "skip", "paper").sum() == 11 + 12
