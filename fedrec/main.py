@@ -63,8 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _start(parse(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt as interrupt:
-        where = "".join(getattr(interrupt, "__notes__", ()))
-        print(f"interrupted{' by SIGTERM' if interrupt.args else ''}{where}", file=sys.stderr)
+        print(f"interrupted{' by SIGTERM' if interrupt.args else ''}{''.join(getattr(interrupt, '__notes__', ()))}", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except (Stop, Exception) as error:
         from fedrec.cli.errors import explain
@@ -95,8 +94,7 @@ def _start(flags: Namespace) -> None:
     else:  # as `hydra.main` would, which composes once more to learn the mode
         overrides = [*flags.overrides, f"hydra.mode={'MULTIRUN' if flags.multirun else 'RUN'}"]
         with initialized():
-            application = GlobalHydra.instance().hydra
-            assert application
+            application: Any = GlobalHydra.instance().hydra
             (application.multirun if flags.multirun else application.run)("config", job, overrides)
 
 

@@ -9,7 +9,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -140,10 +140,10 @@ def _built(argument: Any) -> Any:
     return argument.build() if isinstance(argument, Part) else argument
 
 
-def _locate(node: DictConfig) -> Callable[..., Any]:
+def _locate(node: DictConfig) -> Any:
     module, _, name = str(target := _value(node, "_target_")).rpartition(".")
     try:
-        return cast(Callable[..., Any], getattr(importlib.import_module(module), name))
+        return getattr(importlib.import_module(module), name)
     except Exception as error:  # a user's module may fail in any way
         raise ConfigError(f"{_name(node, '_target_')}={target} cannot be imported: {error}") from error
 

@@ -22,5 +22,4 @@ class CheckingSweeper(BasicSweeper):
             try:
                 check(config)
             except ConfigError as error:
-                job = " ".join(text.lstrip("+") for text in overrides)
-                raise ConfigError(f"{error} (job {number} of the sweep: {job})") from None
+                raise ConfigError(f"{error} (job {number} of the sweep: {' '.join(text.lstrip('+') for text in overrides)})") from None

@@ -136,10 +136,8 @@ def test_lambda_follows_the_share_of_malicious_users(share: float, lambda_: floa
 
 @pytest.mark.parametrize("experiment", ["paper_text", "released_code"])
 @pytest.mark.parametrize("model", ["mf", "ncf"])
-@pytest.mark.parametrize(
-    "choices", [(), ("attack=pieck_ipe",), ("attack=pieck_uea", "defense=ours"), ("attack=pipa", "defense=[none,ours]")]
-)
-def test_overlays_fit_every_attack_and_defense(experiment: str, model: str, choices: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("choices", [(), ("attack=pipa", "defense=[none,ours]")])
+def test_overlays_leave_other_choices_alone(experiment: str, model: str, choices: tuple[str, ...]) -> None:
     check(composed(f"experiment={experiment}", f"model={model}", *choices))
 
 
