@@ -64,17 +64,17 @@ def test_json_is_one_document(catalog: Catalog) -> None:
     assert json.loads(catalog("--json", "attack=pieck_ipe").stdout)["attack"] == {"pieck_ipe": card}
 
 
-def test_the_attack_and_the_rule_of_the_readme(catalog: Catalog, tmp_path: Path) -> None:
-    for name, text in re.findall(r"```(?:python|yaml)\n# (\S+?\.(?:py|yaml)).*?\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
+def test_parts_of_ones_own_have_cards(catalog: Catalog, tmp_path: Path) -> None:
+    """The examples that READMEs show."""
+    text = (ROOT / "README.md").read_text() + (ROOT / "fedrec" / "README.md").read_text()
+    for name, content in re.findall(r"```(?:python|yaml)\n# (\S+?\.(?:py|yaml))\n(.*?)```", text, re.DOTALL):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    rule = json.loads(catalog("--config-dir", "mine", "--json", "defense=median_norm").stdout)["defense"]["median_norm"]
+        (tmp_path / name).write_text(content)
+    rule = json.loads(catalog("--config-dir", "mine", "--json", "defense=median_length").stdout)["defense"]["median_length"]
     assert (rule["paper"], rule["parameters"]["factor"]["meaning"]) == ("my own", "times the median; > 0")
-    card = json.loads(catalog("--config-dir", "mine", "--json", "attack=mean_item").stdout)["attack"]["mean_item"]
-    assert (card["paper"], card["knowledge"], card["applies_to"]) == ("my own", "none", "MF-FRS, DL-FRS")
-    assert card["parameters"]["num_targets"]["allowed"] == "a whole number >= 1"
-    assert card["parameters"]["strength"]["default"] == 5.0
-    assert card["parameters"]["strength"]["allowed"] == "a number"
+    attack = json.loads(catalog("--config-dir", "mine", "--json", "attack=long_items").stdout)["attack"]["long_items"]
+    assert attack["parameters"]["num_targets"]["allowed"] == "a whole number >= 1"
+    assert (attack["parameters"]["strength"]["default"], attack["parameters"]["strength"]["allowed"]) == (10.0, "a number > 0")
 
 
 @pytest.mark.parametrize(

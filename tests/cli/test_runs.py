@@ -160,21 +160,6 @@ def test_an_interrupted_run_says_so(tmp_path: Path, number: signal.Signals, stat
         assert run.data.metrics["loss"] > 0
 
 
-def test_the_attack_and_the_rule_of_the_readme(tmp_path: Path) -> None:
-    """What the README shows is what a user copies; over as many rounds as would show that it diverges."""
-    blocks = re.findall(r"```(python|yaml)\n# (\S+?\.(?:py|yaml)).*?\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    files = ["my_attack.py", "mine/attack/mean_item.yaml", "my_defense.py", "mine/defense/median_norm.yaml"]
-    assert [name for _, name, _ in blocks] == files
-    for _, name, text in blocks:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    for model in ("mf", "ncf"):
-        result = fedrec(tmp_path, "--config-dir", "mine", *TINY, f"model={model}", "attack=mean_item", "defense=[ours,median_norm]")
-        assert result.returncode == 0, result.stderr
-    result = fedrec(tmp_path, "--config-dir", "mine", *TINY, "attack=mean_item", "system.epochs=100")
-    assert result.returncode == 0, result.stderr
-
-
 @pytest.mark.parametrize(
     "defense",
     [
