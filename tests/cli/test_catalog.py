@@ -64,8 +64,9 @@ def test_json_is_one_document(catalog: Catalog) -> None:
     assert json.loads(catalog("--json", "attack=pieck_ipe").stdout)["attack"] == {"pieck_ipe": card}
 
 
-def test_parts_of_ones_own_have_cards(catalog: Catalog, tmp_path: Path) -> None:
+def test_parts_of_ones_own_have_cards(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The examples that READMEs show."""
+    monkeypatch.syspath_prepend(tmp_path)
     text = (ROOT / "README.md").read_text() + (ROOT / "fedrec" / "README.md").read_text()
     for name, content in re.findall(r"```(?:python|yaml)\n# (\S+?\.(?:py|yaml))\n(.*?)```", text, re.DOTALL):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
