@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fedrec.aggregation.grouped_uploads import GroupedUploads
 from fedrec.aggregation.whole_updates import WholeUpdates
-from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, ServerView, Upload
+from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, ServerView, Share, Upload
 
 Fallback = Literal["sum", "skip"]  # what becomes of too few uploads: their sum, or nothing
 Scope = Literal["per_item", "whole_update"]
@@ -32,14 +32,16 @@ def number_tolerated(malicious_share: float, sizes: Tensor) -> Tensor:
 
 @dataclass(kw_only=True)
 class Rule(Aggregator):
-    """Combines the n_j uploads of each group into n_j times what stands for one of them.
+    """Combines the n_j uploads of each group into n_j times what stands for one of them. A rule is a dataclass; its fields are its options.
 
-    So a result is on the scale of the sum that it replaces, and the learning rate keeps its meaning.
+    A result is on the scale of the sum that it replaces, so the learning rate keeps its meaning.
     """
 
     applies_to = "MF-FRS, DL-FRS"
 
-    scope: Scope = field(init=False, default="per_item")  # a rule that lets the user choose declares `scope: Scope = field()`
+    # A rule that lets its user choose declares the field again. It would inherit a `default`, and the option would not be required.
+    malicious_share: Share | None = field(init=False, default_factory=lambda: None)  # what the rule expects of uploads
+    scope: Scope = field(init=False, default_factory=lambda: "per_item")
 
     @abstractmethod
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor | None]:
@@ -49,8 +51,8 @@ class Rule(Aggregator):
         """
 
     def tolerated(self, sizes: Tensor) -> Tensor:
-        """Return f, the number of malicious ones among n_j uploads that the rule tolerates, [J] -> [J]; here any minority."""
-        return (sizes - 1) // 2
+        """Return f, how many malicious ones among n_j uploads the rule tolerates, [J] -> [J]; any minority if it expects no share."""
+        return (sizes - 1) // 2 if self.malicious_share is None else number_tolerated(self.malicious_share, sizes)
 
     def applies(self, sizes: Tensor) -> Tensor:
         """Return whether n_j uploads are enough for the rule, [J] -> [J] bool."""

@@ -7,21 +7,11 @@ f = floor(malicious_share n). With n < 4f + 3 uploads the rule falls back. With 
 rows that are left for an item floor(2 malicious_share n_j) are trimmed.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
-from fedrec.aggregation import (
-    Fallback,
-    GroupedUploads,
-    Rule,
-    Scope,
-    Score,
-    means_around_median,
-    number_tolerated,
-    repeat_krum,
-    select_uploads,
-)
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, means_around_median, repeat_krum, select_uploads
 from fedrec.aggregation.rule import assembled, grouped
 from fedrec.aggregation.whole_updates import WholeUpdates
 from fedrec.defenses.trimmed_mean import TrimmedMean
@@ -34,11 +24,8 @@ class Bulyan(Rule):
 
     malicious_share: Share
     fallback: Fallback
-    scope: Scope = field()
+    scope: Scope
     score: Score
-
-    def tolerated(self, sizes: Tensor) -> Tensor:
-        return number_tolerated(self.malicious_share, sizes)
 
     def applies(self, sizes: Tensor) -> Tensor:
         return sizes >= 4 * self.tolerated(sizes) + 3

@@ -24,7 +24,7 @@ class CenteredClipping(Rule):
 
     tau: Rate
     iterations: Positive
-    scope: Scope = field()
+    scope: Scope
     history: Mapping[str, Tensor] = field(init=False, default_factory=dict)  # v by `name` of uploads: [M, d] for items, [1, p] otherwise
 
     def setup(self, known: ServerKnowledge) -> None:

@@ -5,7 +5,7 @@ Weiszfeld algorithm (Algorithm 2) with equal weights for all clients: begin at t
 of its distance to the point, where a distance below `smoothing` counts as `smoothing`. f = floor((n - 1) / 2); the rule never falls back.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -19,7 +19,7 @@ class GeometricMedian(Rule):
 
     iterations: Positive
     smoothing: Rate
-    scope: Scope = field()
+    scope: Scope
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, None]:
         centres = uploads.sum(uploads.uniform_weights)

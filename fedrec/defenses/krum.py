@@ -5,12 +5,12 @@ the first of equals. `score` chooses between the paper's score and that of the p
 f = floor(malicious_share n). With n < 2f + 3 uploads (`score=paper`: 2f + 1) the rule falls back.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, krum_scores, number_tolerated, pairwise_distances
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, krum_scores, pairwise_distances
 from fedrec.interfaces import Share
 
 
@@ -20,11 +20,8 @@ class Krum(Rule):
 
     malicious_share: Share
     fallback: Fallback
-    scope: Scope = field()
+    scope: Scope
     score: Score
-
-    def tolerated(self, sizes: Tensor) -> Tensor:
-        return number_tolerated(self.malicious_share, sizes)
 
     def applies(self, sizes: Tensor) -> Tensor:
         return sizes >= 2 * self.tolerated(sizes) + (1 if self.score == "paper" else 3)

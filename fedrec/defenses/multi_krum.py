@@ -5,12 +5,12 @@ scores (`score=original`). The code published with the paper repeats Krum and pu
 selected (`score=paper`). f = floor(malicious_share n). With n < 2f + 3 uploads (`score=paper`: 4f + 3) the rule falls back.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, krum_scores, number_tolerated, repeat_krum, select_uploads
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, krum_scores, repeat_krum, select_uploads
 from fedrec.interfaces import Share
 
 
@@ -20,11 +20,8 @@ class MultiKrum(Rule):
 
     malicious_share: Share
     fallback: Fallback
-    scope: Scope = field()
+    scope: Scope
     score: Score
-
-    def tolerated(self, sizes: Tensor) -> Tensor:
-        return number_tolerated(self.malicious_share, sizes)
 
     def applies(self, sizes: Tensor) -> Tensor:
         return sizes >= (4 if self.score == "paper" else 2) * self.tolerated(sizes) + 3

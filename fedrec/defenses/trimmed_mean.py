@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Score, means_around_median, means_without_ends, number_tolerated
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Score, means_around_median, means_without_ends
 from fedrec.interfaces import Share
 
 
@@ -20,9 +20,6 @@ class TrimmedMean(Rule):
     malicious_share: Share
     fallback: Fallback
     score: Score
-
-    def tolerated(self, sizes: Tensor) -> Tensor:
-        return number_tolerated(self.malicious_share, sizes)
 
     def applies(self, sizes: Tensor) -> Tensor:
         return sizes >= (1 if self.score == "paper" else 2 * self.tolerated(sizes) + 1)

@@ -1,12 +1,13 @@
 """A rule of one's own: what it inherits, and f."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 import torch
 
 from fedrec.aggregation import GroupedUploads, Rule, Scope, WholeUpdates, number_tolerated
-from fedrec.interfaces import DenseScorerGradients, GlobalModel, Rate, ScorerPart, ServerView, Upload
+from fedrec.defenses.median import Median
+from fedrec.interfaces import DenseScorerGradients, GlobalModel, Rate, ScorerPart, ServerView, Share, Upload
 from tests.defenses.uploads import of_rows
 
 
@@ -32,7 +33,8 @@ class Loudest(Rule):
 class Mean(Rule):
     """The mean, n_j times, of the uploads for an item or of whole updates."""
 
-    scope: Scope = field()
+    malicious_share: Share
+    scope: Scope
 
     def combine(self, uploads):
         self.kind = type(uploads)
@@ -63,18 +65,25 @@ def test_a_tensor_of_the_scorer_is_one_vector():
 
 @pytest.mark.parametrize(("scope", "kind"), [("per_item", GroupedUploads), ("whole_update", WholeUpdates)])
 def test_a_rule_may_let_the_user_choose_the_scope(scope, kind):
-    rule = Mean(scope=scope)
+    rule = Mean(scope=scope, malicious_share=0.34)
     aggregation = rule(ONE.upload, ONE.view)
     assert aggregation.gradient.items.flatten().tolist() == pytest.approx([6.0, 0.0, -4.0])
     assert rule.kind is kind
     assert (aggregation.inspected, aggregation.accepted) == (None, None)
+    assert rule.tolerated(torch.tensor([1, 3, 6])).tolist() == [0, 1, 2]
 
 
-def test_a_rule_without_a_choice_has_no_option_for_it():
+def test_an_option_that_a_rule_declares_is_required_and_another_one_unknown():
     with pytest.raises(TypeError, match="scope"):
         Loudest(factor=1.0, scope="per_item")
     with pytest.raises(TypeError, match="scope"):
-        Mean()
+        Mean(malicious_share=0.1)
+    with pytest.raises(TypeError, match="malicious_share"):
+        Mean(scope="per_item")
+
+
+def test_a_rule_that_expects_no_share_tolerates_any_minority():
+    assert Median().tolerated(torch.arange(1, 7)).tolist() == [0, 0, 1, 1, 2, 2]
 
 
 def test_number_tolerated_is_not_at_the_mercy_of_rounding():
