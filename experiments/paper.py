@@ -34,11 +34,11 @@ from rich.console import Console
 
 from experiments.options import STORE, Options, parse
 from experiments.planned_cells import experiments, in_order, plan, plan_as_json, published_splits, show_plan
+from experiments.recording import Record
 from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.estimates import Estimates
 from fedrec.campaigns.measuring import Measurer, measure
 from fedrec.campaigns.progress import shown
-from fedrec.campaigns.recording import Record
 from fedrec.campaigns.store import Store, attributes, read_table
 from fedrec.config.compose import initialized
 from fedrec.config.validation import ConfigError
@@ -114,7 +114,7 @@ def _planner(options: Options, passed: Sequence[str], folder: Path) -> Planner:
     launcher = [] if options.launcher == "joblib" else [f"hydra/launcher={options.launcher}"]
     settings = [*launcher, *(text for text in passed if text.startswith("hydra"))]
     arguments = [f"tracking={options.tracking}", f"device={options.device}", *(text for text in passed if not text.startswith("hydra"))]
-    return Planner.of(folder, settings, arguments, published_splits())
+    return Planner.of(folder, settings, arguments, published_splits(), Record.__module__)
 
 
 def _measure(planner: Planner, store: Store, cells: Sequence[Cell], missing: Sequence[Cell], estimates: Estimates, workers: int) -> None:

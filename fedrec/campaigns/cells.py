@@ -25,7 +25,7 @@ ENGINE = (  # modules that every run depends on, whatever its groups choose
     *("fedrec.federation.system", "fedrec.evaluation.evaluator", "fedrec.evaluation.epoch_selection"),
     *("fedrec.poisoning.targets", "fedrec.poisoning.prior_knowledge", "fedrec.randomness"),
 )
-ALONE = ("fedrec.experiment", "fedrec.campaigns.recording")  # most of what they import only shows or stores
+ALONE = "fedrec.experiment"  # most of what it imports only shows or stores
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Planner:
     config: DictConfig  # as launchers get it
     arguments: Sequence[str]  # overrides that all runs have in common
     roots: Mapping[str, Path]  # data set -> the folder that it is read from; others keep their own `dataset.root`
+    recorder: str  # module of the `Recorder`; like `ALONE`, it counts without what it imports
     _composer: Composer = field(init=False)
     _checksums: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -65,12 +66,12 @@ class Planner:
         self._composer = Composer(self.context, self.config)
 
     @classmethod
-    def of(cls, folder: Path, settings: Sequence[str], arguments: Sequence[str], roots: Mapping[str, Path]) -> "Planner":
+    def of(cls, folder: Path, settings: Sequence[str], arguments: Sequence[str], roots: Mapping[str, Path], recorder: str) -> "Planner":
         """Return a planner of runs in `folder`; `settings` override Hydra's own options. Hydra must be initialised."""
         loader = GlobalHydra.instance().config_loader()
         own = ["hydra/sweeper=fedrec_optuna", "hydra/hydra_logging=none", f"hydra.sweep.dir={folder}"]
         config = loader.load_configuration("config", [*own, *settings, *arguments], RunMode.MULTIRUN)
-        return cls(HydraContext(config_loader=loader, callbacks=Callbacks()), config, arguments, roots)
+        return cls(HydraContext(config_loader=loader, callbacks=Callbacks()), config, arguments, roots, recorder)
 
     def grid(self, experiment: str) -> list[tuple[str, ...]]:
         """Return the overrides of every point of an experiment's grid, as `python -m fedrec.main -m` would run them."""
@@ -100,7 +101,7 @@ class Planner:
         """Return setting, version and key of a run. Raises ConfigError if its data cannot be obtained."""
         nodes = {name: config[name] for name in COUNTED}
         counted = {name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node for name, node in nodes.items()}
-        version = code_version({*ENGINE, *(target.rpartition(".")[0] for target in _targets(counted))}, ALONE)
+        version = code_version({*ENGINE, *(target.rpartition(".")[0] for target in _targets(counted))}, (ALONE, self.recorder))
         setting = _digest([counted, self._checksum(config.dataset, seed)])
         return setting, version, _digest([setting, seed, version])
 

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fedrec.campaigns.cells import Cell, Planner
-from fedrec.campaigns.recording import Record
 from fedrec.campaigns.store import CELL, KEY, RESULT, Store, attributes, cell_of
 from fedrec.config.build import check
 from fedrec.config.validation import ConfigError
 from fedrec.experiment import run
+from fedrec.interfaces import Callback
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.hydra_jobs import run_single
 from fedrec.sweeps.launching import settle_launcher, work
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 _PAUSE = 0.5  # seconds between two looks at what other workers do
 
 
+class Recorder(Callback):
+    """Keeps of a run what the campaign stores."""
+
+    result: dict[str, Any]  # complete once the run has ended; ER@10 of the best epoch is in ["best"]["ER@10"]
+
+
 @dataclass
 class Measurer:
     """What each worker runs; a launcher calls it with the configuration of its job."""
@@ -39,7 +45,7 @@ class Measurer:
     store: Store
     cells: Sequence[Cell]  # in the order in which they are measured
     sharing: Mapping[str, Sequence[str]]  # key -> the experiments that the run belongs to
-    make_record: Callable[[], Record]
+    make_record: Callable[[], Recorder]
     process: int = field(default_factory=os.getpid)  # the process that started the workers
 
     def __call__(self, config: DictConfig) -> None:
@@ -88,7 +94,7 @@ class Measurer:
         return config
 
 
-def _run(record: Record, config: DictConfig) -> None:
+def _run(record: Recorder, config: DictConfig) -> None:
     run(check(config), Path(HydraConfig.get().runtime.output_dir), record)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CELL, KEY, RESULT = "cell", "key", "result"  # user attributes of a trial; those of the study map an experiment to its cells
 COLUMNS = ("experiment", "point", "dataset", "seed", "setting", "version", "key", "result")  # of `Store.table`; point and result as JSON
 
-Result = Mapping[str, Any]  # what `Record` keeps of a run
+Result = Mapping[str, Any]  # what a `Recorder` keeps of a run
 
 
 class Store:

@@ -19,4 +19,4 @@ def two(dataset: str) -> range:
 def planner(folder: Path, *arguments: str) -> Iterator[Planner]:
     """Initialise Hydra and make a planner of runs in a folder, on the CPU."""
     with initialized():
-        yield Planner.of(folder, (), ["device=cpu", *arguments], {})
+        yield Planner.of(folder, (), ["device=cpu", *arguments], {}, "experiments.recording")

@@ -57,7 +57,7 @@ def test_a_wrong_option_of_a_cell_is_found_when_it_is_planned(plans):
 
 
 def test_data_is_read_from_the_folder_that_the_planner_names(plans, tmp_path):
-    named = Planner(plans.context, plans.config, plans.arguments, {"ml100k": tmp_path})
+    named = Planner(plans.context, plans.config, plans.arguments, {"ml100k": tmp_path}, plans.recorder)
     assert named.compose("paper/table4", ()).dataset.root == str(tmp_path)
     assert named.compose("paper/table4", ("dataset=ml1m",)).dataset.root is None
 
@@ -65,4 +65,4 @@ def test_data_is_read_from_the_folder_that_the_planner_names(plans, tmp_path):
 def test_the_modules_that_every_run_depends_on_exist():
     from importlib.util import find_spec
 
-    assert all(find_spec(module) for module in (*ENGINE, *ALONE))
+    assert all(find_spec(module) for module in (*ENGINE, ALONE))

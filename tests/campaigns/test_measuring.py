@@ -7,9 +7,9 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
+from experiments.recording import Record
 from fedrec.campaigns import measuring
 from fedrec.campaigns.measuring import Measurer, measure
-from fedrec.campaigns.recording import Record
 from fedrec.campaigns.store import Store, attributes
 from tests.campaigns.planners import TINY, planner, two
 

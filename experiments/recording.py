@@ -1,4 +1,4 @@
-"""What a campaign keeps of a run, as plain numbers that fit in a table."""
+"""What the tables and figures need of a run, as plain numbers that fit in a table."""
 
 import os
 import platform
@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 
-from fedrec.interfaces import Callback, Evaluation, RoundResult, RunInfo, Status
+from fedrec.campaigns.measuring import Recorder
+from fedrec.interfaces import Evaluation, RoundResult, RunInfo, Status
 from fedrec.tracking.delta_norm import leading_ranks
 
 _DIGITS = 6
 
 
 @dataclass
-class Record(Callback):
+class Record(Recorder):
     """Collects `result`, which is complete once the run has ended."""
 
     snapshot_rounds: tuple[int, ...] = ()  # rounds whose items with the largest Delta-Norm (Eq. 7) are kept

@@ -1,11 +1,11 @@
-"""What a campaign keeps of a run."""
+"""What is kept of a run for the tables and figures."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from fedrec.campaigns.recording import Record, machine
+from experiments.recording import Record, machine
 from fedrec.config.build import check
 from fedrec.config.compose import compose
 from fedrec.experiment import prepare
