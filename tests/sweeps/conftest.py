@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.sweeps.sweeps import DATA, ONE, sweep
+pytest.register_assert_rewrite("tests.sweeps.sweeps", "tests.tracking.runs")
+from tests.sweeps.sweeps import DATA, ONE, sweep  # noqa: E402
 
 DEFENSE = (
     *(*DATA, "system.epochs=15", "evaluation.every=5", "attack.N=10", "defense.N=range(1,20)", "sweep.seeds=2", "sweep.fresh_seeds=2"),

@@ -187,12 +187,12 @@ def counted(found: list[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def wait_for_running(folder: Path, n_done: int, storage: str | None = None, n_workers: int = 1) -> list[FrozenTrial]:
-    """Wait until so many trials are over and so many workers run one, and return those that run."""
+    """Wait until so many trials are over and so many workers run one with parameters, and return those that run."""
     found: list[FrozenTrial] = []
 
     def ready() -> bool:
         every = trials(folder, storage)
-        found[:] = [trial for trial in of_state(every, TrialState.RUNNING) if WORKER in trial.user_attrs]
+        found[:] = [trial for trial in of_state(every, TrialState.RUNNING) if WORKER in trial.user_attrs and trial.params]
         return len(counted(every)) >= n_done and len({pid_of(trial) for trial in found}) >= n_workers
 
     wait_until(ready)
