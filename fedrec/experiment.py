@@ -190,10 +190,5 @@ def choose_device(name: str) -> torch.device:
 
 def _choices() -> Mapping[str, str]:
     """Return the file that each config group was filled from, as the user chose."""
-    if not HydraConfig.initialized():
-        return {}
-    return {
-        name: str(value)
-        for name, value in HydraConfig.get().runtime.choices.items()
-        if not {"/", "@"}.intersection(name) and value is not None
-    }
+    choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else {}
+    return {name: str(value) for name, value in choices.items() if not {"/", "@"}.intersection(name) and value is not None}

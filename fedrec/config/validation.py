@@ -13,15 +13,8 @@ from pydantic_core import SchemaError
 
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 WORDS = {NoneType: "null", bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
-BOUNDS = {
-    "ge": ">= ",
-    "gt": "> ",
-    "le": "<= ",
-    "lt": "< ",
-    "min_length": "of at least ",
-    "max_length": "of at most ",
-    "pattern": "that matches ",
-}
+BOUNDS = {"ge": ">= ", "gt": "> ", "le": "<= ", "lt": "< "}  # of numbers
+BOUNDS |= {"min_length": "of at least ", "max_length": "of at most ", "pattern": "that matches "}  # of lists and texts
 
 
 class ConfigError(ValueError):

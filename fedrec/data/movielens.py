@@ -84,8 +84,7 @@ def read_ratings(raw: RawFile) -> tuple[Integers, Integers, Integers]:
     """
     expected = "user, item, rating and time stamp, four whole numbers"
     numbers, lines = read_numbers(raw, b":", expected)
-    wrong = np.flatnonzero(~np.isin(np.bincount(lines), (0, 4)))
-    if len(wrong):
+    if len(wrong := np.flatnonzero(~np.isin(np.bincount(lines), (0, 4)))):
         raise raw.malformed(int(wrong[0]), expected)
     columns = numbers.reshape(-1, 4)  # [I, 4]
     return columns[:, 0], columns[:, 1], columns[:, 3]

@@ -81,9 +81,6 @@ def _fetch(source: Source) -> bytes:
         except ValueError as error:
             log.info("%s: %s", source.dataset, error)
             reasons.append(str(error))
-    ways_out = [
-        f"put {' or '.join(source.found_as)} into a folder and set dataset.root=FOLDER",
-        *(way.advice for way in source.ways),
-        "take dataset=synthetic or dataset=presplit",
-    ]
+    by_hand = f"put {' or '.join(source.found_as)} into a folder and set dataset.root=FOLDER"
+    ways_out = [by_hand, *(way.advice for way in source.ways), "take dataset=synthetic or dataset=presplit"]
     raise ValueError(f"dataset={source.dataset}: {'; '.join(reasons)}. Ways out: {'; or '.join(ways_out)}")
