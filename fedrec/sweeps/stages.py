@@ -55,10 +55,8 @@ class Stages:
         self.sweep = sweep
         self.storage = open_storage(sweep.address)
         self.tuning = self.study(sweep.name, sweep.n_trials, tuple(sweep.objective.directions.values()), sweep.space)
-        self.references, self.comparisons = (
-            SharedStudy(self.storage, f"{sweep.name} {name}", 0, directions=("minimize", "maximize"))
-            for name in ("references", "comparisons")
-        )
+        names = f"{sweep.name} references", f"{sweep.name} comparisons"
+        self.references, self.comparisons = (SharedStudy(self.storage, name, 0, directions=("minimize", "maximize")) for name in names)
 
     def study(self, name: str, n_trials: int, directions: Sequence[Direction], space: SearchSpace) -> SharedStudy:
         """Open a study that has the sweep's sampler and pruner."""

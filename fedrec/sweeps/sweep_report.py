@@ -79,19 +79,13 @@ class Report:
             found: dict[str, Any] = {"best_params": best[0].params, "best_value": best[0].values[0]}
         else:
             found = {"solutions": [{"params": trial.params, "values": list(trial.values)} for trial in best]}
-        states = Counter(trial.state.name.lower() for trial in self.stages.tuning.counted())
+        states = dict(sorted(Counter(trial.state.name.lower() for trial in self.stages.tuning.counted()).items()))
         comparisons, trials = {}, self.stages.comparisons.counted()
         for label in self.stages.queue_comparisons(best):
             if runs := [trial.values for trial in trials if trial.values and trial.user_attrs[LABEL] == label]:
                 columns = dict(zip(("ER", "HR"), zip(*runs, strict=True), strict=True))  # means over the fresh seeds, test item
                 comparisons[label] = {"seeds": len(runs), **summary(columns)}
-        return {
-            "name": "optuna",
-            **found,
-            "study_name": study.study_name,
-            "trials": dict(sorted(states.items())),
-            "comparisons": comparisons,
-        }
+        return {"name": "optuna", **found, "study_name": study.study_name, "trials": states, "comparisons": comparisons}
 
     def _record_when_tuned(self) -> None:
         """Write table and pictures of the study as soon as all trials are over, while the comparisons run."""

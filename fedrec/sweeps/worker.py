@@ -98,9 +98,8 @@ class Worker:
     def _tune(self, trial: Trial) -> Values | None:
         overrides = self.sweep.space.overrides(trial.params)
         run_id = self.mlflow.start_trial(trial, str(self.parent)) if self.mlflow else None
-        runs = TrialRuns(
-            self.task, self.composer, self.stages, trial, f"trial_{trial.number:04d}", self.references, run_id, self.sweep.arguments
-        )
+        folder, arguments = f"trial_{trial.number:04d}", self.sweep.arguments
+        runs = TrialRuns(self.task, self.composer, self.stages, trial, folder, self.references, run_id, arguments)
         return self.sweep.objective.measure(runs, overrides, self.sweep.seeds)
 
     def _single(self, trial: Trial) -> Values:
