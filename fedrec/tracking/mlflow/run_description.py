@@ -24,12 +24,8 @@ _LONGEST_DIGEST = 36
 def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) -> dict[str, Any]:
     """Return what `StoredRun` writes about the run of `info`; without a `run_name` it is `default_run_name`."""
     chosen = names(info.config)
-    own_tags = {
-        "mlflow.user": _user(),
-        "mlflow.source.name": "fedrec.main",
-        "mlflow.source.type": "LOCAL",
-        "data_checksum": info.data_checksum,
-    }
+    source = {"mlflow.source.name": "fedrec.main", "mlflow.source.type": "LOCAL"}
+    own_tags = {"mlflow.user": _user(), **source, "data_checksum": info.data_checksum}
     return {
         "run_name": run_name or default_run_name(info.config),
         "tags": {**own_tags, **chosen, **{name: str(value) for name, value in tags.items()}},

@@ -25,12 +25,8 @@ class StoreAddress:
     def describe(self, experiment: str) -> dict[str, Any]:
         """Return what `open_store.open_experiment` needs. The artifact location, a file URI, is only for a new experiment."""
         folder = self.artifacts and self.artifacts / re.sub(r"[^\w.-]", "_", experiment)
-        return {
-            "uri": self.uri,
-            "database": self.database and str(self.database),
-            "experiment": experiment,
-            "artifact_location": folder and folder.as_uri(),
-        }
+        database, location = self.database and str(self.database), folder and folder.as_uri()
+        return {"uri": self.uri, "database": database, "experiment": experiment, "artifact_location": location}
 
 
 def without_password(uri: str) -> str:

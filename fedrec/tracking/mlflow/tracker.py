@@ -110,10 +110,5 @@ class MLflowTracker(Callback):
 
     def _description(self, info: RunInfo, files: MetricFiles) -> Mapping[str, Any]:
         """Return the first message to the writer."""
-        return {
-            **self._address.describe(self.experiment),
-            **describe(info, self.run_name, self.tags),
-            "public_uri": self._address.public_uri,
-            "folder": str(files.folder),
-            "retry_seconds": _RETRY_SECONDS,
-        }
+        store = {**self._address.describe(self.experiment), "public_uri": self._address.public_uri, "retry_seconds": _RETRY_SECONDS}
+        return {**store, **describe(info, self.run_name, self.tags), "folder": str(files.folder)}

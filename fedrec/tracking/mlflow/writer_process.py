@@ -34,14 +34,8 @@ class WriterProcess:
     def __init__(self) -> None:
         """Start the process. Raises OSError if that is not possible."""
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  it lives as long as the process
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "fedrec.tracking.mlflow.writer_main"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=_environment(),
-            process_group=0,
-        )
+        command, pipe = [sys.executable, "-P", "-m", "fedrec.tracking.mlflow.writer_main"], subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, env=_environment(), process_group=0)
         assert self.process.stdin is not None and self.process.stdout is not None
         self._input: IO[bytes] = self.process.stdin
         self.answers: IO[bytes] = self.process.stdout
