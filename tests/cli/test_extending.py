@@ -30,7 +30,11 @@ def test_an_example_runs(program: Callable[..., Ended], tmp_path: Path, monkeypa
     arguments = shlex.split(command)
     given = {one.partition("=")[0] for one in arguments}
     tiny = [one for one in TINY if not given & {one.partition("=")[0], one.partition(".")[0]}]
-    sizes = [option for group, option in (("attack", "attack.N=5"), ("defense=[ours", "defense.N=5")) if f" {group}" in command]
+    sizes = [
+        option
+        for group, option in (("attack", "attack.N=5"), ("defense=[ours", "defense.N=5"))
+        if any(one.startswith(group) for one in arguments)
+    ]
     ended = program(*arguments, *tiny, *sizes)
     assert ended.returncode == 0, ended.stderr
     assert "ER@10" in ended.stdout
