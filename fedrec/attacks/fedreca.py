@@ -120,6 +120,8 @@ class FedRecAttack(Attack):
 
     def _choose(self, clients: Tensor, norms: Tensor, round: int) -> None:
         """Draw the items beside the targets, without replacement, for clients [A] that upload for the first time."""
+        if not len(clients):
+            return
         drawing = generator(self.known.seed, f"choose/{round}")
         keys = torch.empty(len(clients), len(norms), dtype=norms.dtype).exponential_(generator=drawing).to(norms.device) / norms
         keys[:, self.known.target_items] = torch.inf
