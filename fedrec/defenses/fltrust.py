@@ -60,9 +60,9 @@ class FLTrust(Aggregator):
     def _by_item(self, upload: Upload, own: GlobalModel) -> Aggregation:
         groups = grouped(upload, own)
         of_groups = [own.scorer[uploads.name].flatten()[None] if uploads.name else own.items[uploads.keys] for uploads in groups]
-        judged = [torch.linalg.vector_norm(gradient, dim=1) > 0 for gradient in of_groups]
+        trained = [torch.linalg.vector_norm(gradient, dim=1) > 0 for gradient in of_groups]
         results, trusted = zip(*map(self._combine, groups, of_groups), strict=True)
-        return Aggregation(assembled(groups, results, own), groups[0].keys[~judged[0]], None, *inspected(groups, trusted, judged))
+        return Aggregation(assembled(groups, results, own), groups[0].keys[~trained[0]], None, *inspected(groups, trusted, trained))
 
     def _combine(self, uploads: GroupedUploads, own: Tensor) -> tuple[Tensor, Tensor]:
         """Return the results [J, p] and whom the server trusts [N] bool, from its own gradient for each group, [J, p]."""

@@ -140,14 +140,11 @@ class System:
         is_malicious = sampled >= self.n_users
         batch = self.data.batch(sampled[~is_malicious])
         local = self._train_locally(batch)
-        benign = local.upload(batch)
-        stopwatch.lap("seconds_training")
-        poison = self._poison(sampled[is_malicious] - self.n_users)
-        if poison is not None:
-            stopwatch.lap("seconds_attack")
+        benign = stopwatch.lap("seconds_training", local.upload(batch))
+        poison = stopwatch.lap("seconds_attack", self._poison(sampled[is_malicious] - self.n_users))
         upload = concatenate(benign, poison, sampled, is_malicious)
-        aggregation, n_dropped = aggregate(self.defense, upload, ServerView(self.round, self.global_model, self.learning_rate))
-        stopwatch.lap("seconds_aggregation")
+        view = ServerView(self.round, self.global_model, self.learning_rate)
+        aggregation, n_dropped = stopwatch.lap("seconds_aggregation", aggregate(self.defense, upload, view))
         delta_norm = self._step(batch.clients, local.users, aggregation.gradient)
         loss, telemetry = self._checked_means(local, delta_norm)
         telemetry |= stopwatch.laps | describe_poison(benign.groups[0], poison, self.targets, self.n_items)

@@ -1,4 +1,4 @@
-"""What watches a run, and what it is told."""
+"""What observes a run, and what it is told."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

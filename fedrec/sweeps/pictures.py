@@ -38,7 +38,7 @@ def _save(path: Path, plot: Callable[[], Any]) -> None:
     from matplotlib import pyplot
 
     try:
-        with warnings.catch_warnings():
+        with pyplot.rc_context(), warnings.catch_warnings():  # Optuna sets a style for the whole process
             warnings.simplefilter("ignore")  # Optuna warns that the interface is experimental, and that pruned trials have no value
             axes = plot()
         several = np.atleast_2d(axes)

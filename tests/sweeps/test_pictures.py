@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib
 import optuna
 import pytest
 from optuna.visualization import matplotlib as plots
@@ -32,3 +33,11 @@ def test_a_picture_that_optuna_cannot_draw_is_left_out(tmp_path: Path, monkeypat
         monkeypatch.setattr(plots, name, refuse)
     draw(study("minimize"), ["ER"], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["history.png"]
+
+
+def test_pictures_leave_the_style_of_other_pictures_alone(tmp_path: Path) -> None:
+    """Optuna's plots set a style for the whole process, in which the Delta-Norm pictures would lose their frame."""
+    before = dict(matplotlib.rcParams)
+    draw(study("minimize"), ["ER"], tmp_path)
+    changed = {name for name, value in matplotlib.rcParams.items() if value != before[name]}
+    assert changed <= {"backend"}

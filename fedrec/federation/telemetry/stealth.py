@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fedrec.interfaces import RowGroup, Upload
 
 FEWEST = 3  # benign rows of an item that make a standard deviation
-COMPARED = 64  # malicious rows of a round at most, evenly spread: a median needs no more
+COMPARED = 64  # malicious rows of a round at most, with equal steps between them: a median needs no more
 
 Reals = NDArray[np.floating]
 Integers = NDArray[np.int64]
