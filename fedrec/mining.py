@@ -15,6 +15,17 @@ NOW = -1  # stands for the round that is being observed
 BLOCK_NUMBERS = 2_000_000  # accumulated Delta-Norms held at once
 
 
+def arbitrary_items(n_items: int, n_popular: int, excluded: Tensor | None = None) -> Tensor:
+    """Return the N items that stand for the popular ones of a client that has not mined yet, [N] int32.
+
+    They are those that the released code takes: what `torch.topk` picks out of zeros. All clients have the same ones.
+    """
+    changes = torch.zeros(n_items)
+    if excluded is not None:
+        changes[excluded.cpu()] = -torch.inf
+    return changes.topk(n_popular).indices.int()
+
+
 class PopularItemMiner:
     """Mines for n_clients clients at once; `excluded` items, such as an attacker's own targets, are never mined.
 
@@ -29,7 +40,7 @@ class PopularItemMiner:
         self.excluded = excluded
         self.participations = torch.zeros(n_clients, dtype=torch.int64)  # counted up to R~ + 1
         self.history = torch.zeros(n_clients, mining_times, dtype=torch.int64)  # rounds of the first R~ participations
-        self.mined = torch.zeros(n_clients, n_popular, dtype=torch.int32)  # the most popular first
+        self.mined = arbitrary_items(n_items, n_popular, excluded).repeat(n_clients, 1)  # the most popular first; arbitrary before
         self.snapshots: dict[int, Tensor] = {}  # round -> [M, d]
         self.needed: dict[int, int] = {}  # round -> number of clients that still need its snapshot
 

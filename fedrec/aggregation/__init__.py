@@ -16,11 +16,23 @@
 from fedrec.aggregation.grouped_uploads import GroupedUploads, one_row_each
 from fedrec.aggregation.krum_score import Score, krum_scores, pairwise_distances
 from fedrec.aggregation.repeated_krum import repeat_krum
-from fedrec.aggregation.rule import Fallback, Rule, Scope, assembled, grouped, inspected, number_tolerated
+from fedrec.aggregation.rule import Fallback, Rule, Scope, ScorerShare, assembled, grouped, inspected, number_tolerated
 from fedrec.aggregation.selecting import select_uploads
 from fedrec.aggregation.trimming import means_around_median, means_without_ends, medians
 from fedrec.aggregation.whole_updates import WholeUpdates
 
-__all__ = ["Fallback", "GroupedUploads", "Rule", "Scope", "Score", "WholeUpdates", "assembled", "grouped", "inspected", "number_tolerated"]
+__all__ = [
+    "Fallback",
+    "GroupedUploads",
+    "Rule",
+    "Scope",
+    "Score",
+    "ScorerShare",
+    "WholeUpdates",
+    "assembled",
+    "grouped",
+    "inspected",
+    "number_tolerated",
+]
 __all__ += ["krum_scores", "means_around_median", "means_without_ends", "medians", "one_row_each", "pairwise_distances"]
 __all__ += ["repeat_krum", "select_uploads"]

@@ -38,6 +38,7 @@ class GroupedUploads:
     coefficients: Tensor  # [N], upload k is coefficients[k] * vectors[pointers[k]]
     senders: Tensor  # [N] int64 positions in `Upload.clients`, ascending in a group
     name: str = ""  # of the tensor of the scorer; empty if groups are items
+    n_clients: int = 0  # clients who sent something, be it for this tensor or not; 0 if groups are items
 
     @classmethod
     def by_item(cls, upload: Upload, n_items: int) -> "GroupedUploads":
@@ -58,11 +59,11 @@ class GroupedUploads:
         return cls(items, counts.index_select(0, items), vectors, pointers, coefficients, senders)
 
     @classmethod
-    def of_tensor(cls, gradients: Tensor, senders: Tensor, name: str = "") -> "GroupedUploads":
+    def of_tensor(cls, gradients: Tensor, senders: Tensor, name: str = "", n_clients: int = 0) -> "GroupedUploads":
         """Make one group of the gradients [c, ...] that clients [c] sent for a tensor of the scorer."""
         vectors, numbers = gradients.flatten(1), torch.arange(len(senders), device=senders.device)
         n = senders.new_full((1,), len(senders))
-        return cls(senders.new_zeros(1), n, vectors, numbers, vectors.new_ones(len(senders)), senders, name)
+        return cls(senders.new_zeros(1), n, vectors, numbers, vectors.new_ones(len(senders)), senders, name, n_clients)
 
     @cached_property
     def offsets(self) -> Tensor:

@@ -18,6 +18,7 @@ from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, ServerView, 
 
 Fallback = Literal["sum", "skip"]  # what becomes of too few uploads: their sum, or nothing
 Scope = Literal["per_item", "whole_update"]
+ScorerShare = Literal["clients", "senders"]  # of whom the malicious share is expected for a tensor of the scorer
 Groups = Sequence[GroupedUploads]
 
 
@@ -42,6 +43,7 @@ class Rule(Aggregator):
     # A rule that lets its user choose declares the field again. It would inherit a `default`, and the option would not be required.
     malicious_share: Share | None = field(init=False, default_factory=lambda: None)  # what the rule expects of uploads
     scope: Scope = field(init=False, default_factory=lambda: "per_item")
+    scorer_share: ScorerShare = field(init=False, default_factory=lambda: "senders")
 
     @abstractmethod
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor | None]:
@@ -50,22 +52,27 @@ class Rule(Aggregator):
         With `scope=whole_update` all updates are one group of `WholeUpdates`, which have no coordinates to sort.
         """
 
-    def tolerated(self, sizes: Tensor) -> Tensor:
-        """Return f, how many malicious ones among n_j uploads the rule tolerates, [J] -> [J]; any minority if it expects no share."""
-        return (sizes - 1) // 2 if self.malicious_share is None else number_tolerated(self.malicious_share, sizes)
+    def tolerated(self, uploads: GroupedUploads) -> Tensor:
+        """Return f, how many malicious ones among the uploads of each group the rule tolerates, [J]; any minority if it expects no share."""
+        sizes = uploads.sizes
+        if self.malicious_share is None:
+            return (sizes - 1) // 2
+        of_all = bool(uploads.name) and self.scorer_share == "clients"
+        f = number_tolerated(self.malicious_share, torch.full_like(sizes, uploads.n_clients) if of_all else sizes)
+        return torch.minimum(f, (sizes - 1).clamp(min=0))
 
-    def applies(self, sizes: Tensor) -> Tensor:
-        """Return whether n_j uploads are enough for the rule, [J] -> [J] bool."""
-        return torch.ones_like(sizes, dtype=torch.bool)
+    def applies(self, uploads: GroupedUploads) -> Tensor:
+        """Return which groups have enough uploads for the rule, [J] bool."""
+        return torch.ones_like(uploads.sizes, dtype=torch.bool)
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
         whole = self.scope == "whole_update"
         groups: Groups = [WholeUpdates.of(upload, view.model)] if whole else grouped(upload, view.model)
         results, accepted = zip(*map(self.combine, groups), strict=True)
-        applies = [self.applies(uploads.sizes) for uploads in groups]
+        applies = [self.applies(uploads) for uploads in groups]
         items = upload.items.unique().long() if whole else groups[0].keys
         in_items = applies[0].expand(len(items))
-        unguarded = in_items & (self.tolerated(groups[0].sizes) == 0)
+        unguarded = in_items & (self.tolerated(groups[0]) == 0)
         decided = inspected(groups, accepted, applies)
         return Aggregation(assembled(groups, results, view.model), items[~in_items], items[unguarded], *decided)
 
@@ -73,7 +80,8 @@ class Rule(Aggregator):
 def grouped(upload: Upload, model: GlobalModel) -> list[GroupedUploads]:
     """Return the uploads for items, then those for each tensor of the scorer that somebody sent gradients of."""
     senders, gradients = upload.scorer_rows()
-    tensors = [GroupedUploads.of_tensor(value, senders, name) for name, value in gradients.items() if len(senders)]
+    n_clients = len(upload.clients)
+    tensors = [GroupedUploads.of_tensor(value, senders, name, n_clients) for name, value in gradients.items() if len(senders)]
     return [GroupedUploads.by_item(upload, len(model.items)), *tensors]
 
 

@@ -4,8 +4,8 @@ Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated R
 Algorithm 2. It knows nothing beyond the threat model. P+ holds the mined items at an acute angle to a target, P- the others; each
 counts as a whole, so that the rarer direction is not drowned.
 
-The paper ranks the items within P+ and P- to weigh them by kappa, the released code ranks them within all of P (`ranks`). Under
-DL-FRS the code makes a target longer once it points where the popular items do, because the gradient of a cosine vanishes there
+The paper ranks the items within P+ and P- to weigh them by kappa, the released code ranks them within all of P (`ranks`). Where all
+cosines have one sign, the code for DL-FRS divides by lambda instead of multiplying (`single_sign`). Under DL-FRS the code makes a target longer once it points where the popular items do, because the gradient of a cosine vanishes there
 (`vanishing_guard`). Table VI takes the loss apart: `similarity` (PCOS and PKL, Eq. 9) and `weighted`.
 """
 
@@ -28,6 +28,7 @@ class PieckIPE(MinedItemsAttack):
     similarity: Literal["split_cosine", "cosine", "kl"]
     weighted: bool
     ranks: Literal["all", "subset"]
+    single_sign: Literal["multiply", "divide"]
     vanishing_guard: Annotated[float, Field(gt=0, lt=1)] | None
 
     def gradients(self, popular: Tensor, targets: Tensor, view: AttackerView) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -43,18 +44,22 @@ class PieckIPE(MinedItemsAttack):
             case "split_cosine":
                 alike = self.by_direction(cosine)
             case "cosine":
-                alike = self.by_weight(cosine)
+                alike = self.lambda_ * self.by_weight(cosine)
             case "kl":
-                alike = self.by_weight(-divergence(popular, rows))
-        loss = -self.lambda_ * alike  # [A, T]
+                alike = self.lambda_ * self.by_weight(-divergence(popular, rows))
+        loss = -alike  # [A, T]
         if self.vanishing_guard is not None:
             loss = torch.where(cosine.mean(1) > self.vanishing_guard, -torch.linalg.vector_norm(rows, dim=-1), loss)
         return loss.mean(1)
 
     def by_direction(self, cosine: Tensor) -> Tensor:
-        """Return the inner sum of Eq. (8), one term for P+ and one for P-; [A, N, T] -> [A, T]."""
+        """Return lambda times the inner sum of Eq. (8), one term for P+ and one for P-; [A, N, T] -> [A, T]."""
         positive = cosine > 0  # [A, N, T]
-        return self.term(cosine, positive) + self.term(cosine, ~positive)
+        alike = self.term(cosine, positive) + self.term(cosine, ~positive)
+        if self.single_sign == "multiply":
+            return self.lambda_ * alike
+        both = positive.any(1) & ~positive.all(1)  # [A, T]
+        return alike * torch.where(both, self.lambda_, 1 / self.lambda_)
 
     def term(self, cosine: Tensor, subset: Tensor) -> Tensor:
         """Return the sum of kappa cos over a subset of P divided by its size, 0 if it is empty; 2 x [A, N, T] -> [A, T]."""

@@ -1,7 +1,7 @@
-"""Draws of distinct items that a user has not seen: negatives D_i^- (Sec. III-A), ranking candidates, synthetic interactions.
+"""Draws of items that a user has not seen: negatives D_i^- (Sec. III-A), ranking candidates, synthetic interactions.
 
-The result is distributed as if one item after another were drawn without replacement. Items are drawn with replacement for all rows at
-once, and those already taken are dropped. A row that would need more than n_items / 2 tries gets one random key per item instead
+`draw_unseen_repeatedly` draws with replacement. `draw_unseen` draws distinct items: the result is distributed as if one item after
+another were drawn without replacement. Items are drawn with replacement for all rows at once, and those already taken are dropped. A row that would need more than n_items / 2 tries gets one random key per item instead
 (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", IPL 2006), so that no row loops for long.
 """
 
@@ -40,6 +40,32 @@ def draw_unseen(
         sizes.append(drawn[0])
         items.append(drawn[1])
     return torch.from_numpy(np.concatenate(sizes).cumsum()), torch.from_numpy(np.concatenate(items))
+
+
+def draw_unseen_repeatedly(
+    counts: Tensor, seen_offsets: Tensor, seen_items: Tensor, n_items: int, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw counts[r] items for each of R rows with replacement, uniformly among those that the row has not seen; as `draw_unseen`.
+
+    A row that has seen all items gets none.
+
+    >>> offsets, items = draw_unseen_repeatedly(torch.tensor([2, 9]), torch.tensor([0, 1, 4]), torch.tensor([3, 0, 2, 3]), 4, Generator())
+    >>> offsets.tolist(), items[2:].unique().tolist()
+    ([0, 2, 11], [1])
+    """
+    n_rows = len(counts)
+    owners = torch.arange(n_rows).repeat_interleave(seen_offsets.diff())
+    keys = torch.unique(owners * n_items + seen_items)  # ascending
+    owners, items = keys // n_items, keys % n_items
+    n_seen = torch.bincount(owners, minlength=n_rows)  # [R]
+    starts = n_seen.cumsum(0) - n_seen
+    # Of a row's unseen items, number r follows as many seen ones as there are k with items[k] - k <= r, where k counts the row's seen items.
+    before = owners * (n_items + 1) + items - (torch.arange(len(keys)) - starts[owners])  # ascending
+    sizes = counts * (n_seen < n_items)
+    rows = torch.arange(n_rows).repeat_interleave(sizes)
+    numbers = (torch.rand(len(rows), dtype=torch.float64, generator=generator) * (n_items - n_seen)[rows]).long()
+    skipped = torch.searchsorted(before, rows * (n_items + 1) + numbers, right=True) - starts[rows]
+    return torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]), (numbers + skipped).int()
 
 
 class _Taken:

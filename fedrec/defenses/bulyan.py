@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, means_around_median, repeat_krum, select_uploads
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, means_around_median, repeat_krum, select_uploads
 from fedrec.aggregation.rule import assembled, grouped
 from fedrec.aggregation.whole_updates import WholeUpdates
 from fedrec.defenses.trimmed_mean import TrimmedMean
@@ -26,12 +26,13 @@ class Bulyan(Rule):
     fallback: Fallback
     scope: Scope
     score: Score
+    scorer_share: ScorerShare
 
-    def applies(self, sizes: Tensor) -> Tensor:
-        return sizes >= 4 * self.tolerated(sizes) + 3
+    def applies(self, uploads: GroupedUploads) -> Tensor:
+        return uploads.sizes >= 4 * self.tolerated(uploads) + 3
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
-        f, applies = self.tolerated(uploads.sizes), self.applies(uploads.sizes)
+        f, applies = self.tolerated(uploads), self.applies(uploads)
         accepted = select_uploads(uploads, self.select, f, applies, self.fallback, self.score)
         if isinstance(uploads, WholeUpdates):
             return self._trim_items(uploads, accepted) if applies else uploads.sum(accepted, accepted), accepted
@@ -43,6 +44,8 @@ class Bulyan(Rule):
         return repeat_krum(distances, exists, f, self.score)
 
     def _trim_items(self, updates: WholeUpdates, accepted: Tensor) -> Tensor:
-        trimming = TrimmedMean(malicious_share=2 * self.malicious_share, fallback=self.fallback, score="paper")
+        trimming = TrimmedMean(
+            malicious_share=2 * self.malicious_share, fallback=self.fallback, score="paper", scorer_share=self.scorer_share
+        )
         groups = grouped(updates.upload.from_clients(accepted), updates.model)
         return updates.join(assembled(groups, [trimming.combine(uploads)[0] for uploads in groups], updates.model))

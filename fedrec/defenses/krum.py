@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, krum_scores, pairwise_distances
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, krum_scores, pairwise_distances
 from fedrec.interfaces import Share
 
 
@@ -22,12 +22,13 @@ class Krum(Rule):
     fallback: Fallback
     scope: Scope
     score: Score
+    scorer_share: ScorerShare
 
-    def applies(self, sizes: Tensor) -> Tensor:
-        return sizes >= 2 * self.tolerated(sizes) + (1 if self.score == "paper" else 3)
+    def applies(self, uploads: GroupedUploads) -> Tensor:
+        return uploads.sizes >= 2 * self.tolerated(uploads) + (1 if self.score == "paper" else 3)
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
-        f, applies = self.tolerated(uploads.sizes).tolist(), self.applies(uploads.sizes)
+        f, applies = self.tolerated(uploads).tolist(), self.applies(uploads)
         accepted, where = uploads.repeat_by_group(~applies & (self.fallback == "sum")), applies.tolist()
         for block in uploads.blocks():
             if where[block.groups.start]:

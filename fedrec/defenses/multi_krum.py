@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, krum_scores, repeat_krum, select_uploads
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, krum_scores, repeat_krum, select_uploads
 from fedrec.interfaces import Share
 
 
@@ -22,13 +22,14 @@ class MultiKrum(Rule):
     fallback: Fallback
     scope: Scope
     score: Score
+    scorer_share: ScorerShare
 
-    def applies(self, sizes: Tensor) -> Tensor:
-        return sizes >= (4 if self.score == "paper" else 2) * self.tolerated(sizes) + 3
+    def applies(self, uploads: GroupedUploads) -> Tensor:
+        return uploads.sizes >= (4 if self.score == "paper" else 2) * self.tolerated(uploads) + 3
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
-        f = self.tolerated(uploads.sizes)
-        accepted = select_uploads(uploads, self.select, f, self.applies(uploads.sizes), self.fallback, self.score)
+        f = self.tolerated(uploads)
+        accepted = select_uploads(uploads, self.select, f, self.applies(uploads), self.fallback, self.score)
         return uploads.sum(accepted, accepted), accepted
 
     def select(self, distances: Tensor, exists: Tensor, f: int) -> Tensor:

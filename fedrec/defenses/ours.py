@@ -3,12 +3,14 @@
 Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated Recommendations", ICDE 2024, Sec. V-B. The loss of Eq. 16
 subtracts beta * Re1 + gamma * Re2. Re1 (Eq. 14) makes unpopular items resemble popular ones, against PIECK-IPE; its gradient flows to the
 client's unpopular items only. Re2 (Eq. 15) drives the user embedding away from popular items, against PIECK-UEA; its gradient flows to
-the user embedding only. Both begin once the client has mined. Paper and released code differ in `weighting`, `divergence` and `reduction`.
+the user embedding only. Re1 begins once the client has mined. Re2 begins then, too (`starts=mined`), or at the first participation, when
+arbitrary items stand for the popular ones (`starts=first`, released code). Paper and code also differ in `weighting`, `divergence` and
+`reduction`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +21,16 @@ from fedrec.mining import PopularItemMiner
 from fedrec.ragged import scalar_segment_sum, segment_sum
 
 EPSILON = 1e-8  # the shortest embedding whose direction counts
+
+
+class Popular(NamedTuple):
+    """The popular items P_i of the C clients of a batch, and what kappa' and D_i make of them."""
+
+    items: Tensor  # [C, N]
+    in_re1: Tensor  # [C, N] kappa', 0 for a client without Re1
+    in_re2: Tensor  # [C, N] kappa', 0 for a client without Re2
+    outside: Tensor  # [E] 1 for pairs whose item is not in P_i, else 0
+    share: Tensor  # [C] 1 / |D_i - P_i|, repeats included
 
 
 @dataclass(kw_only=True)
@@ -33,6 +45,7 @@ class PopularityRegularizer(ClientDefense):
     divergence: Literal["user_from_item", "item_from_user"]
     reduction: Literal["mean", "sum"]
     mining_times: Positive
+    starts: Literal["first", "mined"]
     miner: PopularItemMiner = field(init=False)
 
     def setup(self, n_clients: int, n_items: int) -> None:
@@ -52,47 +65,47 @@ class PopularityRegularizer(ClientDefense):
         return (self.N - ranks + 1) ** 2 / ((self.N - ranks + 1) ** 2).sum()
 
     def penalty(self, local: LocalModel, batch: ClientBatch) -> Tensor:
-        mined, kappa, unpopular, share = self._mined(batch, local.global_model)
-        popular = normalize(local.global_model.items, eps=EPSILON)[mined]  # [C, N, d]
-        direction = (kappa[:, :, None] * popular).sum(1)  # [C, d]
+        popular = self._popular(batch, local.global_model)
+        normals = normalize(local.global_model.items, eps=EPSILON)[popular.items]  # [C, N, d]
+        direction = (popular.in_re1[:, :, None] * normals).sum(1)  # [C, d]
         cosine = (normalize(local.rows, eps=EPSILON) * direction[batch.segments]).sum(1)  # [E]
-        re1 = torch.zeros_like(share).index_add(0, batch.segments, cosine * unpopular) * share  # Eq. (14)
+        total = torch.zeros_like(popular.share).index_add(0, batch.segments, cosine * popular.outside * batch.counts)
+        re1 = total * popular.share  # Eq. (14)
         log_user = log_softmax(local.users, 1)[:, None]  # [C, 1, d]
-        log_item = log_softmax(local.global_model.items[mined], 2)  # [C, N, d]
+        log_item = log_softmax(local.global_model.items[popular.items], 2)  # [C, N, d]
         if self.divergence == "user_from_item":
             divergence = (log_user.exp() * (log_user - log_item)).sum(2)  # [C, N]
         else:
             divergence = (log_item.exp() * (log_item - log_user)).sum(2)
-        re2 = (kappa * divergence).sum(1) * self._per_coordinate(local.users)  # Eq. (15)
+        re2 = (popular.in_re2 * divergence).sum(1) * self._per_coordinate(local.users)  # Eq. (15)
         return -self.beta * re1 - self.gamma * re2
 
     def penalty_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch) -> LocalGradients:
         """Return the gradients of `penalty` in closed form. No row is made unless an aggregator asks for it."""
-        if not self.miner.ready(batch.clients).any():
+        if self.starts == "mined" and not self.miner.ready(batch.clients).any():
             return LocalGradients(users.new_zeros(len(users)), torch.zeros_like(users), ())
-        mined, kappa, unpopular, share = self._mined(batch, global_model)
-        re1, rows = self._confusion(mined, kappa, unpopular, share, global_model, batch)
-        re2, user_gradient = self._separation(mined, kappa, users, global_model)
+        popular = self._popular(batch, global_model)
+        re1, rows = self._confusion(popular, global_model, batch)
+        re2, user_gradient = self._separation(popular, users, global_model)
         return LocalGradients(-self.beta * re1 - self.gamma * re2, -self.gamma * user_gradient, (rows,))
 
-    def _confusion(
-        self, mined: Tensor, kappa: Tensor, unpopular: Tensor, share: Tensor, global_model: GlobalModel, batch: ClientBatch
-    ) -> tuple[Tensor, FactoredRows]:
+    def _confusion(self, popular: Popular, global_model: GlobalModel, batch: ClientBatch) -> tuple[Tensor, FactoredRows]:
         """Return Re1 [C] and the gradient rows of -beta * Re1."""
         lengths = torch.linalg.vector_norm(global_model.items, dim=1).clamp(min=EPSILON)  # [M]
         normals = global_model.items / lengths[:, None]
-        direction = _weighted_rows(normals, mined, kappa) * share[:, None]  # [C, d]
-        coefficients = unpopular * (1 / lengths).index_select(0, batch.items)  # [E]
-        towards = segment_sum(global_model.items, batch.items, batch.offsets, coefficients)  # [C, d], sum of unit vectors
+        direction = _weighted_rows(normals, popular.items, popular.in_re1) * popular.share[:, None]  # [C, d]
+        coefficients = popular.outside * (1 / lengths).index_select(0, batch.items)  # [E]
+        towards = segment_sum(global_model.items, batch.items, batch.offsets, coefficients * batch.counts)  # [C, d], sum of unit vectors
         # d cos(w, v) / dv is w without its part along v, divided by |v|
         rows = FactoredRows(coefficients, -self.beta * direction, normals)
         return (direction * towards).sum(1), rows
 
-    def _separation(self, mined: Tensor, kappa: Tensor, users: Tensor, global_model: GlobalModel) -> tuple[Tensor, Tensor]:
+    def _separation(self, popular: Popular, users: Tensor, global_model: GlobalModel) -> tuple[Tensor, Tensor]:
         """Return Re2 [C] and its gradient by the user embeddings [C, d]."""
         log_items, log_user = log_softmax(global_model.items, 1), log_softmax(users, 1)
         probability, scale = log_user.exp(), self._per_coordinate(users)
-        mass = kappa.sum(1)  # 1 once mined, 0 before
+        mined, kappa = popular.items, popular.in_re2
+        mass = kappa.sum(1)  # 1 with Re2, 0 without
         if self.divergence == "user_from_item":
             difference = log_user * mass[:, None] - _weighted_rows(log_items, mined, kappa)  # [C, d]
             re2 = (probability * difference).sum(1)
@@ -101,13 +114,14 @@ class PopularityRegularizer(ClientDefense):
         expected = _weighted_rows(log_items.exp(), mined, kappa)  # [C, d]
         return (entropy - (expected * log_user).sum(1)) * scale, (probability * mass[:, None] - expected) * scale
 
-    def _mined(self, batch: ClientBatch, global_model: GlobalModel) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the mined items [C, N], kappa' [C, N] (0 before mining), which pairs are outside P_i [E] 0/1, and 1 / |D_i \\ P_i| [C]."""
+    def _popular(self, batch: ClientBatch, global_model: GlobalModel) -> Popular:
         device = batch.items.device
-        mined = self.miner.mined[batch.clients.cpu()].to(device)
-        kappa = self.kappa().to(device) * self.miner.ready(batch.clients).to(device)[:, None]
-        unpopular = (~_contains(mined, batch, len(global_model.items))).to(global_model.items.dtype)
-        return mined, kappa, unpopular, 1 / scalar_segment_sum(unpopular, batch.offsets).clamp(min=1)
+        items = self.miner.mined[batch.clients.cpu()].to(device)
+        has_mined, kappa = self.miner.ready(batch.clients).to(device)[:, None], self.kappa().to(device)
+        in_re2 = kappa.expand(len(items), -1) if self.starts == "first" else kappa * has_mined
+        outside = (~_contains(items, batch, len(global_model.items))).to(global_model.items.dtype)
+        share = 1 / scalar_segment_sum(outside * batch.counts, batch.offsets).clamp(min=1)
+        return Popular(items, kappa * has_mined, in_re2, outside, share)
 
     def _per_coordinate(self, users: Tensor) -> float:
         return 1 / users.shape[1] if self.reduction == "mean" else 1.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Score, means_around_median, means_without_ends
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Score, ScorerShare, means_around_median, means_without_ends
 from fedrec.interfaces import Share
 
 
@@ -20,12 +20,13 @@ class TrimmedMean(Rule):
     malicious_share: Share
     fallback: Fallback
     score: Score
+    scorer_share: ScorerShare
 
-    def applies(self, sizes: Tensor) -> Tensor:
-        return sizes >= (1 if self.score == "paper" else 2 * self.tolerated(sizes) + 1)
+    def applies(self, uploads: GroupedUploads) -> Tensor:
+        return uploads.sizes >= (1 if self.score == "paper" else 2 * self.tolerated(uploads) + 1)
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, None]:
-        sizes, applies = uploads.sizes, self.applies(uploads.sizes)
+        sizes, applies = uploads.sizes, self.applies(uploads)
         trimmed_means = means_around_median if self.score == "paper" else means_without_ends
-        sums = trimmed_means(uploads.ascending(), sizes, self.tolerated(sizes) * applies) * sizes  # where nothing is trimmed, the sum
+        sums = trimmed_means(uploads.ascending(), sizes, self.tolerated(uploads) * applies) * sizes  # where nothing is trimmed, the sum
         return (sums if self.fallback == "sum" else sums * applies).T, None

@@ -42,6 +42,10 @@ class HeldOut:
         items, missing, itself = (part[rows].to(device) for part in (self.items, self.missing, self.itself))
         return HeldOut(pad(items, (0, width - len(items))), self.candidates[:, rows].to(device), missing, padding, itself)
 
+    def has(self, item: int) -> Tensor:
+        """Return whose held-out item it is, [B] bool."""
+        return (self.items == item) & ~self.missing
+
     def score(self, scores: Tensor) -> Tensor:
         """Return the score of each user's held-out item, some score for a user without one; [M, W] -> [W]."""
         return scores.gather(0, self.items[None])[0]

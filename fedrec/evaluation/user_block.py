@@ -27,17 +27,29 @@ class UserBlock:
     seen: Tensor  # int32, flat positions in scores [M, W] of the items that each user trained on
     held_out: Mapping[str, HeldOut]  # of these users, by the prefix of the metrics
     targets: Sequence[int]
-    met_target: Tensor  # [B, T] bool, who trained on a target
+    met_target: Tensor  # [B, T] bool, whom ER leaves out for a target
 
     @classmethod
     def prepare(
-        cls, start: int, users: Tensor, seen: Interactions, held_out: Mapping[str, HeldOut], targets: Sequence[int], device: torch.device
+        cls,
+        start: int,
+        users: Tensor,
+        seen: Interactions,
+        held_out: Mapping[str, HeldOut],
+        targets: Sequence[int],
+        testers_count: bool,
+        device: torch.device,
     ) -> "UserBlock":
-        """Return the block of `users` [B], which are rows start:start + B of `seen` and `held_out`."""
+        """Return the block of `users` [B], which are rows start:start + B of `seen` and `held_out`.
+
+        ER leaves out who trained on a target and, unless `testers_count`, whose test item it is.
+        """
         own = seen.of(torch.arange(start, start + len(users)))
         met_target = torch.zeros(len(users), len(targets), dtype=torch.bool)
         for column, target in enumerate(targets):
             met_target[own.users[own.items == target], column] = True
+            if not testers_count:
+                met_target[:, column] |= held_out[""].has(target)[start : start + len(users)]
         padded = torch.cat([users, users[-1:].expand(-len(users) % WIDTH_MULTIPLE)])
         positions = (own.items * len(padded) + own.users).sort().values.int()  # in the order of memory
         parts = {prefix: part.of(slice(start, start + len(users)), len(padded), device) for prefix, part in held_out.items()}
@@ -48,7 +60,7 @@ class UserBlock:
     ) -> dict[str, Tensor]:
         """Return the ranks from 0 of the held-out items among candidates and among all items, and of the targets; users [W, d].
 
-        A rank is -1 if the user has no held-out item, or trained on the target. `space` [M * W or more] is overwritten.
+        A rank is -1 if the user has no held-out item, or is left out for the target. `space` [M * W or more] is overwritten.
         """
         scores = space[: len(global_model.items) * len(users)].view(-1, len(users))  # [M, W]: comparing rows is vectorised
         model.score_all(users, global_model, out=scores)

@@ -25,6 +25,7 @@ class ClientSampler:
     clients_per_round: int
     mode: Sampling
     seed: int
+    order: Tensor | None = None  # [epochs, clients] permutations that are given instead of drawn
     _shuffled: tuple[int, Tensor] = field(init=False, default=(-1, torch.empty(0)))  # an epoch and its permutation
 
     @property
@@ -33,10 +34,15 @@ class ClientSampler:
 
     def sample(self, round: int) -> Tensor:
         """Return distinct client ids [S] for a round; rounds count from 0."""
-        if self.mode == "uniform":
+        if self.order is None and self.mode == "uniform":
             drawing = np.random.default_rng(generator(self.seed, f"sample/{round}").initial_seed())  # torch would permute all clients
             return torch.from_numpy(drawing.choice(self.n_clients, min(self.clients_per_round, self.n_clients), replace=False))
         epoch, position = divmod(round, self.rounds_per_epoch)
         if self._shuffled[0] != epoch:
-            self._shuffled = epoch, torch.randperm(self.n_clients, generator=generator(self.seed, f"sample/{epoch}"))
+            self._shuffled = epoch, self._permutation(epoch)
         return self._shuffled[1][position * self.clients_per_round : (position + 1) * self.clients_per_round]
+
+    def _permutation(self, epoch: int) -> Tensor:
+        if self.order is not None:
+            return self.order[epoch]
+        return torch.randperm(self.n_clients, generator=generator(self.seed, f"sample/{epoch}"))

@@ -10,10 +10,11 @@ import torch
 from torch import Generator, Tensor
 
 from fedrec.aggregation.aggregate import aggregate
-from fedrec.data.federated_data import FederatedData
+from fedrec.data.federated_data import FederatedData, Negatives
 from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.local import train_locally
 from fedrec.federation.server_step import concatenate, step
+from fedrec.federation.start import Start
 from fedrec.federation.telemetry.filtering import describe_filtering
 from fedrec.federation.telemetry.stealth import describe_poison
 from fedrec.federation.telemetry.stopwatch import Stopwatch
@@ -55,6 +56,7 @@ class System:
     epochs: Positive
     sampling: Sampling
     negatives_per_positive: Positive
+    negatives: Negatives
     loss: Literal["bce", "bpr"]
     malicious_share: Share
 
@@ -83,8 +85,12 @@ class System:
         seed: int,
         device: torch.device,
         prior: PriorKnowledge,
+        start: Start | None = None,
     ) -> None:
-        """Draw D_i and all embeddings, and tell each part what it may know. Raises ValueError if an option does not fit the data."""
+        """Draw D_i and all embeddings unless a `start` gives them, and tell each part what it may know.
+
+        Raises ValueError if an option or the start does not fit the data.
+        """
         silence_sparse_tensors()
         self.model, self.attack, self.defense, self.device = model, attack, defense, device
         self.n_users, self.n_items, self.targets = train.n_users, train.n_items, target_items.tolist()
@@ -95,15 +101,20 @@ class System:
         attack.setup(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, target_items.to(device), own_seed, prior))
         if defense.client:
             defense.client.setup(self.n_users, self.n_items)
-        self.data = FederatedData.draw(train, self.negatives_per_positive, generator(seed, "negatives")).to(device)
-        users, global_model = model.initialise(self.n_users, self.n_items, generator(seed, "initialise"))
-        scorer = {name: value.to(device) for name, value in global_model.scorer.items()}
-        self.users, self.global_model = users.to(device), GlobalModel(global_model.items.to(device), scorer)
+        if start is None:
+            start = self._draw_start(train, seed)
+        start.check(self.n_users, self.n_items, n_clients, self.epochs)
+        start = start.to(device)
+        self.data, self.users, self.global_model = start.data, start.users, start.global_model
         self.client_rates = self._draw_client_rates(generator(seed, "client_rates"))
-        self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed)
+        self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed, start.order)
         if defense.server:
             own_seed, root = derived_seed(seed, "server"), self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
             defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
+
+    def _draw_start(self, train: Interactions, seed: int) -> Start:
+        data = FederatedData.draw(train, self.negatives_per_positive, self.negatives, generator(seed, "negatives"))
+        return Start(data, *self.model.initialise(self.n_users, self.n_items, generator(seed, "initialise")))
 
     def _draw_client_rates(self, generator: Generator) -> Tensor | float:
         """Draw the learning rate of every client's own embedding (supplement D)."""

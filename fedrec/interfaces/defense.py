@@ -70,7 +70,7 @@ class ClientDefense(ABC):
         with torch.enable_grad():
             value = self.penalty(local, batch)
             user_gradient, rows = torch.autograd.grad(value.sum(), (local.users, local.rows), materialize_grads=True)
-        return LocalGradients(value.detach(), user_gradient, (DenseRows(rows),))
+        return LocalGradients(value.detach(), user_gradient, (DenseRows(rows / batch.counts[:, None]),))
 
     def mined_items(self) -> Tensor | None:
         """Return the items that clients have mined as popular, [clients that have mined, N] int; None if the defense mines none."""

@@ -55,7 +55,7 @@ class Model(ABC):
             user_gradient, rows, *total = torch.autograd.grad(scores, leaves, derivative, materialize_grads=True)
         summed = dict(zip(parameters, total, strict=True))
         scorer = PairwiseScorerGradients(self, users, global_model, batch, derivative, summed) if summed else None
-        return LocalGradients(value, user_gradient, (DenseRows(rows),), scorer)
+        return LocalGradients(value, user_gradient, (DenseRows(rows / batch.counts[:, None]),), scorer)
 
     def fit_users(
         self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fedrec.interfaces.gradient_rows import RowGroup, Rows
 from fedrec.interfaces.upload import ScorerGradients, ScorerPart, Upload
-from fedrec.ragged import segment_numbers
+from fedrec.ragged import scalar_segment_sum, segment_numbers
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,18 @@ class ClientBatch:
 
     clients: Tensor  # [C] int64 user ids
     offsets: Tensor  # [C + 1] int32
-    items: Tensor  # [E] int32
+    items: Tensor  # [E] int32, distinct in a client
     labels: Tensor  # [E] float32 in {0, 1}
+    counts: Tensor  # [E] float32 >= 1, how often the client has the pair: each time counts in its loss, but it uploads one row
 
     @cached_property
     def sizes(self) -> Tensor:
         return self.offsets.diff()  # [C]
+
+    @cached_property
+    def n_draws(self) -> Tensor:
+        """|D_i| with all repeats, [C]."""
+        return scalar_segment_sum(self.counts, self.offsets)
 
     @cached_property
     def segments(self) -> Tensor:

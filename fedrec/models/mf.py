@@ -38,7 +38,7 @@ class MatrixFactorization(Model):
         scores = segment_products(users, global_model.items, batch.offsets, batch.items)  # [E]
         value, derivative = loss(scores, batch)
         user_gradient = segment_sum(global_model.items, batch.items, batch.offsets, derivative)  # [C, d]
-        return LocalGradients(value, user_gradient, (FactoredRows(derivative, users),))
+        return LocalGradients(value, user_gradient, (FactoredRows(derivative / batch.counts, users),))
 
     def fit_users(
         self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int

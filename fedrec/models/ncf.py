@@ -30,6 +30,7 @@ class NeuralCollaborativeFiltering(Model):
     dim: Positive
     init_std: Rate
     layers: Annotated[list[Positive], Field(min_length=1)]
+    output_bias: bool
 
     def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:
         users = torch.randn(n_users, self.dim, generator=generator) * self.init_std
@@ -37,15 +38,16 @@ class NeuralCollaborativeFiltering(Model):
         scorer: dict[str, Tensor] = {}
         for number, (before, width) in enumerate(pairwise([2 * self.dim, *self.layers]), 1):
             scorer |= {f"W{number}": kaiming_uniform(before, width, generator), f"b{number}": torch.zeros(width)}
-        return users, GlobalModel(items, scorer | {"h": kaiming_uniform(self.layers[-1], 1, generator)[:, 0]})
+        scorer["h"] = kaiming_uniform(self.layers[-1], 1, generator)[:, 0]
+        return users, GlobalModel(items, scorer | ({"c": torch.zeros(1)} if self.output_bias else {}))
 
     def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
-        """Psi(u, v) before its sigmoid, Eq. (1): h . phi_L(... phi_1(u + v)), phi_l(x) = ReLU(W_l x + b_l), + being concatenation."""
+        """Psi(u, v) before its sigmoid, Eq. (1): h . phi_L(... phi_1(u + v)) + c, phi_l(x) = ReLU(W_l x + b_l); u + v is concatenation."""
         layers = Perceptron.of(scorer)
         hidden = relu(users @ layers.first_users + items @ layers.first_items + layers.biases[0])
         for weight, bias in zip(layers.others, layers.biases[1:], strict=True):
             hidden = relu(hidden @ weight + bias)
-        return hidden @ layers.projection
+        return hidden @ layers.projection + layers.output_bias
 
     def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
         layers = Perceptron.of(model.scorer)
@@ -54,18 +56,18 @@ class NeuralCollaborativeFiltering(Model):
         for items in torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers)))):
             rows = slice(int(items[0]), int(items[-1]) + 1)
             first = (of_items[:, rows, None] + of_users[:, None]).flatten(1)  # [h, m * B]
-            torch.mv(layers.forward(first)[-1].T, layers.projection, out=out[rows].view(-1))
+            torch.mv(layers.forward(first)[-1].T, layers.projection, out=out[rows].view(-1)).add_(layers.output_bias)
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Closed form: the backpropagation of `fedrec.models.perceptron`, of all pairs of all clients at once."""
         layers = Perceptron.of(global_model.scorer)
         of_users, of_items = layers.first(users, global_model.items)  # [h, C], [h, M]
         outputs = layers.forward(of_items.index_select(1, batch.items).add_(repeat_each(of_users, batch.sizes)))
-        value, derivative = loss(torch.mv(outputs[-1].T, layers.projection), batch)
+        value, derivative = loss(torch.mv(outputs[-1].T, layers.projection).add_(layers.output_bias), batch)
         slopes = layers.backward(derivative, outputs)
-        rows = ProjectedRows(slopes[0], layers.first_items.T, batch.items, len(global_model.items))
+        rows = ProjectedRows(slopes[0] / batch.counts, layers.first_items.T, batch.items, len(global_model.items))
         by_client = scalar_segment_sum(slopes[0], batch.offsets)  # [h, C]
-        scorer = PerceptronGradients(users, global_model.items, batch, outputs, slopes, derivative, by_client, rows)
+        scorer = PerceptronGradients(users, global_model.items, batch, outputs, slopes, derivative, by_client, self.output_bias, rows)
         return LocalGradients(value, by_client.T @ layers.first_users.T, (rows,), scorer)
 
     def fit_users(

@@ -1,8 +1,8 @@
 """The perceptron of Eq. (1): forward, backward and the gradients of its layers, for all n pairs of users and items at once.
 
-    forward     z_1 = ReLU(W_1u' u + W_1v' v + b_1)    z_l = ReLU(W_l' z_(l-1) + b_l)    score = h . z_L
+    forward     z_1 = ReLU(W_1u' u + W_1v' v + b_1)    z_l = ReLU(W_l' z_(l-1) + b_l)    score = h . z_L + c
     backward    s_L = h e * [z_L > 0]                  s_(l-1) = W_l s_l * [z_(l-1) > 0]
-    gradients   h: z_L e'    W_l: z_(l-1) s_l'    b_l: s_l    u: W_1u s_1    v: W_1v s_1
+    gradients   h: z_L e'    c: e    W_l: z_(l-1) s_l'    b_l: s_l    u: W_1u s_1    v: W_1v s_1
 
 z_l is the output of layer l, e the derivative of the loss by the score, and s_l by what layer l passes to its ReLU. Pairs are columns,
 [width, n]: what is added, cut off or multiplied then lies in one row.
@@ -19,7 +19,7 @@ from scipy.special import expit
 from torch import Generator, Tensor
 
 from fedrec.interfaces import ClientBatch, ProjectedRows
-from fedrec.ragged import scalar_segment_sum
+from fedrec.ragged import column_scatter_sum, scalar_segment_sum
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,14 @@ class Perceptron:
     biases: Sequence[Tensor]  # b_l [h_l]
     others: Sequence[Tensor]  # W_l [h_(l-1), h_l] from the second layer on
     projection: Tensor  # h [h_L]
+    output_bias: Tensor | float  # c [1]; 0 in a model without one
 
     @classmethod
     def of(cls, scorer: Mapping[str, Tensor]) -> "Perceptron":
-        numbers = range(1, len(scorer) // 2 + 1)
+        numbers = range(1, (len(scorer) + 1) // 2)
         first, *others = (scorer[f"W{number}"] for number in numbers)
         of_users, of_items = first.chunk(2)
-        return cls(of_users, of_items, [scorer[f"b{number}"] for number in numbers], others, scorer["h"])
+        return cls(of_users, of_items, [scorer[f"b{number}"] for number in numbers], others, scorer["h"], scorer.get("c", 0.0))
 
     def first(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return W_1u' u + b_1 [h_1, C] of every user and W_1v' v [h_1, M] of every item; users [C, d], items [M, d]."""
@@ -69,15 +70,22 @@ class PerceptronGradients:
     slopes: Sequence[Tensor]  # s_l [h_l, E]
     derivative: Tensor  # e [E]
     by_client: Tensor  # [h_1, C] s_1 summed by client
-    rows: ProjectedRows  # s_1, to be summed by item
+    output_bias: bool  # whether the model has c
+    rows: ProjectedRows  # s_1 of one draw of each pair, to be summed by item
 
     def total(self) -> Mapping[str, Tensor]:
         """Return the sums over the clients; the first layer is summed by user and by item, not by pair."""
-        halves = (self.by_client @ self.users).T, (self.rows.column_sums @ self.items).T
+        halves = (self.by_client @ self.users).T, (self._by_item() @ self.items).T
         gradients = {"W1": torch.cat(halves), "b1": self.by_client.sum(1)}
         for number, (before, slope) in enumerate(zip(self.outputs, self.slopes[1:], strict=False), 2):
             gradients |= {f"W{number}": before @ slope.T, f"b{number}": slope.sum(1)}
-        return gradients | {"h": self.outputs[-1] @ self.derivative}
+        return gradients | {"h": self.outputs[-1] @ self.derivative} | ({"c": self.derivative.sum()[None]} if self.output_bias else {})
+
+    def _by_item(self) -> Tensor:
+        """Return s_1 summed by item, all draws of a pair included, [h_1, M]; few pairs are drawn more than once."""
+        repeated = (self.batch.counts > 1).nonzero().flatten()
+        more = self.slopes[0].index_select(1, repeated) * (1 - 1 / self.batch.counts.index_select(0, repeated))
+        return self.rows.column_sums + column_scatter_sum(more, self.batch.items.index_select(0, repeated), len(self.items))
 
     def per_client(self) -> Mapping[str, Tensor]:
         """Return the gradients of each client, {name: [C, ...]}."""
@@ -86,7 +94,8 @@ class PerceptronGradients:
         gradients = {"W1": torch.cat(halves, 1), "b1": self.by_client.T}
         for number, (before, slope) in enumerate(zip(self.outputs, self.slopes[1:], strict=False), 2):
             gradients |= {f"W{number}": self._outer(before, slope), f"b{number}": self._sum(slope)}
-        return gradients | {"h": self._sum(self.outputs[-1] * self.derivative)}
+        gradients["h"] = self._sum(self.outputs[-1] * self.derivative)
+        return gradients | ({"c": self._sum(self.derivative[None])} if self.output_bias else {})
 
     def _outer(self, before: Tensor, slope: Tensor) -> Tensor:
         """Return the sum of before x slope over each client's pairs; [p, E], [q, E] -> [C, p, q]."""
@@ -120,7 +129,7 @@ class UserDescent:
         biases = [bias.numpy()[:, None] for bias in layers.biases]
         weights = [weight.numpy() for weight in layers.others]
         self.users, self.label, self.n_items = users.numpy().T.copy(), label, n_items
-        self.projection = layers.projection.numpy()[None]  # [1, h_L]
+        self.projection, self.output_bias = layers.projection.numpy()[None], float(layers.output_bias)  # [1, h_L], c
         self.into = layers.first_users.numpy().T.copy()  # [h, d]
         self.back = layers.first_users.numpy() * (-learning_rate / n_items)  # [d, h]
         self.of_items = (layers.first_items.numpy().T @ items.numpy().T + biases[0])[:, None]  # [h, 1, T]
@@ -132,12 +141,15 @@ class UserDescent:
         self.downwards = list(zip(weights, self.outputs[1:], self.signs[1:], self.slopes[1:], self.slopes, strict=False))[::-1]
 
     def forward(self) -> None:
-        """Compute z_1 = ReLU(W_1u' u + W_1v' v + b_1), z_l = ReLU(W_l' z_(l-1) + b_l), and sigmoid(h . z_L) - label."""
+        """Compute z_1 = ReLU(W_1u' u + W_1v' v + b_1), z_l = ReLU(W_l' z_(l-1) + b_l), and sigmoid(h . z_L + c) - label."""
         np.matmul(self.into, self.users, out=self.by_user)
         np.maximum(np.add(self.of_users, self.of_items, out=self.first), 0, out=self.first)
         for weight, bias, before, output in self.upwards:
             np.maximum(np.add(np.matmul(weight.T, before, out=output), bias, out=output), 0, out=output)
-        expit(np.matmul(self.projection, self.outputs[-1], out=self.derivative), out=self.derivative)
+        np.matmul(self.projection, self.outputs[-1], out=self.derivative)
+        if self.output_bias:
+            np.add(self.derivative, self.output_bias, out=self.derivative)
+        expit(self.derivative, out=self.derivative)
         if self.label:
             np.subtract(self.derivative, self.label, out=self.derivative)
 

@@ -50,7 +50,7 @@ def equal_batch(items: Tensor, labels: Tensor) -> ClientBatch:
     """Return the training pairs of n users with k items each; items [n, k], labels [n, k] in {0, 1}, positives first."""
     users = torch.arange(len(items), device=items.device)
     offsets = torch.arange(0, items.numel() + 1, items.shape[1], dtype=torch.int32, device=items.device)
-    return ClientBatch(users, offsets, items.flatten().int(), labels.flatten())
+    return ClientBatch(users, offsets, items.flatten().int(), labels.flatten(), torch.ones_like(labels).flatten())
 
 
 def promotion_loss(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:

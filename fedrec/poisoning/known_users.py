@@ -29,7 +29,7 @@ class KnownUsers:
 
     def fit(self, round: int, global_model: GlobalModel) -> Tensor:
         """Train for one epoch of Bayesian personalised ranking with a drawn negative for each known item; return the embeddings [n, d]."""
-        data = FederatedData.draw(self.pairs, 1, generator(self.seed, f"negatives/{round}")).to(self.users.device)
+        data = FederatedData.draw(self.pairs, 1, "distinct", generator(self.seed, f"negatives/{round}")).to(self.users.device)
         batch = data.batch(torch.arange(len(self.users), device=self.users.device))
         self.users.grad = self.model.local_gradients(self.users.detach(), global_model, batch, bpr).users
         self.optimizer.step()

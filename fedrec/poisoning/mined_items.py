@@ -1,7 +1,9 @@
 """What both PIECK attacks share: each client mines popular items, then uploads gradients of the target rows made from them.
 
 Zhang et al., "Preventing the Popular Item Embedding Based Attack in Federated Recommendations", ICDE 2024, Algorithms 2 and 3.
-A client uploads from the participation in which its mining ends (its third with R~ = 2).
+With `starts=mined` a client uploads from the participation in which its mining ends (its third with R~ = 2), as Algorithm 1 has it. With
+`starts=first` it uploads from its first participation on, and arbitrary items stand for the popular ones until then, as in the released
+code. The first poisoned rounds throw the targets far out, which decides much of the rest.
 """
 
 from abc import abstractmethod
@@ -9,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, Positive, Upload
@@ -27,6 +30,7 @@ class MinedItemsAttack(Attack):
 
     N: Positive
     mining_times: Positive
+    starts: Literal["first", "mined"]
     multi_target: Literal["copy", "together"]
     miner: PopularItemMiner = field(init=False)
 
@@ -47,11 +51,16 @@ class MinedItemsAttack(Attack):
     def poison(self, view: AttackerView) -> Upload:
         self.miner.observe(view.round, view.clients, view.model.items)
         device, target_items = view.model.items.device, self.known.target_items
-        active = self.miner.ready(view.clients).nonzero().flatten()  # [A] positions in view.clients
+        uploading = self.miner.ready(view.clients) if self.starts == "mined" else torch.ones(len(view.clients), dtype=torch.bool)
+        active = uploading.nonzero().flatten()  # [A] positions in view.clients
         mined = self.miner.mined[view.clients.cpu()[active]].to(device)  # [A, N]
-        optimised = target_items[:1] if self.multi_target == "copy" else target_items
-        rows, scorer = self.gradients(view.model.items[mined], optimised, view)
+        rows, scorer = self.gradients(view.model.items[mined], self.optimised_targets, view)
         return target_upload(view.clients, active.to(device), target_items, rows.expand(-1, len(target_items), -1), scorer)
+
+    @property
+    def optimised_targets(self) -> Tensor:
+        """The targets whose gradients are computed: the first one (`copy`) or all, [1] or [T]."""
+        return self.known.target_items[:1] if self.multi_target == "copy" else self.known.target_items
 
     def mined_items(self) -> Tensor:
         return self.miner.mined[self.miner.has_mined]

@@ -1,0 +1,42 @@
+"""What a federation starts from: private data, embeddings, scorer, and perhaps the order in which clients take part."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fedrec.data.federated_data import FederatedData
+from fedrec.interfaces import GlobalModel
+
+
+@dataclass(frozen=True)
+class Start:
+    """A start that is given instead of drawn, for instance by another program whose run shall be followed step by step."""
+
+    data: FederatedData  # D_i of every user
+    users: Tensor  # [U, d]
+    global_model: GlobalModel
+    order: Tensor | None = None  # [epochs, clients] int64, a permutation of all clients for each epoch; None: it is drawn
+
+    def to(self, device: torch.device) -> "Start":
+        scorer = {name: value.to(device) for name, value in self.global_model.scorer.items()}
+        global_model = GlobalModel(self.global_model.items.to(device), scorer)
+        return Start(self.data.to(device), self.users.to(device), global_model, self.order)
+
+    def check(self, n_users: int, n_items: int, n_clients: int, epochs: int) -> None:
+        """Raise ValueError if the start is not one of this federation."""
+        shapes = {
+            "data.offsets": (tuple(self.data.offsets.shape), (n_users + 1,)),
+            "data.n_items": (self.data.n_items, n_items),
+            "users": (len(self.users), n_users),
+            "global_model.items": (tuple(self.global_model.items.shape), (n_items, self.users.shape[1])),
+        }
+        for name, (given, wanted) in shapes.items():
+            if given != wanted:
+                raise ValueError(f"start.{name}: {given}, but the federation needs {wanted}")
+        if self.order is None:
+            return
+        if len(self.order) < epochs:
+            raise ValueError(f"start.order: {len(self.order)} epochs, but system.epochs = {epochs}")
+        if self.order.shape[1] != n_clients or not (self.order.sort(1).values == torch.arange(n_clients)).all():
+            raise ValueError(f"start.order: every epoch must hold each of the clients 0 to {n_clients - 1} once")
