@@ -34,8 +34,8 @@ class Options:
 DEFAULTS: Mapping[str, Any] = {
     "only": [],
     "datasets": ["ml100k", "ml1m", "amazon_music"],
-    "seeds": 3,
-    "large_seeds": 1,
+    "seeds": 5,
+    "large_seeds": 3,
     "beyond_seeds": 1,
     "device": "cpu",
     "launcher": "joblib",

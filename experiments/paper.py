@@ -6,8 +6,8 @@ Cells that have been measured are skipped, so give the same command again after 
 
   only=table3,fig5         the experiments whose names start so (conf/experiment/paper, conf/experiment/beyond); default: all
   datasets=ml100k,ml1m,amazon_music   which of the paper's data sets are measured; default: all three
-  seeds=3                  measure the paper's experiments on ML-100K with seeds 0, 1, ...
-  large_seeds=1            the same for ML-1M and Amazon Digital Music
+  seeds=5                  measure the paper's experiments on ML-100K with seeds 0, 1, ...
+  large_seeds=3            the same for ML-1M and Amazon Digital Music
   beyond_seeds=1           the same for what the paper does not have: matrix, target_items, told_interactions, told_popularity
   device=cpu               or cuda; results of one device are not taken for the other
   launcher=joblib          processes of this machine, or another launcher of Hydra: ray, submitit_slurm, submitit_local

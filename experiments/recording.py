@@ -21,7 +21,7 @@ class Record(Recorder):
     """Collects `result`, which is complete once the run has ended."""
 
     snapshot_rounds: tuple[int, ...] = ()  # rounds whose items with the largest Delta-Norm (Eq. 7) are kept
-    curves: tuple[str, ...] = ("ER@10", "HR@10")  # metrics that are kept of every evaluation
+    curves: tuple[str, ...] = ("ER@5", "ER@10", "ER@20", "HR@10")  # kept of every evaluation: any rule can be applied to them later
     result: dict[str, Any] = field(default_factory=dict, init=False)
 
     def on_run_start(self, info: RunInfo) -> None:

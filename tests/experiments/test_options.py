@@ -11,7 +11,7 @@ from fedrec.config.validation import ConfigError
 
 def test_values_are_converted_and_what_is_hydras_is_passed_on():
     options, passed = parse(["only=table3,fig4", "seeds=2", "storage=null", "tracking.uri=x", "hydra.launcher.n_jobs=3"])
-    assert (options.only, options.seeds, options.storage, options.large_seeds) == (["table3", "fig4"], 2, None, 1)
+    assert (options.only, options.seeds, options.storage, options.large_seeds) == (["table3", "fig4"], 2, None, 3)
     assert passed == ["tracking.uri=x", "hydra.launcher.n_jobs=3"]
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
@@ -51,8 +52,10 @@ def test_measures_every_cell_once_and_then_reports_it(folder):
 
 
 def test_large_data_sets_have_seeds_of_their_own(folder):
-    cells = plan(folder, "only=table8", "seeds=2", "datasets=ml100k,ml1m")
+    cells = plan(folder, "only=table8", "seeds=2", "large_seeds=1", "datasets=ml100k,ml1m")
     assert sorted((cell["dataset"], cell["seed"]) for cell in cells) == [("ml100k", 0), ("ml100k", 1), ("ml1m", 0)]
+    usual = plan(folder, "only=table8", "datasets=ml100k,ml1m")
+    assert Counter(cell["dataset"] for cell in usual) == {"ml100k": 5, "ml1m": 3}
 
 
 def test_a_plan_is_a_table_with_times(folder):
