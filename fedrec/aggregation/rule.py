@@ -53,7 +53,7 @@ class Rule(Aggregator):
         """
 
     def tolerated(self, uploads: GroupedUploads) -> Tensor:
-        """Return f, how many malicious ones among the uploads of each group the rule tolerates, [J]; any minority if it expects no share."""
+        """Return f, how many malicious uploads the rule tolerates in each group, [J]; any minority if it expects no share."""
         sizes = uploads.sizes
         if self.malicious_share is None:
             return (sizes - 1) // 2

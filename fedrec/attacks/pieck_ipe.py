@@ -5,8 +5,9 @@ Algorithm 2. It knows nothing beyond the threat model. P+ holds the mined items 
 counts as a whole, so that the rarer direction is not drowned.
 
 The paper ranks the items within P+ and P- to weigh them by kappa, the released code ranks them within all of P (`ranks`). Where all
-cosines have one sign, the code for DL-FRS divides by lambda instead of multiplying (`single_sign`). Under DL-FRS the code makes a target longer once it points where the popular items do, because the gradient of a cosine vanishes there
-(`vanishing_guard`). Table VI takes the loss apart: `similarity` (PCOS and PKL, Eq. 9) and `weighted`.
+cosines have one sign, the code for DL-FRS divides by lambda instead of multiplying (`single_sign`). It also makes a target longer once
+it points where the popular items do, because the gradient of a cosine vanishes there (`vanishing_guard`). Table VI takes the loss apart:
+`similarity` (PCOS and PKL, Eq. 9) and `weighted`.
 """
 
 from collections.abc import Mapping

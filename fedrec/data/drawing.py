@@ -1,8 +1,9 @@
 """Draws of items that a user has not seen: negatives D_i^- (Sec. III-A), ranking candidates, synthetic interactions.
 
 `draw_unseen_repeatedly` draws with replacement. `draw_unseen` draws distinct items: the result is distributed as if one item after
-another were drawn without replacement. Items are drawn with replacement for all rows at once, and those already taken are dropped. A row that would need more than n_items / 2 tries gets one random key per item instead
-(Efraimidis and Spirakis, "Weighted random sampling with a reservoir", IPL 2006), so that no row loops for long.
+another were drawn without replacement. For that, items are drawn with replacement for all rows at once, and those already taken are
+dropped. A row that would need more than n_items / 2 tries gets one random key per item instead (Efraimidis and Spirakis, "Weighted
+random sampling with a reservoir", IPL 2006), so that no row loops for long.
 """
 
 import numpy as np
@@ -59,7 +60,7 @@ def draw_unseen_repeatedly(
     owners, items = keys // n_items, keys % n_items
     n_seen = torch.bincount(owners, minlength=n_rows)  # [R]
     starts = n_seen.cumsum(0) - n_seen
-    # Of a row's unseen items, number r follows as many seen ones as there are k with items[k] - k <= r, where k counts the row's seen items.
+    # Number r of a row's unseen items follows as many seen ones as there are k with items[k] - k <= r; k counts the row's seen items.
     before = owners * (n_items + 1) + items - (torch.arange(len(keys)) - starts[owners])  # ascending
     sizes = counts * (n_seen < n_items)
     rows = torch.arange(n_rows).repeat_interleave(sizes)

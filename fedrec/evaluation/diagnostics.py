@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
+from fedrec.data.federated_data import Negatives
 from fedrec.evaluation.popular_share import POPULAR_SHARE
 from fedrec.interfaces import GlobalModel, Interactions, RoundResult
 
@@ -18,6 +19,7 @@ class TrainedState(Protocol):
 
     n_malicious: int
     negatives_per_positive: int
+    negatives: Negatives
     users: Tensor  # [U, d]
     global_model: GlobalModel
 
@@ -61,7 +63,8 @@ class Diagnostics:
     def _poison_share(self) -> dict[str, float]:
         """Return the share of malicious uploads among those for a target: the mean over targets, and over rounds with poison."""
         state = self.state
-        share = [expected_poison_share(one, self.train, state.negatives_per_positive, state.n_malicious) for one in self.targets]
+        drawing = state.negatives_per_positive, state.negatives
+        share = [expected_poison_share(one, self.train, *drawing, state.n_malicious) for one in self.targets]
         metrics = {"poison_share_expected": sum(share) / len(share)}
         if self.poison_shares:
             metrics["poison_share_observed"] = sum(self.poison_shares) / len(self.poison_shares)
@@ -130,13 +133,17 @@ def pairwise_kl(items: Tensor, users: Tensor) -> float:
     return float(entropy - (log_items.exp().mean(0) * log_users.mean(0)).sum())
 
 
-def expected_poison_share(target: int, train: Interactions, negatives_per_positive: int, n_malicious: int) -> float:
-    """Return E~(v_j), the share of malicious uploads that the server should expect for a target item (Eqs. 11 to 13)."""
+def expected_poison_share(target: int, train: Interactions, negatives_per_positive: int, negatives: Negatives, n_malicious: int) -> float:
+    """Return E~(v_j), the share of malicious uploads that the server should expect for a target item (Eqs. 11 to 13).
+
+    Eq. (13) draws distinct negatives; where they repeat, a user has the item with the probability that one draw or more hits it.
+    """
     distinct = torch.bincount(torch.unique(train.users * train.n_items + train.items) // train.n_items, minlength=train.n_users)
     left = (train.n_items - distinct).clamp(min=1)  # [U]
     interacted = torch.zeros(train.n_users, dtype=torch.bool)
     interacted[train.users[train.items == target]] = True
-    drawn = (negatives_per_positive * train.offsets.diff() / left).clamp(max=1).double()  # Eq. (13)
+    n_draws = negatives_per_positive * train.offsets.diff()
+    drawn = (n_draws / left).clamp(max=1).double() if negatives == "distinct" else 1 - (1 - 1 / left.double()) ** n_draws  # Eq. (13)
     p_j = float(torch.where(interacted, 1.0, drawn).mean())  # Eq. (12)
     share = n_malicious / (n_malicious + train.n_users)
     return share / ((1 - share) * p_j + share) if share else 0.0

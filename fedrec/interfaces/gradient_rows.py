@@ -69,9 +69,10 @@ class FactoredRows:
 
 @dataclass(frozen=True)
 class ProjectedRows:
-    """Gradient rows behind a linear layer: row k is columns[:, k] @ weight."""
+    """Gradient rows behind a linear layer: row k is columns[:, k] @ weight / counts[k]."""
 
     columns: Tensor  # [h, n]
+    counts: Tensor  # [n] >= 1
     weight: Tensor  # [h, d]
     items: Tensor  # [n] int32
     n_items: int
@@ -82,10 +83,13 @@ class ProjectedRows:
         return column_scatter_sum(self.columns, self.items, self.n_items)
 
     def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
-        return self.columns[:, index].T @ self.weight
+        return (self.columns[:, index] / self.counts[index]).T @ self.weight
 
     def sum(self, group: "RowGroup", n_items: int) -> Tensor:
-        return self.column_sums.T @ self.weight  # the layer is passed once per item
+        repeated = (self.counts > 1).nonzero().flatten()  # few
+        surplus = self.columns.index_select(1, repeated) * (1 - 1 / self.counts.index_select(0, repeated))
+        sums = self.column_sums - column_scatter_sum(surplus, self.items.index_select(0, repeated), self.n_items)
+        return sums.T @ self.weight  # the layer is passed once per item
 
     def scaled(self, weights: Tensor) -> "ProjectedRows":
         return replace(self, columns=self.columns * weights)

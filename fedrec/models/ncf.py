@@ -56,16 +56,16 @@ class NeuralCollaborativeFiltering(Model):
         for items in torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers)))):
             rows = slice(int(items[0]), int(items[-1]) + 1)
             first = (of_items[:, rows, None] + of_users[:, None]).flatten(1)  # [h, m * B]
-            torch.mv(layers.forward(first)[-1].T, layers.projection, out=out[rows].view(-1)).add_(layers.output_bias)
+            torch.addmv(layers.output_bias, layers.forward(first)[-1].T, layers.projection, out=out[rows].view(-1))
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Closed form: the backpropagation of `fedrec.models.perceptron`, of all pairs of all clients at once."""
         layers = Perceptron.of(global_model.scorer)
         of_users, of_items = layers.first(users, global_model.items)  # [h, C], [h, M]
         outputs = layers.forward(of_items.index_select(1, batch.items).add_(repeat_each(of_users, batch.sizes)))
-        value, derivative = loss(torch.mv(outputs[-1].T, layers.projection).add_(layers.output_bias), batch)
+        value, derivative = loss(torch.addmv(layers.output_bias, outputs[-1].T, layers.projection), batch)
         slopes = layers.backward(derivative, outputs)
-        rows = ProjectedRows(slopes[0] / batch.counts, layers.first_items.T, batch.items, len(global_model.items))
+        rows = ProjectedRows(slopes[0], batch.counts, layers.first_items.T, batch.items, len(global_model.items))
         by_client = scalar_segment_sum(slopes[0], batch.offsets)  # [h, C]
         scorer = PerceptronGradients(users, global_model.items, batch, outputs, slopes, derivative, by_client, self.output_bias, rows)
         return LocalGradients(value, by_client.T @ layers.first_users.T, (rows,), scorer)

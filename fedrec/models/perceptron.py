@@ -19,7 +19,7 @@ from scipy.special import expit
 from torch import Generator, Tensor
 
 from fedrec.interfaces import ClientBatch, ProjectedRows
-from fedrec.ragged import column_scatter_sum, scalar_segment_sum
+from fedrec.ragged import scalar_segment_sum
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,16 @@ class Perceptron:
     biases: Sequence[Tensor]  # b_l [h_l]
     others: Sequence[Tensor]  # W_l [h_(l-1), h_l] from the second layer on
     projection: Tensor  # h [h_L]
-    output_bias: Tensor | float  # c [1]; 0 in a model without one
+    output_bias: Tensor  # c [1]; 0 in a model without one
 
     @classmethod
     def of(cls, scorer: Mapping[str, Tensor]) -> "Perceptron":
         numbers = range(1, (len(scorer) + 1) // 2)
         first, *others = (scorer[f"W{number}"] for number in numbers)
         of_users, of_items = first.chunk(2)
-        return cls(of_users, of_items, [scorer[f"b{number}"] for number in numbers], others, scorer["h"], scorer.get("c", 0.0))
+        return cls(
+            of_users, of_items, [scorer[f"b{number}"] for number in numbers], others, scorer["h"], scorer.get("c", scorer["h"].new_zeros(1))
+        )
 
     def first(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return W_1u' u + b_1 [h_1, C] of every user and W_1v' v [h_1, M] of every item; users [C, d], items [M, d]."""
@@ -71,21 +73,15 @@ class PerceptronGradients:
     derivative: Tensor  # e [E]
     by_client: Tensor  # [h_1, C] s_1 summed by client
     output_bias: bool  # whether the model has c
-    rows: ProjectedRows  # s_1 of one draw of each pair, to be summed by item
+    rows: ProjectedRows  # s_1, to be summed by item
 
     def total(self) -> Mapping[str, Tensor]:
         """Return the sums over the clients; the first layer is summed by user and by item, not by pair."""
-        halves = (self.by_client @ self.users).T, (self._by_item() @ self.items).T
+        halves = (self.by_client @ self.users).T, (self.rows.column_sums @ self.items).T
         gradients = {"W1": torch.cat(halves), "b1": self.by_client.sum(1)}
         for number, (before, slope) in enumerate(zip(self.outputs, self.slopes[1:], strict=False), 2):
             gradients |= {f"W{number}": before @ slope.T, f"b{number}": slope.sum(1)}
         return gradients | {"h": self.outputs[-1] @ self.derivative} | ({"c": self.derivative.sum()[None]} if self.output_bias else {})
-
-    def _by_item(self) -> Tensor:
-        """Return s_1 summed by item, all draws of a pair included, [h_1, M]; few pairs are drawn more than once."""
-        repeated = (self.batch.counts > 1).nonzero().flatten()
-        more = self.slopes[0].index_select(1, repeated) * (1 - 1 / self.batch.counts.index_select(0, repeated))
-        return self.rows.column_sums + column_scatter_sum(more, self.batch.items.index_select(0, repeated), len(self.items))
 
     def per_client(self) -> Mapping[str, Tensor]:
         """Return the gradients of each client, {name: [C, ...]}."""

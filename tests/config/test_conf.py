@@ -18,7 +18,8 @@ composed = cache(compose)
 GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking", "experiment", "variant")
 CHOICES = [f"{group}={path.stem}" for group in GROUPS for path in sorted((FOLDER / group).glob("*.yaml"))]
 EXPERIMENTS = [f"experiment={path.parent.name}/{path.stem}" for path in sorted((FOLDER / "experiment").glob("*/*.yaml"))]
-PARTS = {path.stem: path.parent.name for group in ("attack", "defense") for path in (FOLDER / group).glob("*.yaml")} | {"system": "system"}
+PARTS = {path.stem: path.parent.name for group in ("attack", "defense") for path in (FOLDER / group).glob("*.yaml")}
+PARTS |= {"system": "system", "evaluation": "evaluation", "ncf": "model"}
 OWN_ATTACK = """
 defaults:
   - _self_
@@ -49,11 +50,11 @@ def test_every_choice_is_valid_and_shows_every_option(choice: str) -> None:
     "path", sorted([*FOLDER.glob("variant/*/*.yaml"), *FOLDER.glob("by_model/*/*.yaml")]), ids=lambda path: str(path.relative_to(FOLDER))
 )
 def test_every_file_of_a_variant_or_a_model_takes_effect(path: Path) -> None:
-    """It bears the name of an attack or a defense, or `system`, perhaps with a model or a data set behind it."""
+    """It bears the name of an attack, a defense or a model, or `system` or `evaluation`, perhaps with a model or a data set behind it."""
     part = max((name for name in PARTS if f"{path.stem}_".startswith(f"{name}_")), key=len)
     group, rest = PARTS[part], path.stem[len(part) + 1 :]
     choices = [f"{'variant' if path.parts[-3] == 'variant' else 'model'}={path.parent.name}"]
-    choices += [f"{group}={part}"] if group != "system" else []
+    choices += [f"{group}={part}"] if group not in ("system", "evaluation") else []
     choices += [f"{'dataset' if (FOLDER / f'dataset/{rest}.yaml').is_file() else 'model'}={rest}"] if rest else []
     expected, found = (OmegaConf.to_container(node, resolve=False) for node in (OmegaConf.load(path), composed(*choices)[group]))
     assert isinstance(expected, dict)
@@ -89,7 +90,7 @@ def test_a_model_brings_the_settings_of_the_paper_for_its_system_attack_and_defe
     assert [(config.attack.N, config.attack.batches, config.attack.rounds) for config in (ncf, mf)] == [(10, 1, 1), (50, 5, 3)]
     assert [(config.defense.N, config.defense.beta, config.defense.gamma) for config in (ncf, mf)] == [(10, 45.0, 45.0), (10, 1.0, 1.0)]
     assert build(ncf.defense).client.beta == build(ncf.defense).client.gamma == 45.0
-    assert [(config.defense.reduction, config.defense.mining_times) for config in (ncf, mf)] == [("sum", 1), ("mean", 2)]
+    assert [(config.defense.reduction, config.defense.mining_times) for config in (ncf, mf)] == [("sum", 2), ("mean", 2)]
 
 
 def test_options_of_the_user_win_over_those_that_a_model_brings() -> None:
@@ -141,14 +142,47 @@ def test_overlays_leave_other_choices_alone(experiment: str, model: str, choices
     check(composed(f"experiment={experiment}", f"model={model}", *choices))
 
 
-def test_overlays_set_every_switch_one_way() -> None:
-    paper, code = (composed(f"experiment={name}", "attack=pieck_uea", "defense=ours") for name in ("paper_text", "released_code"))
-    assert (paper.system.sampling, code.system.sampling) == ("uniform", "epoch")
-    assert [(config.attack.N, config.attack.batches, config.attack.rounds) for config in (paper, code)] == [(50, 1, 1), (150, 5, 3)]
-    assert [tuple(config.defense[key] for key in ("weighting", "divergence", "reduction")) for config in (paper, code)] == [
-        ("exp", "item_from_user", "sum"),
-        ("square", "user_from_item", "mean"),
-    ]
+PAPER_AND_CODE = {  # switch -> its values with paper_text and with released_code: MF-FRS, then DL-FRS
+    "system.sampling": (("uniform", "epoch"),) * 2,
+    "system.negatives": (("distinct", "repeated"),) * 2,
+    "attack.starts": (("mined", "first"),) * 2,
+    "attack.mining_times": ((2, 1),) * 2,
+    "attack.N": ((50, 150), (10, 10)),
+    "attack.batches": ((1, 5), (1, 1)),
+    "attack.rounds": ((1, 3), (1, 1)),
+    "attack.repetitions": (("outer", "inner"), ("outer", "outer")),
+    "attack.poison_scorer": ((False, False), (False, True)),
+    "defense.starts": (("mined", "first"),) * 2,
+    "defense.mining_times": ((2, 1),) * 2,
+    "defense.weighting": (("exp", "square"), ("exp", "exp")),
+    "defense.divergence": (("item_from_user", "user_from_item"),) * 2,
+    "defense.reduction": (("sum", "mean"),) * 2,
+    "model.output_bias": ((None, None), (False, True)),
+    "evaluation.exposed_users": (("untrained", "untrained"), ("untrained", "unmet")),
+}
+OF_IPE = {
+    "attack.starts": (("mined", "first"),) * 2,
+    "attack.ranks": (("subset", "all"),) * 2,
+    "attack.single_sign": (("multiply", "multiply"), ("multiply", "divide")),
+    "attack.vanishing_guard": ((None, None), (None, 0.95)),
+    "defense.scorer_share": (("senders", "clients"),) * 2,
+}
+
+
+@pytest.mark.parametrize(("number", "model"), list(enumerate(("mf", "ncf"))))
+@pytest.mark.parametrize(
+    ("choices", "switches"), [(("attack=pieck_uea", "defense=ours"), PAPER_AND_CODE), (("attack=pieck_ipe", "defense=krum"), OF_IPE)]
+)
+def test_overlays_set_every_switch_one_way(choices: tuple[str, ...], switches: dict[str, Any], number: int, model: str) -> None:
+    sides = [composed(f"experiment={name}", f"model={model}", *choices) for name in ("paper_text", "released_code")]
+    found = {name: tuple(OmegaConf.select(config, name) for config in sides) for name in switches}
+    assert found == {name: values[number] for name, values in switches.items()}
+
+
+@pytest.mark.parametrize("rule", ["trimmed_mean", "krum", "multi_krum", "bulyan"])
+def test_overlays_set_what_f_is_a_share_of(rule: str) -> None:
+    sides = [composed(f"experiment={name}", f"defense={rule}").defense.scorer_share for name in ("paper_text", "released_code")]
+    assert sides == ["senders", "clients"]
 
 
 def test_options_of_the_user_win_over_an_overlay() -> None:
