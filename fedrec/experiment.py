@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from fedrec.config.build import Checked
 from fedrec.config.validation import ConfigError
-from fedrec.evaluation.epoch_selection import select
+from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.federation.system import System
 from fedrec.interfaces import Callback, Dataset, Evaluation, Pruned, RunInfo, Status
@@ -112,7 +112,8 @@ class Experiment:
             "dataset": dict(self.info.statistics),  # users, items, interactions; rate, interactions per user; sparsity in [0, 1]
             "target_items": list(self.info.target_items),  # item ids from 0
             "malicious_clients": self.system.n_malicious,  # number
-            **select(self.evaluations, self.evaluator.selection),  # `best`, `final`, `validation`: reported evaluations
+            "evaluations": len(self.evaluations),  # number
+            **self.selected,  # `best`, `near_best`, `validation`, `peak`, `final`: reported metrics; `exposed`: share of evaluations
             "rounds": self.system.round,  # number of rounds finished
             "seconds": self.rounded_seconds,  # wall time in s: total, train, evaluate, track (all callbacks)
             "peak_memory_mb": round(peak_memory() / 2**20, 1),  # of this process, in MiB
@@ -124,11 +125,16 @@ class Experiment:
         return {name: round(value, 3) for name, value in self.seconds.items()}
 
     @property
+    def selected(self) -> dict[str, Any]:
+        """What the run reports of its evaluations so far."""
+        return select(self.evaluations, self.evaluator.selection, self.evaluator.exposed_above)
+
+    @property
     def objective(self) -> float:
         """ER@K at the epoch that the validation item selects, or the test item without one; K is that of `evaluation.selection`."""
-        selected = select(self.evaluations, self.evaluator.selection)
+        selected = self.selected
         best = selected["validation"] or selected["best"]
-        return float(best.get(f"ER@{self.evaluator.selection.split('@')[1]}", math.nan))
+        return float(best.get(exposure_of(self.evaluator.selection), math.nan))
 
 
 def prepare(checked: Checked, folder: Path, callback: Callback | None = None) -> Experiment:

@@ -14,7 +14,7 @@ from fedrec.tracking.run_progress import Progress
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
 SUMMARY = {"status", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
-SUMMARY |= {"peak_memory_mb", "mlflow_run_id"}
+SUMMARY |= {"peak_memory_mb", "mlflow_run_id", "evaluations", "near_best", "peak", "exposed"}
 
 
 def trained(folder, *overrides):
@@ -55,6 +55,9 @@ def test_summary(tmp_path, capsys):
     assert summary["final"]["epoch"] == 4
     assert summary["best"]["HR@10"] >= summary["validation"]["HR@10"]
     assert objective == summary["validation"]["ER@10"]
+    assert summary["evaluations"] == summary["near_best"]["evaluations"] == 4
+    assert summary["peak"]["ER@10"] >= max(summary[rule]["ER@10"] for rule in ("best", "near_best", "validation", "final"))
+    assert 0 <= summary["exposed"] <= 1
     assert {"total", "train", "evaluate", "track"} == set(summary["seconds"])
     assert 50 < summary["peak_memory_mb"] < 10_000
     assert summary["config"]["attack"]["N"] == 4

@@ -26,6 +26,8 @@ class Evaluator:
     metrics: Annotated[list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]], Field(min_length=1)]
     selection: Annotated[str, Field(pattern=r"^(ER|HR|full_HR|full_NDCG)@[1-9]\d*$", description="ER@K, HR@K, full_HR@K or full_NDCG@K")]
     candidates: Positive
+    exposed_users: Literal["untrained", "unmet"]
+    exposed_above: Annotated[float, Field(ge=0, lt=1)]
     max_users: Positive | None
     mined_sizes: list[Positive]
 
@@ -53,7 +55,9 @@ class Evaluator:
         }
         size = users_at_once(split.train.n_items)
         self.blocks = [
-            UserBlock.prepare(start, self.users[start : start + size], seen, self.held_out, targets, device)
+            UserBlock.prepare(
+                start, self.users[start : start + size], seen, self.held_out, targets, self.exposed_users == "untrained", device
+            )
             for start in range(0, len(self.users), size)
         ]
         self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=device)

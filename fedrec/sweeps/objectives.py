@@ -1,7 +1,7 @@
 """What a sweep tunes for, how a trial is measured, and what its best trial is compared with at the end.
 
-Every run is judged at the epoch with the best HR@K on the validation item. Trials see ER@K and the validation item only. The
-comparisons at the end use seeds that no trial has seen, and report the test item.
+Every run is judged as `objective` says, by default at the epoch with the best HR@K on the validation item. Trials see ER@K and the
+validation item only. The comparisons at the end use seeds that no trial has seen, and report the test item.
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial
 from pydantic import Field
 
 from fedrec.interfaces import Positive
-from fedrec.sweeps.outcomes import Outcome, mean, summary
+from fedrec.sweeps.outcomes import Outcome, Rule, mean, summary
 from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.study import Direction, SharedStudy
 
@@ -47,6 +47,7 @@ class Objective(ABC):
 
     seeds: Positive  # runs of a trial
     fresh_seeds: Positive  # runs of each comparison at the end
+    objective: Rule  # which ER@K of a run counts
     every_round: bool  # whether MLflow gets every round of a trial's runs, too
     space: dict[str, str]  # what is tuned, as far as the chosen attack and defense have these options
 
@@ -114,7 +115,7 @@ class TuneDefense(Objective):
 
     def values(self, outcome: Outcome, reference: float) -> Values:
         """
-        >>> objective = TuneDefense(seeds=1, fresh_seeds=1, every_round=False, space={}, hr_weight=2)
+        >>> objective = TuneDefense(seeds=1, fresh_seeds=1, objective="peak", every_round=False, space={}, hr_weight=2)
         >>> objective.values(Outcome(exposure_ratio=0.25, hit_ratio=0.5, test_hit_ratio=0), reference=0.625)
         (0.5,)
         """
@@ -137,6 +138,7 @@ class ReturnedValue(Objective):
 
     seeds: Literal[1] = 1
     fresh_seeds: Literal[0] = 0
+    objective: Rule = "validation"
     every_round: Literal[True] = True
     returned: tuple[Direction, ...]
 

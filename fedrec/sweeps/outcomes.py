@@ -3,20 +3,36 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fedrec.evaluation.epoch_selection import exposure_of, select
+from fedrec.interfaces import Evaluation
+
+_ALLOWED = "validation, near_best, peak, exposed or final; best would look at the test item"
+Rule = Annotated[Literal["validation", "near_best", "peak", "exposed", "final"], Field(description=_ALLOWED)]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The metrics of one run, at the epoch with the best selection metric on the validation item."""
+    """What one run is judged by."""
 
-    exposure_ratio: float  # ER@K of the targets
+    exposure_ratio: float  # ER@K of the targets; with the rule `exposed`, the share of evaluations with ER@K above a threshold
     hit_ratio: float  # the selection metric, HR@K for instance, on the validation item
     test_hit_ratio: float  # the same on the test item
 
     @classmethod
-    def of(cls, metrics: Mapping[str, float], selection: str) -> "Outcome":
-        """Read the metrics of an evaluation; `selection` names the selection metric."""
-        return cls(metrics[f"ER@{selection.split('@')[1]}"], metrics[f"validation_{selection}"], metrics[selection])
+    def of(cls, evaluations: Sequence[Evaluation], selection: str, rule: Rule, exposed_above: float) -> "Outcome":
+        """Judge a run by its evaluations so far. `selection` names the selection metric; only that of the validation item selects.
+
+        Hits are those of the rule's evaluations; with `peak` and `exposed`, those of the epoch that the validation item selects.
+        """
+        selected = select(evaluations, f"validation_{selection}", exposed_above)
+        selected["validation"] = selected["best"]
+        hits = selected["validation" if rule in ("peak", "exposed") else rule]
+        exposure = selected["exposed"] if rule == "exposed" else selected[rule][exposure_of(selection)]
+        return cls(exposure, hits[f"validation_{selection}"], hits[selection])
 
 
 def summary(columns: Mapping[str, Sequence[float]]) -> dict[str, float | None]:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from fedrec.config.build import build, check
 from fedrec.config.validation import ConfigError, convert, shown, unknown
+from fedrec.evaluation.epoch_selection import NEAR
 from fedrec.interfaces import Positive
 from fedrec.sweeps.hydra_jobs import Composer
 from fedrec.sweeps.objectives import Objective, ReturnedValue
@@ -66,6 +67,7 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
         seeds=range(base.seed, fresh),
         fresh_seeds=range(fresh, fresh + objective.fresh_seeds),
         selection=base.evaluation.selection,
+        exposed_above=base.evaluation.exposed_above,
     )
 
 
@@ -133,4 +135,6 @@ def _objective(config: DictConfig, direction: Direction | list[Direction]) -> Ob
     if metric == "ER" or "ER" not in config.evaluation.metrics or int(k) not in config.evaluation.k:
         found = f"evaluation.metrics={shown(list(config.evaluation.metrics))} evaluation.selection={config.evaluation.selection}"
         raise ConfigError(f"{found}: a sweep needs the metric ER, and selection by HR@K, full_HR@K or full_NDCG@K, K among evaluation.k")
+    if objective.objective == "near_best" and config.evaluation.every > NEAR:
+        raise ConfigError(f"sweep.objective=near_best is a mean over {2 * NEAR + 1} epochs: evaluation.every must be at most {NEAR}")
     return objective

@@ -39,6 +39,7 @@ class Sweep:
     seeds: range  # of the runs of a trial
     fresh_seeds: range  # of the comparisons
     selection: str  # the metric that, on the validation item, chooses the epoch
+    exposed_above: float  # the ER@K above which an evaluation counts as exposed
     host: str = field(default_factory=platform.node)  # that started the sweep
     process: int = field(default_factory=os.getpid)  # that started the sweep
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from fedrec.config.validation import ConfigError
+from fedrec.evaluation.epoch_selection import exposure_of
 from fedrec.sweeps.mlflow_runs import RUN_ID, MlflowRuns
 from fedrec.sweeps.outcomes import summary
 from fedrec.sweeps.pictures import draw
@@ -98,7 +99,7 @@ class Report:
         draw(self.stages.tuning.study, list(self.stages.sweep.objective.directions), self.files)
 
     def _show(self, results: Mapping[str, Any]) -> None:
-        metric = self.stages.sweep.selection
+        metric, rule = self.stages.sweep.selection, self.stages.sweep.objective.objective
         console = Console(soft_wrap=True)
         trials = ", ".join(f"{count} {state}" for state, count in results["trials"].items())
         console.print(f"study {results['study_name']}: {trials}")
@@ -106,7 +107,8 @@ class Report:
             values = ", ".join(f"{value:.4f}" for value in trial.values)
             console.print(f"{'and' if number else 'best'} trial {trial.number}: {in_one_line(trial.params)} -> {values}")
         if results["comparisons"]:
-            headings = (f"ER@{metric.split('@')[1]}", metric, "seeds")
+            exposure = {"validation": exposure_of(metric), "exposed": "exposed"}.get(rule, f"{rule} {exposure_of(metric)}")
+            headings = (exposure, metric, "seeds")
             table = Table(Column("fresh seeds, test item", no_wrap=True), *(Column(heading, justify="right") for heading in headings))
             for label, row in results["comparisons"].items():
                 table.add_row(label, _percent(row, "ER"), _percent(row, "HR"), str(row["seeds"]))

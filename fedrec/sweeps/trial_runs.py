@@ -8,11 +8,12 @@ from typing import Any
 from omegaconf import DictConfig, open_dict
 from optuna.trial import Trial
 
+from fedrec.interfaces import Evaluation
 from fedrec.sweeps.hydra_jobs import Composer, run_single
 from fedrec.sweeps.outcomes import Outcome
 from fedrec.sweeps.stages import Stages
 from fedrec.sweeps.study import SharedStudy
-from fedrec.tracking.pruning import Metrics, Pruning
+from fedrec.tracking.pruning import Pruning
 
 SECONDS = "seconds"  # user attribute of a trial: the time of its runs without composing them and without reporting to the study
 
@@ -36,18 +37,21 @@ class TrialRuns:
     def run(
         self, overrides: Sequence[str], seed: int, name: str, hopeless: Callable[[Outcome], bool] = lambda outcome: False
     ) -> Outcome | None:
-        selection = self.stages.sweep.selection
+        sweep = self.stages.sweep
 
-        def is_hopeless(chosen: Metrics) -> bool:
+        def outcome(evaluations: Sequence[Evaluation]) -> Outcome:
+            return Outcome.of(evaluations, sweep.selection, sweep.objective.objective, sweep.exposed_above)
+
+        def is_hopeless(evaluations: Sequence[Evaluation]) -> bool:
             started = time.perf_counter()
             self.n_evaluations += 1
-            found = hopeless(Outcome.of(chosen, selection))
+            found = hopeless(outcome(evaluations))
             self._asking_seconds += time.perf_counter() - started
             return found
 
-        callback = Pruning(selection, is_hopeless)
+        callback = Pruning(is_hopeless)
         self._job(overrides, seed, name, callback)
-        return None if callback.pruned else Outcome.of(callback.chosen, selection)
+        return None if callback.pruned else outcome(callback.evaluations)
 
     def value(self, overrides: Sequence[str]) -> Any:
         return self._job(overrides, self.stages.sweep.seeds.start, "")

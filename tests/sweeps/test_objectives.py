@@ -1,6 +1,7 @@
 """What sweeps tune for: how a trial is judged, with every kind of sampler, pruner and search space."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from optuna.trial import TrialState
@@ -23,6 +24,43 @@ def test_a_trial_is_judged_by_the_validation_item(tuned: Path) -> None:
         assert trial.user_attrs["ER"] == pytest.approx((runs[0]["ER@10"] + runs[1]["ER@10"]) / 2)
         assert trial.user_attrs["ER_stderr"] == pytest.approx(abs(runs[0]["ER@10"] - runs[1]["ER@10"]) / 2)  # of two values
     assert would_differ
+
+
+OBJECTIVES = ["near_best", "peak", "exposed", "final"]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_an_attack_is_tuned_for_what_the_objective_names(tmp_path: Path, objective: str) -> None:
+    """All six epochs are within five epochs of each other, so that no held-out item matters for what is near."""
+    options = ("sweep=attack", "attack=pieck_uea", "attack.N=range(2,30)", "system.epochs=6", "evaluation.every=1")
+    ended = sweep(tmp_path, *SHORTEST, *options, f"sweep.objective={objective}", "evaluation.exposed_above=0.1", "hydra.sweeper.n_trials=3")
+    assert ended.status == 0, ended.errors
+    for trial in of_state(trials(tmp_path), TrialState.COMPLETE):
+        assert trial.value == pytest.approx(exposure(summary(tmp_path, f"trial_{trial.number:04d}/seed_0"), objective))
+        assert list(trial.intermediate_values) == [1, 2, 3, 4, 5, 6] and trial.intermediate_values[6] == trial.value
+    assert results(tmp_path)["trials"] == {"complete": 3}
+    assert results(tmp_path)["best_value"] == max(float(trial.value or 0) for trial in trials(tmp_path))
+    row = results(tmp_path)["comparisons"]["as given"]
+    assert row["ER"] == pytest.approx(exposure(summary(tmp_path, "as_given/seed_1"), objective))
+    assert ("exposed" if objective == "exposed" else f"{objective} ER@10") in ended.output
+
+
+def exposure(run: dict[str, Any], objective: str) -> float:
+    """What counts of a run, by its summary."""
+    return float(run["exposed"] if objective == "exposed" else run[objective]["ER@10"])
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_hopeless_trial_is_pruned_whatever_the_objective(tmp_path: Path, objective: str) -> None:
+    """The second trial, whose attacker has no clients, ends at its first evaluation."""
+    options = ("sweep=attack", "attack=pieck_uea", "attack.N=10", "system.malicious_share=0.3,0.0", "evaluation.exposed_above=0.5")
+    grid = ("hydra/sweeper/sampler=grid", "hydra.sweeper.sampler.seed=1")  # the strong attack comes first
+    pruner = ("hydra.sweeper.pruner.n_startup_trials=1", "hydra.sweeper.pruner.n_warmup_steps=0")
+    ended = sweep(tmp_path, *SHORTEST, "evaluation.every=1", *options, f"sweep.objective={objective}", *grid, *pruner)
+    assert ended.status == 0, ended.errors
+    strong, hopeless = trials(tmp_path)
+    assert (strong.state, strong.params) == (TrialState.COMPLETE, {"system.malicious_share": 0.3})
+    assert (hopeless.state, len(hopeless.intermediate_values)) == (TrialState.PRUNED, 1)
 
 
 @pytest.mark.parametrize(

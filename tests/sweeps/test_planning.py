@@ -34,6 +34,18 @@ BAD_INPUT = [
     (["sweep=defense", "defense=ours,kurm"], "search space of defense: defense=kurm: In 'config': Could not find 'defense/kurm'"),
     (["sweep=defense", "seed=0,1"], "search space of seed: a sweep sets it itself"),
     (["sweep=defense", "evaluation.metrics=[HR]"], "evaluation.metrics=[HR] evaluation.selection=HR@10: a sweep needs the metric ER"),
+    (
+        ["sweep=defense", "sweep.objective=best"],
+        "sweep.objective=best is not allowed: must be validation, near_best, peak, exposed or final; best would look at the test item",
+    ),
+    (
+        ["sweep=attack", "attack=pieck_uea", "sweep.objective=paek"],
+        "exposed or final; best would look at the test item; did you mean peak?",
+    ),
+    (
+        ["sweep=defense", "sweep.objective=near_best"],
+        "sweep.objective=near_best is a mean over 11 epochs: evaluation.every must be at most 5",
+    ),
     (["sweep=defense", "defense=[ours,krum,median]"], "krum and median are server-side rules"),
     (["sweep=minimax", "attack=random"], "nothing to tune: none of attack.N, attack.lambda_"),
     (["sweep=minimax", "++sweep.response_space={attack.N: 'interval(5'}"], "search space of attack.N=interval(5"),

@@ -23,7 +23,10 @@ CONFIG: Mapping[str, Any] = {
 SUMMARY: Mapping[str, Any] = {
     "config": CONFIG,
     "best": {"ER@10": 0.875, "HR@10": 0.5, "epoch": 2},
+    "near_best": {"epoch": 2, "evaluations": 3, "ER@10": 0.25, "HR@10": 0.5},
     "validation": None,
+    "peak": {"ER@10": 1.0, "HR@10": 0.0, "epoch": 1},
+    "exposed": 0.75,
     "rounds": 6,
     "seconds": {"total": 1.5},
 }

@@ -83,6 +83,15 @@ def test_every_round_and_evaluation_arrives(played: Played) -> None:
     assert run.data.metrics["seconds/total"] == 1.5
 
 
+def test_runs_can_be_compared_by_how_steady_their_exposure_is(played: Played) -> None:
+    metrics = played.runs[0].data.metrics
+    assert (metrics["near_best/ER_at_10"], metrics["near_best/evaluations"]) == (0.25, 3)
+    assert (metrics["peak/ER_at_10"], metrics["peak/epoch"], metrics["exposed"]) == (1.0, 1, 0.75)
+    experiment = played.runs[0].info.experiment_id
+    found = played.client.search_runs([experiment], "metrics.exposed > 0.5 and metrics.`peak/ER_at_10` > 0.9", order_by=["metrics.exposed"])
+    assert {run.info.run_id for run in found} == {run.info.run_id for run in played.runs[:2]}
+
+
 def test_seconds_are_means_over_the_rounds_of_an_epoch_that_have_them(played: Played) -> None:
     client, run = played.client, played.runs[0]
     assert history(client, run, "seconds_training") == {2: 1.5, 4: 3.5, 6: 5.5}
