@@ -30,9 +30,9 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "evaluation": {"interfaces", "ragged", "randomness", "data"},
     "config": {"interfaces"},
     "cli": {"config"},
-    "tracking": {"interfaces", "config", "evaluation"},  # of evaluation, which share of the items is popular
+    "tracking": {"interfaces", "config", "evaluation"},  # of evaluation, which items are popular and which epochs are reported
     "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "config"},
-    "sweeps": {"interfaces", "config", "tracking", "experiment"},
+    "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
     "catalog": {"config", "cli"},
     "campaigns": {"interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},

@@ -126,7 +126,7 @@ def test_what_explains_an_attack(tmp_path):
     users = [set(part.tolist()) for part in train.items.split(train.offsets.diff().tolist())]
     assert metrics["UCR@4"] == pytest.approx(sum(bool(user & set(popular[:4])) for user in users) / len(users))
     assert 0 < metrics["poison_share_observed"] < 1
-    assert metrics["poison_share_expected"] == pytest.approx(expected_poison_share(7, train, 1, 2))
+    assert metrics["poison_share_expected"] == pytest.approx(expected_poison_share(7, train, 1, "repeated", 2))
 
 
 def test_a_run_that_diverges_keeps_what_it_has(tmp_path):
