@@ -105,7 +105,7 @@ class System:
             start = self._draw_start(train, seed)
         start.check(self.n_users, self.n_items, n_clients, self.epochs)
         start = start.to(device)
-        self.data, self.users, self.global_model = start.data, start.users, start.global_model
+        self.data, self.users, self.global_model = start.data, start.users.clone(), start.global_model  # users change in place
         self.client_rates = self._draw_client_rates(generator(seed, "client_rates"))
         self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed, start.order)
         if defense.server:
