@@ -20,6 +20,8 @@ OPTIONS = {
     "metrics": ["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"],
     "selection": "HR@2",
     "candidates": 4,
+    "exposed_users": "untrained",
+    "exposed_above": 0.01,
     "max_users": None,
     "mined_sizes": [1, 3],
 }
