@@ -63,7 +63,8 @@ class NeuralCollaborativeFiltering(Model):
         layers = Perceptron.of(global_model.scorer)
         of_users, of_items = layers.first(users, global_model.items)  # [h, C], [h, M]
         outputs = layers.forward(of_items.index_select(1, batch.items).add_(repeat_each(of_users, batch.sizes)))
-        value, derivative = loss(torch.addmv(layers.output_bias, outputs[-1].T, layers.projection), batch)
+        bias = layers.output_bias.expand(len(batch.items))  # addmv would make one score of no pairs out of [1]
+        value, derivative = loss(torch.addmv(bias, outputs[-1].T, layers.projection), batch)
         slopes = layers.backward(derivative, outputs)
         rows = ProjectedRows(slopes[0], batch.counts, layers.first_items.T, batch.items, len(global_model.items))
         by_client = scalar_segment_sum(slopes[0], batch.offsets)  # [h, C]
