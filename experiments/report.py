@@ -99,7 +99,7 @@ def _write_points(figure: Figure, path: Path) -> None:
 
 
 def _write_comparisons(measured: Measured, name: str, path: Path) -> None:
-    """Write every number of a table: choices, metric, printed, measured, standard error, seeds, value at the last epoch, agreement."""
+    """Write every number of a table: choices, metric, printed, measured, spread, seeds, the released code's runs, other rules, verdict."""
     import pandas as pd
 
     rows = [
@@ -109,9 +109,12 @@ def _write_comparisons(measured: Measured, name: str, path: Path) -> None:
             "printed": one.printed,
             "measured": one.measured,
             "error": one.error,
-            "seeds": len(one.cell.runs) if one.cell else 0,
-            "final": one.unit * one.cell.mean(one.metric, "final") if one.cell and "@" in one.metric else None,
-            "agrees": one.agrees,
+            "lowest": min(one.values, default=None),
+            "highest": max(one.values, default=None),
+            "seeds": len(one.values),
+            "released": " ".join(f"{value:g}" for group in one.released for value in group.values(one.metric)),
+            **{rule: one.by(rule) if "@" in one.metric else None for rule in ("near_best", "peak", "exposed", "final")},
+            "verdict": one.verdict,
         }
         for one in comparisons(measured, name)
     ]

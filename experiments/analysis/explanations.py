@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiments.analysis.tables import Comparison
+from experiments.analysis.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -31,5 +31,5 @@ def explanations() -> Sequence[Explanation]:
 
 
 def explanation(one: Comparison) -> int | None:
-    """Return the position of the first explanation that applies to a cell outside tolerance."""
+    """Return the position of the first explanation that applies to a cell that differs; None: no reason is known."""
     return next((position for position, known in enumerate(explanations()) if known.applies(one)), None)

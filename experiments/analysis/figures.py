@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 from typing import Literal
 
 from experiments.analysis.claims.claim import MODELS, PIECK
@@ -107,7 +108,7 @@ def _parameters(m: Measured) -> Figure | None:
         ("(d) N of the defense", size, _both_metrics(m, "fig5_defense", "defense.N", {})),
     )
     panels = [Panel(title, x, "%", series, log_x=True) for title, x, series in contents if series]
-    caption = "MF-FRS on ML-100K. ER@10 is solid, HR@10 is dashed."
+    caption = "MF-FRS on ML-100K. ER@10 is solid, HR@10 is dashed. Bars at points are standard errors over seeds."
     return Figure("fig5", "Fig. 5: p and N", caption, panels) if panels else None
 
 
@@ -123,7 +124,7 @@ def _convergence(m: Measured) -> Figure | None:
         Series(
             named("model", model),
             [_setting(cell) for cell in m.where("fig6_cost", {"model": model})],
-            [1000 * cell.seconds_per_round for cell in m.where("fig6_cost", {"model": model})],
+            [1000 * mean(cell.seconds_per_round) for cell in m.where("fig6_cost", {"model": model})],
             kind="bars",
         )
         for model in MODELS
@@ -157,7 +158,10 @@ def _sampling_ratio(m: Measured) -> Figure | None:
     paper = list(printed("fig7"))
     series.append(Series("paper", [float(at[option]) for at, _ in paper], [values["HR@10"] for _, values in paper], dashed=True))
     panel = Panel("MF-FRS, ML-100K, no attack", "sampling ratio q", "HR@10 [%]", series)
-    caption = "The paper's numbers are those that a notebook of the released code prints: the best of the first 150 epochs."
+    caption = (
+        "The paper's numbers are those that a notebook of the released code prints: the best of the first 150 epochs. "
+        "Bars at points are standard errors over seeds."
+    )
     return Figure("fig7", "Fig. 7: sampling ratio q", caption, [panel])
 
 

@@ -1,15 +1,18 @@
 """What has been measured, cell by cell: means and standard errors over seeds."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
+from experiments.analysis.swings import Run, exposed, near_best, peak
 from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_COMPUTED: Mapping[str, Callable[[Run], Mapping[str, float]]] = {"near_best": near_best, "peak": peak, "exposed": exposed}
 
 
 @dataclass(frozen=True)
@@ -19,22 +22,25 @@ class MeasuredCell:
     experiment: str
     choices: Mapping[str, str]  # lower case
     dataset: str
-    runs: Mapping[int, Mapping[str, Any]]  # seed -> what `Record` keeps of the run
+    runs: Mapping[int, Run]  # seed -> what `Record` keeps of the run
 
     def values(self, metric: str, rule: str = "best") -> list[float]:
-        """Return the value of each seed.
+        """Return the value of each seed. Raises KeyError if the metric was not kept.
 
-        `rule` is the part of the result: `best` (the epoch with the best HR@10), `final` or, for whole runs, `seconds` or `dataset`.
+        `rule` is `best` (the epoch with the best HR@10), `near_best`, `peak`, `exposed`, `final` or, for whole runs, `dataset`.
         """
-        return [float(run[rule][metric]) for run in self.runs.values()]
+        return [float(_part(run, rule)[metric]) for run in self.runs.values()]
+
+    def has(self, metric: str, rule: str) -> bool:
+        """Return whether `values` can be told."""
+        return all(metric in _part(run, rule) for run in self.runs.values())
 
     def mean(self, metric: str, rule: str = "best") -> float:
         return float(mean(self.values(metric, rule)))
 
     def error(self, metric: str, rule: str = "best") -> float | None:
         """Return the standard error of the mean, or None for a single seed."""
-        values = self.values(metric, rule)
-        return float(stdev(values) / len(values) ** 0.5) if len(values) > 1 else None
+        return standard_error(self.values(metric, rule))
 
     @property
     def popularity(self) -> list[int]:
@@ -49,9 +55,23 @@ class MeasuredCell:
         return float(sum(descending[: round(POPULAR_SHARE * len(descending))]) / sum(descending))
 
     @property
-    def seconds_per_round(self) -> float:
-        """The mean seconds of training, attack and aggregation."""
-        return mean(float(run["seconds"]["train"]) / int(run["rounds"]) for run in self.runs.values())
+    def seconds_per_round(self) -> list[float]:
+        """The mean seconds of training, attack and aggregation, of each seed."""
+        return [float(run["seconds"]["train"]) / int(run["rounds"]) for run in self.runs.values()]
+
+    @property
+    def near_best(self) -> "MeasuredCell":
+        """The same cell with the means around the best epoch in place of the best epoch."""
+        return replace(self, runs={seed: {**run, "best": near_best(run)} for seed, run in self.runs.items()})
+
+
+def _part(run: Run, rule: str) -> Mapping[str, Any]:
+    return _COMPUTED[rule](run) if rule in _COMPUTED else run[rule]
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Return the standard error of the mean, or None for a single value."""
+    return float(stdev(values) / len(values) ** 0.5) if len(values) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -72,6 +92,11 @@ class Measured:
             choices = {name: choice.lower() for name, _, choice in (text.partition("=") for text in json.loads(point))}
             cells.setdefault(experiment, []).append(MeasuredCell(experiment, choices, rows[0]["dataset"], by_seed))
         return cls(cells)
+
+    @property
+    def near_best(self) -> "Measured":
+        """The same cells with the means around the best epoch in place of the best epoch."""
+        return Measured({experiment: [cell.near_best for cell in cells] for experiment, cells in self.cells.items()})
 
     def of_experiment(self, name: str) -> Sequence[MeasuredCell]:
         """Return the cells of an experiment, which is named without its folder."""

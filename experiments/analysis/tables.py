@@ -2,14 +2,13 @@
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.analysis.measured import Measured, MeasuredCell
+from experiments.analysis.comparison import Comparison, Outcome
+from experiments.analysis.measured import Measured
+from experiments.analysis.released_runs import of_cell
 
 PRINTED = Path(__file__).parents[1] / "printed"
-ER_POINTS, HR_POINTS = 10.0, 3.0  # how far a measured value may be from the printed one
-HIGH, LOW = 90.0, 5.0  # if both exposures are above or below, they agree
 _STATISTICS = ("users", "items", "interactions", "rate", "sparsity")  # of a data set, Table VIII
 
 TABLES: Mapping[str, str] = {  # name -> title
@@ -31,47 +30,16 @@ NUMBERED: Mapping[str, str] = {  # the tables, and the figure whose numbers are 
     **TABLES,
     "fig7": "Fig. 7 in numbers: 150 epochs, as a notebook of the released code prints them",
 }
-_RULES = {"table2": "final", "table8": "dataset"}  # which part of a run's result counts; elsewhere `best`
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One number of the paper and what was measured, both in the paper's unit: ER, HR and sparsity in percent."""
+def numbered(table: str) -> str:
+    """
+    Return the number that the paper gives a table.
 
-    table: str
-    choices: Mapping[str, str]
-    metric: str
-    printed: float
-    cell: MeasuredCell | None  # None: not measured
-
-    @property
-    def unit(self) -> float:
-        return 100.0 if self.metric.startswith(("ER@", "HR@")) or self.metric == "sparsity" else 1.0
-
-    @property
-    def rule(self) -> str:
-        return _RULES.get(self.table, "best")
-
-    @property
-    def measured(self) -> float | None:
-        return None if self.cell is None else self.unit * self.cell.mean(self.metric, self.rule)
-
-    @property
-    def error(self) -> float | None:
-        """The standard error over seeds; None for a single seed."""
-        error = None if self.cell is None else self.cell.error(self.metric, self.rule)
-        return None if error is None else self.unit * error
-
-    @property
-    def agrees(self) -> bool | None:
-        """Whether both numbers are as near as the project asks; None if it asks nothing or nothing was measured."""
-        measured, printed = self.measured, self.printed
-        if measured is None or not self.metric.startswith(("ER@", "HR@")):
-            return None
-        if self.metric.startswith("HR@"):
-            return abs(measured - printed) <= HR_POINTS
-        same_side = (printed > HIGH and measured > HIGH) or (printed < LOW and measured < LOW)
-        return same_side or abs(measured - printed) <= ER_POINTS
+    >>> numbered("table7_q")
+    'Table VII, left'
+    """
+    return NUMBERED[table].partition(":")[0]
 
 
 def comparisons(measured: Measured, table: str) -> list[Comparison]:
@@ -79,7 +47,8 @@ def comparisons(measured: Measured, table: str) -> list[Comparison]:
     found = []
     for choices, values in printed(table):
         cell = next(measured.where(table, choices), None)
-        found += [Comparison(table, choices, metric, value, cell) for metric, value in values.items()]
+        released = of_cell(table, choices)
+        found += [Comparison(table, choices, metric, value, cell, released) for metric, value in values.items()]
     return found
 
 
@@ -91,7 +60,7 @@ def printed(table: str) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
             yield {name: text for name, text in line.items() if name not in values}, values
 
 
-def agreement(compared: Sequence[Comparison], metric: str) -> tuple[int, int]:
-    """Return how many numbers of a metric (ER@ or HR@) agree with the paper, and how many were measured."""
-    inspected = [one.agrees for one in compared if one.metric.startswith(metric) and one.agrees is not None]
-    return sum(inspected), len(inspected)
+def agreement(compared: Sequence[Comparison], metric: str) -> dict[Outcome, int]:
+    """Return how many numbers of a metric (ER@ or HR@) have each verdict; those that were not measured are left out."""
+    found = [one.verdict for one in compared if one.metric.startswith(metric)]
+    return {"agrees": found.count("agrees"), "one draw": found.count("one draw"), "differs": found.count("differs")}

@@ -1,10 +1,10 @@
-"""A table of the paper, one row a cell: its setting, then measured, paper and difference of each metric, and whether they agree."""
+"""A table of the paper, one row a cell: its setting, what was measured next to what the paper prints, and the verdict."""
 
 from collections.abc import Mapping, Sequence
 
+from experiments.analysis.comparison import Comparison
 from experiments.analysis.explanations import explanation
 from experiments.analysis.names import heading, named
-from experiments.analysis.tables import Comparison
 from experiments.render.grid import grid
 
 _WHOLE = ("users", "items", "interactions", "rate")  # statistics that are shown without decimals
@@ -18,14 +18,16 @@ def cell_table(compared: Sequence[Comparison]) -> str:
     for one, (extra, metric) in zip(compared, split, strict=True):
         setting = (*(named(option, choice) for option, choice in one.choices.items()), *extra.values())
         rows.setdefault(setting, {})[metric] = one
-    metrics = list(dict.fromkeys(metric for _, metric in split))
-    judged = any(one.metric.startswith(("ER@", "HR@")) for one in compared)
-    heads = [*(heading(option) for option in compared[0].choices), *split[0][0]]
-    heads += [head for metric in metrics for head in (metric, "paper", "difference")] + (["agrees"] if judged else [])
-    lines = [
-        [*setting, *(text for metric in metrics for text in _numbers(found[metric])), *([_agreement(found)] if judged else [])]
-        for setting, found in rows.items()
-    ]
+    first = next(iter(rows.values()))
+    heads = [*(heading(option) for option in compared[0].choices), *split[0][0], *(head for one in first for head in _heads(one))]
+    with_seeds, judged, released = "measured" not in first, _judged(compared), any(one.released for one in compared)
+    heads += ["seeds"] * with_seeds + ["ER@10 of the released code"] * released + ["verdict"] * judged
+    lines = []
+    for own, found in rows.items():
+        one = next(iter(found.values()))
+        line = [*own, *(text for metric in found for text in _numbers(found[metric], metric))]
+        line += [str(len(one.values))] * with_seeds + [_released(one)] * released + [_verdict(found)] * judged
+        lines.append(line)
     return grid(heads, lines)
 
 
@@ -39,6 +41,10 @@ def label(position: int) -> str:
     return chr(ord("a") + position)
 
 
+def _judged(compared: Sequence[Comparison]) -> bool:
+    return any(one.metric.startswith(("ER@", "HR@")) for one in compared)
+
+
 def _split(one: Comparison, compared: Sequence[Comparison]) -> tuple[Mapping[str, str], str]:
     """Return what a metric adds to the setting of its row, as heading and text, and the heading of its column."""
     name, _, size = one.metric.partition("@")
@@ -49,23 +55,38 @@ def _split(one: Comparison, compared: Sequence[Comparison]) -> tuple[Mapping[str
     return {_SIZES[name]: size}, f"{name}@{_SIZES[name]}"
 
 
-def _numbers(one: Comparison) -> tuple[str, str, str]:
-    """Return measured, paper and difference as text."""
+def _heads(metric: str) -> list[str]:
+    return [metric, "paper", "difference", *(["near best"] if metric.startswith("ER@") else [])]
+
+
+def _numbers(one: Comparison, metric: str) -> list[str]:
+    """Return measured with its range, paper, difference and, of an exposure, the mean around the best epoch as text."""
     digits = 4 if one.metric.startswith(("PKL", "UCR")) else 0 if one.metric in _WHOLE else 2
     paper = f"{one.printed:,.{digits}f}"
+    near = [] if len(_heads(metric)) == 3 else ["" if (value := one.by("near_best")) is None else f"{value:.{digits}f}"]
     if one.measured is None:
-        return "not measured", paper, ""
-    error = f" ± {one.error:.{max(1, digits - 1)}f}" if one.error is not None and digits else ""
+        return ["not measured", paper, "", *near]
+    low, high = (f"{value:,.{digits}f}" for value in (min(one.values), max(one.values)))
+    spread = f" ({low} to {high})" if low != high else ""
     difference = round(one.measured - one.printed, digits) + 0.0  # never -0.0
-    return f"{one.measured:,.{digits}f}{error}", paper, f"{difference:+,.{digits}f}"
+    return [f"{one.measured:,.{digits}f}{spread}", paper, f"{difference:+,.{digits}f}", *near]
 
 
-def _agreement(found: Mapping[str, Comparison]) -> str:
-    """Return `yes`, or which metric differs, with a link to the explanation; nothing if the cell has not been measured."""
-    differing = {metric.partition("@")[0]: explanation(one) for metric, one in found.items() if one.agrees is False}
-    if not differing:
-        return "yes" if any(one.agrees for one in found.values()) else ""
-    return ", ".join(
-        f"**{name} differs** ({'unexplained' if position is None else f'[{label(position)}](#why-{label(position)})'})"
-        for name, position in differing.items()
-    )
+def _released(one: Comparison) -> str:
+    """Return what the released code reaches with each of its seeds, in the metric of the first column."""
+    return "; ".join(f"{', '.join(run[one.metric] for run in group.runs)} (N = {group.setting['N']})" for group in one.released)
+
+
+def _verdict(found: Mapping[str, Comparison]) -> str:
+    """Return `agrees`, or what is to say of each metric that does not; nothing if the cell has not been measured."""
+    texts = [text for metric, one in found.items() if (text := _deviation(metric.partition("@")[0], one))]
+    return ", ".join(texts) or ("agrees" if any(one.verdict for one in found.values()) else "")
+
+
+def _deviation(metric: str, one: Comparison) -> str:
+    if one.verdict == "one draw":
+        return f"{metric} one draw ({', '.join(one.draws)})"
+    if one.verdict != "differs":
+        return ""
+    position = explanation(one)
+    return f"**{metric} differs** ({'no reason known' if position is None else f'[{label(position)}](#why-{label(position)})'})"

@@ -7,27 +7,33 @@ from experiments.analysis.figures import Figure, Panel, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito
 MARKERS = ("o", "^", "s", "D", "v", "P")
-_INCHES = (5.2, 3.8)  # of a panel
+_INCHES = (5.2, 4.1)  # of a panel with its legend
 _LEGEND_COLUMNS = 2
 
 
 def draw(figure: Figure, path: Path) -> None:
-    """Write a picture of all panels, at most two in a row."""
+    """Write a picture of a figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(canvas(figure)).print_png(str(path), metadata={"Software": None})
+
+
+def canvas(figure: Figure) -> "Canvas":
+    """Return a figure of matplotlib with all panels, at most two in a row, and each with its legend below the axes."""
     from matplotlib.figure import Figure as Canvas
 
     columns = min(2, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
-    canvas = Canvas(figsize=(_INCHES[0] * columns, _INCHES[1] * rows), dpi=110, layout="constrained")
-    grid = canvas.subplots(rows, columns, squeeze=False).flat
-    for axes, panel in zip(grid, figure.panels, strict=False):
-        _panel(axes, panel)
-    for axes in list(grid)[len(figure.panels) :]:
-        axes.set_visible(False)
-    FigureCanvasAgg(canvas).print_png(str(path), metadata={"Software": None})
+    drawn = Canvas(figsize=(_INCHES[0] * columns, _INCHES[1] * rows), dpi=110, layout="constrained")
+    for part, panel in zip(drawn.subfigures(rows, columns, squeeze=False).flat, figure.panels, strict=False):
+        _panel(part.subplots(), panel)
+        if len(panel.series) > 1:
+            part.legend(loc="outside lower center", ncols=_LEGEND_COLUMNS, fontsize=8, frameon=False)
+    return drawn
 
 
 def style(panel: Panel, position: int) -> tuple[str, str]:
@@ -51,10 +57,7 @@ def _panel(axes: "Axes", panel: Panel) -> None:
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
     if all(isinstance(y, str) for series in panel.series for y in series.y):
         axes.invert_yaxis()
-    rows = 0 if len(panel.series) == 1 else -(-len(panel.series) // _LEGEND_COLUMNS)
-    if rows:  # between title and axes, where no line can lie under it
-        axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 0.99), ncols=_LEGEND_COLUMNS, borderaxespad=0.1)
-    axes.set_title(panel.title, fontsize=10, pad=6 + 14 * rows)
+    axes.set_title(panel.title, fontsize=10)
 
 
 def _series(axes: "Axes", series: Series, colour: str, marker: str, position: int, of: int) -> None:

@@ -15,7 +15,9 @@ def as_printed(shift: float = 0.0) -> Measured:
             scaled = {
                 name: (value + shift) / (100 if name[:3] in ("ER@", "HR@") or name == "sparsity" else 1) for name, value in values.items()
             }
-            runs = {seed: dict.fromkeys(("best", "final", RULES.get(table, "best")), scaled) for seed in range(3)}
+            rules = {rule: {"epoch": 1, **scaled} for rule in ("best", "final", RULES.get(table, "best"))}
+            curve = {"epoch": [1], **{name: [value] for name, value in scaled.items()}}
+            runs = {seed: {**rules, "curve": curve} for seed in range(3)}
             found.append(MeasuredCell(f"paper/{table}", choices, choices.get("dataset", "ml100k"), runs))
         cells[f"paper/{table}"] = found
     return Measured(cells)

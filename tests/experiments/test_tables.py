@@ -10,9 +10,9 @@ from tests.experiments.made_up import as_printed
 
 def test_the_paper_agrees_with_itself():
     everything = [one for table in TABLES for one in comparisons(as_printed(), table)]
-    assert len(everything) > 350 and all(one.agrees is not False for one in everything)
+    assert len(everything) > 350 and {one.verdict for one in everything} == {"agrees", None}
     assert all(one.measured == pytest.approx(one.printed) and one.error == 0 for one in everything)
-    assert agreement(everything, "ER@10") == (161, 161)
+    assert agreement(everything, "ER@10") == {"agrees": 161, "one draw": 0, "differs": 0}
 
 
 def test_tolerance_is_10_points_of_er_or_the_same_side_and_3_of_hr():
@@ -20,11 +20,11 @@ def test_tolerance_is_10_points_of_er_or_the_same_side_and_3_of_hr():
         (none, *_, uea) = [
             one for one in comparisons(as_printed(shift), "table10") if one.choices["system.client_learning_rate"] == "[0.01,1.0]"
         ]
-        assert (none.metric, uea.metric) == ("ER@10", "HR@10") and uea.agrees is hr
+        assert (none.metric, uea.metric) == ("ER@10", "HR@10") and (uea.verdict == "agrees") is hr
         dropped = next(one for one in comparisons(as_printed(shift), "table10") if one.printed == 55.69)
-        assert dropped.agrees is er
+        assert (dropped.verdict == "agrees") is er
     high = next(one for one in comparisons(as_printed(-9), "table3") if one.printed == 100.0)
-    assert high.measured == pytest.approx(91) and high.agrees
+    assert high.measured == pytest.approx(91) and high.verdict == "agrees"
 
 
 def test_seeds_are_averaged_with_their_standard_error():
@@ -34,20 +34,33 @@ def test_seeds_are_averaged_with_their_standard_error():
     assert MeasuredCell("paper/table3", {}, "ml100k", {0: runs[0]}).error("ER@10") is None
 
 
-def test_a_table_has_one_row_a_cell_with_measured_paper_difference_and_agreement():
+def test_a_table_has_one_row_a_cell_with_measured_paper_difference_and_verdict(monkeypatch):
+    monkeypatch.setattr("experiments.render.cell_table.explanation", lambda one: 1 if one.metric == "ER@10" else None)
     lines = cell_table(comparisons(as_printed(-11), "table11")).splitlines()
-    assert lines[0] == "| loss | attack | defense | ER@10 | paper | difference | HR@10 | paper | difference | agrees |"
+    numbers = "ER@10 | paper | difference | near best | HR@10 | paper | difference"
+    assert lines[0] == f"| loss | attack | defense | {numbers} | seeds | ER@10 of the released code | verdict |"
     assert len(lines) == 2 + 10
     row = next(line for line in lines if line.startswith("| BPR | PIECK-IPE | NoDefense"))
-    assert row.split(" | ")[3:6] == ["72.14 ± 0.0", "83.14", "-11.00"]
-    assert row.endswith("| **ER differs** ([b](#why-b)), **HR differs** ([b](#why-b)) |")
+    assert row.split(" | ")[3:7] == ["72.14", "83.14", "-11.00", "72.14"]
+    assert row.endswith("| 3 |  | **ER differs** ([b](#why-b)), **HR differs** (no reason known) |")
+
+
+def test_seeds_are_shown_with_their_range_beside_the_released_codes_runs():
+    measured = as_printed()
+    cell = measured.find("table11", system__loss="bce", attack="pieck_ipe", defense="none")
+    for seed, value in enumerate((0.2, 0.9, 0.4)):
+        cell.runs[seed]["best"] = {**cell.runs[seed]["best"], "ER@10": value}
+    lines = cell_table(comparisons(measured, "table11")).splitlines()
+    row = next(line for line in lines if line.startswith("| BCE | PIECK-IPE | NoDefense"))
+    assert row.split(" | ")[3] == "50.00 (20.00 to 90.00)"
+    assert row.endswith("| 3 | 82.57, 82.46, 64.81, 89.98, 89.07 (N = 10) | ER one draw (our seeds, released code) |")
 
 
 def test_metrics_at_several_k_get_a_row_for_each():
     head, _, first, second, *_ = cell_table(comparisons(as_printed(), "table5")).splitlines()
-    assert head == "| attack | defense | K | ER@K | paper | difference | HR@K | paper | difference | agrees |"
-    assert first.startswith("| NoAttack | NoDefense | 5 | 0.00 ± 0.0 | 0.00 |") and second.startswith("| NoAttack | NoDefense | 20 |")
-    assert first.endswith("| yes |")
+    assert head == "| attack | defense | K | ER@K | paper | difference | near best | HR@K | paper | difference | seeds | verdict |"
+    assert first.startswith("| NoAttack | NoDefense | 5 | 0.00 | 0.00 |") and second.startswith("| NoAttack | NoDefense | 20 |")
+    assert first.endswith("| 3 | agrees |")
 
 
 def test_statistics_of_data_sets_are_rows_without_a_verdict():

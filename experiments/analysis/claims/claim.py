@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from experiments.analysis.claims.estimate import Estimate, Verdict, together
 from experiments.analysis.measured import Measured, MeasuredCell
 
 EFFECTIVE, INEFFECTIVE = 90.0, 2.0  # percent of exposure
@@ -14,18 +15,17 @@ SERVER_SIDE = ("norm_bound", "median", "trimmed_mean", "krum", "multi_krum", "bu
 MODELS = ("mf", "ncf")
 DATASETS = ("ml100k", "ml1m", "amazon_music")
 
-Check = tuple[bool, str]  # whether it holds, and the numbers
-
 
 @dataclass(frozen=True)
-class Verdict:
-    """The outcome of every check of one claim."""
+class Check:
+    """One part of a claim: it holds if the margin is above 0 by more than its error explains."""
 
-    checks: Sequence[Check]
+    margin: Estimate
+    numbers: str
 
     @property
-    def holds(self) -> bool:
-        return all(true for true, _ in self.checks)
+    def verdict(self) -> Verdict:
+        return self.margin.verdict
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,17 @@ class Claim:
     source: str
     check: Callable[[Measured], Iterable[Check]]
 
-    def verdict(self, measured: Measured) -> Verdict | None:
-        """Return the verdict, or None if a cell that the claim needs has not been measured."""
+    def checks(self, measured: Measured) -> Sequence[Check] | None:
+        """Return all checks, or None if something that the claim needs has not been measured."""
         try:
-            return Verdict(list(self.check(measured)))
+            return list(self.check(measured))
         except Unmeasured:
             return None
+
+    def verdict(self, measured: Measured) -> Verdict | None:
+        """Return the verdict, or None if something that the claim needs has not been measured."""
+        checks = self.checks(measured)
+        return None if checks is None else together([check.verdict for check in checks])
 
 
 class Unmeasured(Exception):
@@ -55,11 +60,18 @@ def required(measured: Measured, experiment: str, /, **choices: object) -> Measu
     return cell
 
 
-def er(measured: Measured, experiment: str, k: int = 10, /, **choices: object) -> float:
-    """Return the mean ER@K of a cell, in percent."""
-    return 100 * required(measured, experiment, **choices).mean(f"ER@{k}")
+def estimated(cell: MeasuredCell, metric: str, rule: str = "best", unit: float = 1.0) -> Estimate:
+    """Return a metric of a cell. Raises Unmeasured if it was not kept."""
+    if not cell.has(metric, rule):
+        raise Unmeasured
+    return Estimate.of(cell.values(metric, rule), unit)
 
 
-def hr(measured: Measured, experiment: str, /, **choices: object) -> float:
-    """Return the mean HR@10 of a cell, in percent."""
-    return 100 * required(measured, experiment, **choices).mean("HR@10")
+def er(measured: Measured, experiment: str, k: int = 10, /, **choices: object) -> Estimate:
+    """Return the ER@K of a cell, in percent."""
+    return estimated(required(measured, experiment, **choices), f"ER@{k}", unit=100)
+
+
+def hr(measured: Measured, experiment: str, /, **choices: object) -> Estimate:
+    """Return the HR@10 of a cell, in percent."""
+    return estimated(required(measured, experiment, **choices), "HR@10", unit=100)
