@@ -17,11 +17,11 @@ class Loudest(Rule):
 
     factor: Rate
 
-    def tolerated(self, sizes):
-        return torch.zeros_like(sizes)
+    def tolerated(self, uploads):
+        return torch.zeros_like(uploads.sizes)
 
-    def applies(self, sizes):
-        return sizes >= 3
+    def applies(self, uploads):
+        return uploads.sizes >= 3
 
     def combine(self, uploads):
         lengths = uploads.lengths().split(uploads.sizes.tolist())

@@ -114,7 +114,9 @@ def test_users_with_fewer_items_left_than_the_best_ones_that_are_wanted(left):
 
 def test_overtaking_loss():
     """g(x) is x from 0 on and e^x - 1 below; the second target does not count."""
-    batch = ClientBatch(torch.arange(2), torch.tensor([0, 4, 8]), torch.zeros(8).int(), torch.tensor([1.0, 0, 1, 0, 1, 1, 1, 1]))
+    batch = ClientBatch(
+        torch.arange(2), torch.tensor([0, 4, 8]), torch.zeros(8).int(), torch.tensor([1.0, 0, 1, 0, 1, 1, 1, 1]), torch.ones(8)
+    )
     loss, derivative = overtaking(torch.tensor([0.0, 9.0, 2.0, 1.0, 3.0, 0.0, 1.0, 0.0]), batch)
     slope = torch.tensor(-2.0).exp()
     assert loss.tolist() == pytest.approx([2.0, float(slope) - 1])

@@ -139,7 +139,7 @@ def walk_anything(value, path):
 
 def train_of(data):
     """Return the training interactions behind the D_i: their positives."""
-    positives = data.labels == 1
+    positives = data.signed_counts > 0
     counts = [int(positives[start:stop].sum()) for start, stop in zip(data.offsets[:-1].tolist(), data.offsets[1:].tolist(), strict=True)]
     return Interactions(torch.tensor([0, *counts]).cumsum(0), data.items[positives], data.n_items)
 

@@ -25,10 +25,12 @@ CLASSES: dict[str, Callable[..., Aggregator]] = {
 SCOPED = ("krum", "multi_krum", "bulyan")
 
 
-def build(rule: str, share: float, fallback: str = "sum", score: str = "paper", scope: str = "per_item") -> Aggregator:
+def build(
+    rule: str, share: float, fallback: str = "sum", score: str = "paper", scope: str = "per_item", scorer_share: str = "clients"
+) -> Aggregator:
     if rule == "median":
         return Median()
-    options = {"malicious_share": share, "fallback": fallback, "score": score}
+    options = {"malicious_share": share, "fallback": fallback, "score": score, "scorer_share": scorer_share}
     return CLASSES[rule](**options, **({"scope": scope} if rule in SCOPED else {}))
 
 
@@ -39,11 +41,18 @@ def run(server: Aggregator, rows: list[list[float]]) -> Aggregation:
 
 
 def check(
-    one: Case, rule: str, share: float, fallback: str = "sum", score: str = "paper", scope: str = "per_item", exact: bool = False
+    one: Case,
+    rule: str,
+    share: float,
+    fallback: str = "sum",
+    score: str = "paper",
+    scope: str = "per_item",
+    scorer_share: str = "clients",
+    exact: bool = False,
 ) -> None:
     """Compare with the oracle, but for items where uploads have equal scores up to rounding; with `exact` there, too."""
-    aggregation, n_dropped = aggregate(Defense(server=build(rule, share, fallback, score, scope)), one.upload, one.view)
-    expected = RobustSum(rule, share, fallback, score, scope if rule in SCOPED else "per_item")
+    aggregation, n_dropped = aggregate(Defense(server=build(rule, share, fallback, score, scope, scorer_share)), one.upload, one.view)
+    expected = RobustSum(rule, share, fallback, score, scope if rule in SCOPED else "per_item", scorer_share)
     total, parameters = expected(one.view.model.items, one.view.model.scorer, one.sent)
     assert n_dropped == expected.n_dropped
     doubtful = [] if exact else expected.doubtful
@@ -68,11 +77,12 @@ def check_random_uploads(rule: str, data: st.DataObject) -> None:
         draw(KINDS),
         parameters=parameters,
         broken=draw(st.sampled_from([0.0, 0.2])),
-        silent=draw(st.sampled_from([0.0, 0.3])),
+        silent=draw(st.sampled_from([0.0, 0.3, 0.8])),
     )
     share = draw(st.sampled_from([0.0, 0.05, 0.1, 0.2, 0.34, 0.5]))
     fallback, score = draw(st.sampled_from(["sum", "skip"])), draw(st.sampled_from(["paper", "original"]))
-    check(one, rule, share, fallback, score, draw(st.sampled_from(["per_item", "whole_update"])))
+    scope, scorer_share = draw(st.sampled_from(["per_item", "whole_update"])), draw(st.sampled_from(["clients", "senders"]))
+    check(one, rule, share, fallback, score, scope, scorer_share)
 
 
 def check_ties(rule: str, score: str, data: st.DataObject) -> None:

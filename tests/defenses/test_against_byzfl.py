@@ -73,7 +73,7 @@ def test_median(byzfl, n, f, d, seed):
 @pytest.mark.parametrize(("score", "name"), [("original", "TrMean"), ("paper", "Meamed")])
 def test_trimmed_mean(byzfl, n, f, d, seed, score, name):
     rows, one = drawn(n, d, seed)
-    rule = TrimmedMean(malicious_share=f / n, fallback="sum", score=score)
+    rule = TrimmedMean(malicious_share=f / n, fallback="sum", score=score, scorer_share="senders")
     same(of_one(one, n, rule), [getattr(byzfl, name)(f)(group) for group in rows])
 
 
@@ -83,7 +83,7 @@ def test_krum(byzfl, n, f, d, seed):
     if n < 2 * f + 3:
         pytest.skip("too few uploads for this f")
     rows, one = drawn(n, d, seed)
-    rule = Krum(malicious_share=f / n, fallback="sum", scope="per_item", score="original")
+    rule = Krum(malicious_share=f / n, fallback="sum", scope="per_item", score="original", scorer_share="senders")
     same(of_one(one, n, rule), [byzfl.Krum(f + 1)(group) for group in rows])
 
 
@@ -94,7 +94,7 @@ def test_multi_krum(byzfl, n, f, d, seed, monkeypatch):
         pytest.skip("too few uploads for this f")
     monkeypatch.setattr(krum_score, "left_out", lambda f, score: f)
     rows, one = drawn(n, d, seed)
-    rule = MultiKrum(malicious_share=f / n, fallback="sum", scope="per_item", score="original")
+    rule = MultiKrum(malicious_share=f / n, fallback="sum", scope="per_item", score="original", scorer_share="senders")
     same(of_one(one, n - f, rule), [byzfl.MultiKrum(f)(group) for group in rows])
 
 

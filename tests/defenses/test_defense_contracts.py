@@ -78,7 +78,7 @@ class Choice:
         items = torch.rand(20, N_ITEMS, generator=generator(0, "items")).topk(6).indices
         train = Interactions(torch.arange(21) * 6, items.flatten().int(), N_ITEMS)
         root = (
-            FederatedData.draw(train, 1, generator(0, "negatives")).to(device).batch(torch.arange(20, device=device))
+            FederatedData.draw(train, 1, "repeated", generator(0, "negatives")).to(device).batch(torch.arange(20, device=device))
             if root_share
             else None
         )

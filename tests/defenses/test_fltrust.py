@@ -21,7 +21,7 @@ from tests.reference.federation import BenignClient
 
 MODELS = {
     "mf": MatrixFactorization(dim=3, init_std=0.3),
-    "ncf": NeuralCollaborativeFiltering(dim=3, init_std=0.3, layers=[4, 2]),
+    "ncf": NeuralCollaborativeFiltering(dim=3, init_std=0.3, layers=[4, 2], output_bias=True),
 }
 RATE = 0.5
 
@@ -34,20 +34,25 @@ def float64():
 
 
 def root_batch(n_root: int, n_items: int, generator: Generator) -> tuple[ClientBatch, list[int]]:
-    """Draw root users with 0 to n_items pairs each, and say how many of each user's pairs are positive."""
+    """Draw root users with 0 to n_items pairs each, some of them several times, and say how many of each user's pairs are positive."""
     pairs = [
         torch.randperm(n_items, generator=generator)[: int(torch.randint(n_items + 1, (1,), generator=generator))] for _ in range(n_root)
     ]
     positives = [(len(one) + 1) // 2 for one in pairs]
     labels = [(torch.arange(len(one)) < count).double() for one, count in zip(pairs, positives, strict=True)]
     offsets = torch.tensor([0] + [len(one) for one in pairs]).cumsum(0).int()
-    return ClientBatch(torch.arange(n_root), offsets, torch.cat(pairs).int(), torch.cat(labels)), positives
+    counts = torch.randint(1, 4, (int(offsets[-1]),), generator=generator).double()
+    return ClientBatch(torch.arange(n_root), offsets, torch.cat(pairs).int(), torch.cat(labels), counts), positives
 
 
 def own_clients(rule: FLTrust, positives: list[int]) -> list[BenignClient]:
     root, offsets = rule.root, rule.root.offsets.tolist()
-    pairs = [root.items[start:end].long() for start, end in pairwise(offsets)]
-    return [BenignClient(user, one, count, "bce", RATE) for user, one, count in zip(rule.users, pairs, positives, strict=True)]
+    clients = []
+    for user, start, end, n_positives in zip(rule.users, *zip(*pairwise(offsets), strict=True), positives, strict=True):
+        counts = root.counts[start:end].long()
+        draws = root.items[start:end].long().repeat_interleave(counts)
+        clients.append(BenignClient(user, draws, int(counts[:n_positives].sum()), "bce", RATE))
+    return clients
 
 
 def begun(model, n_items: int, root: ClientBatch, scope: str = "per_item", fallback: str = "sum") -> FLTrust:
@@ -102,7 +107,7 @@ def close(actual: Tensor, expected: Tensor) -> None:
 
 def one_root_user() -> tuple[FLTrust, Tensor]:
     """Return a rule whose one root user likes item 0 and knows no other, and the server's gradient for that item."""
-    root = ClientBatch(torch.zeros(1).long(), torch.tensor([0, 1]).int(), torch.zeros(1).int(), torch.ones(1))
+    root = ClientBatch(torch.zeros(1).long(), torch.tensor([0, 1]).int(), torch.zeros(1).int(), torch.ones(1), torch.ones(1))
     rule = begun(MODELS["mf"], 2, root)
     return rule, -rule.users[0] / 2  # the score is 0
 

@@ -51,7 +51,7 @@ def test_equals_the_oracle(one, share):
 @MORE
 @given(one=cases(whole_numbers=False), share=st.sampled_from([0.05, 0.2, 0.34]))
 def test_before_trimming(one, share):
-    rule = TrimmedMean(malicious_share=share, fallback="sum", score="original")
+    rule = TrimmedMean(malicious_share=share, fallback="sum", score="original", scorer_share="clients")
     check_against(one, share, rule, RobustSum("trimmed_mean", share, score="original"))
 
 

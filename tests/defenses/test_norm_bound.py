@@ -12,7 +12,7 @@ from fedrec.interfaces import Defense
 from tests.defenses.uploads import KINDS, MORE, case, of_rows
 from tests.reference.defenses import RobustSum, norm_bound
 
-KRUM = {"malicious_share": 0.2, "fallback": "sum", "score": "paper", "scope": "per_item"}
+KRUM = {"malicious_share": 0.2, "fallback": "sum", "score": "paper", "scope": "per_item", "scorer_share": "clients"}
 
 
 @pytest.mark.parametrize("scope", ["per_item", "whole_update"])

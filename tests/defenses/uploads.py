@@ -111,7 +111,8 @@ def _parts(kind: str, items: Tensor, n_clients: int, n_items: int, size: int, ti
     factored = FactoredRows(_random((n,), ties, drawing), _random((n_clients, size), ties, drawing))
     normals = torch.nn.functional.normalize(torch.randn(n_items, size, generator=drawing).double(), dim=1)
     projected = FactoredRows(_random((n,), ties, drawing), _random((n_clients, size), ties, drawing), normals)
-    behind = ProjectedRows(_random((2, n), ties, drawing), _random((2, size), ties, drawing), items, n_items)
+    counts = torch.randint(1, 3, (n,), generator=drawing).double()
+    behind = ProjectedRows(_random((2, n), ties, drawing), counts, _random((2, size), ties, drawing), items, n_items)
     return {"dense": (dense,), "factored": (factored,), "projected": (factored, projected), "behind": (behind,)}[kind]
 
 

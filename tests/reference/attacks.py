@@ -19,14 +19,14 @@ class Pieck(Attacker):
         self.miners = [Miner(options["N"], options["mining_times"], self.targets) for _ in range(n_clients)]
 
     def train_on(self, client: int, items: Tensor, scorer: Parameters) -> Sent:
-        """Return target ids and poisonous rows, or nothing before mining is done."""
+        """Return target ids and poisonous rows, or nothing before mining is done if the attack waits for it."""
         miner = self.miners[client]
         miner.receive(items)
-        if miner.mined is None:
+        if miner.mined is None and self.options["starts"] == "mined":
             return NOTHING_IDS, items[:0], {}
         copied = self.options["multi_target"] == "copy"
         trained = items[torch.tensor(self.targets[:1] if copied else self.targets)]
-        popular = items[torch.tensor(miner.mined)]
+        popular = items[torch.tensor(miner.popular(len(items)))]
         if "lambda_" in self.options:
             gradient, of_scorer = self.pieck_ipe(popular, trained), {}
         else:
@@ -47,13 +47,16 @@ class Pieck(Attacker):
             for rank, (item, cosine) in enumerate(zip(popular, cosines, strict=True)):
                 similarity = -self.divergence(item, row) if self.options["similarity"] == "kl" else cosine
                 parts[self.options["similarity"] == "split_cosine" and bool(cosine > 0)].append((rank, similarity))
+            factor = self.options["lambda_"]
+            if self.options["similarity"] == "split_cosine" and self.options["single_sign"] == "divide" and not all(parts.values()):
+                factor = 1 / factor
             for part in parts.values():
                 ranks, size = (range(len(part)), len(part)) if self.options["ranks"] == "subset" else ([rank for rank, _ in part], n)
                 for rank, (_, similarity) in zip(ranks, part, strict=True):
                     kappa = (size - rank) / (size * (size + 1) / 2) if self.options["weighted"] else 1
                     whole = self.options["similarity"] != "split_cosine"
                     divisor = (1 if self.options["weighted"] else n) if whole else len(part)  # kappa of all of P adds up to 1
-                    loss = loss - self.options["lambda_"] * kappa * similarity / divisor / len(rows)
+                    loss = loss - factor * kappa * similarity / divisor / len(rows)
         loss.backward()
         return rows.grad
 
@@ -64,23 +67,28 @@ class Pieck(Attacker):
         return sum(a * (a / b).log() for a, b in zip(p, q, strict=True))
 
     def pieck_uea(self, popular: Tensor, targets: Tensor, scorer: Parameters) -> tuple[Tensor, Parameters]:
-        """Return the gradients of Eq. (10), batch by batch; the accumulated gradient is added at every step and never cleared."""
+        """Return the gradients of Eq. (10), backward pass by backward pass.
+
+        As in the released code a pass adds to the gradient that is there, which nobody clears, and each time all of it is uploaded.
+        """
         batches, rounds, n = self.options["batches"], self.options["rounds"], len(popular)
-        start = {"rows": targets, **scorer}
-        accumulated = {name: torch.zeros_like(value) for name, value in start.items()}
-        uploaded = {name: torch.zeros_like(value) for name, value in start.items()}
-        for _ in range(rounds):
-            for batch in range(batches):
-                own = leaves(start)
-                parameters = {name: value for name, value in own.items() if name != "rows"}
-                loss = torch.zeros((), dtype=targets.dtype)
-                for number, user in enumerate(popular):
-                    if number * batches // n == batch:
-                        loss = loss - F.logsigmoid(psi(user, own["rows"], parameters)).sum() / n / len(targets)
-                loss.backward()
-                for name, value in own.items():
-                    accumulated[name] = accumulated[name] + value.grad
-                    uploaded[name] = uploaded[name] + accumulated[name]
+        cut: list[list[int]] = [[] for _ in range(batches)]
+        for number in range(n):
+            cut[number * batches // n].append(number)
+        everything = list(range(len(targets)))
+        if self.options["repetitions"] == "inner":
+            steps = [(batch, [target]) for batch in cut for target in everything for _ in range(rounds)]
+        else:
+            steps = [(batch, everything) for _ in range(rounds) for batch in cut]
+        own = leaves({"rows": targets, **scorer})
+        parameters = {name: value for name, value in own.items() if name != "rows"}
+        uploaded = {name: torch.zeros_like(value) for name, value in own.items()}
+        for batch, those in steps:
+            for target in those:
+                losses = [-F.logsigmoid(psi(popular[number], own["rows"][target : target + 1], parameters)).sum() for number in batch]
+                (sum(losses) / len(batch) / batches / len(targets)).backward()  # adds to what is there
+            for name, value in own.items():
+                uploaded[name] += value.grad
         rows = uploaded.pop("rows") / rounds
         return rows, {name: value / rounds for name, value in uploaded.items()} if self.options["poison_scorer"] else {}
 
@@ -180,7 +188,8 @@ class FakeProfiles(Attacker):
 class FedRecA(Attacker):
     """The attacker centre; known[user] lists the known items of each user of whom it knows any (None: it knows nothing).
 
-    users(round) returns synthetic users, negatives(round, user) a negative per known item, keys(round, n) exponential draws [n, M].
+    users(round) returns synthetic users, draws(round, user) the known items with a negative for each and the number of the former,
+    keys(round, n) exponential draws [n, M].
     """
 
     def __init__(
@@ -189,11 +198,11 @@ class FedRecA(Attacker):
         targets: Sequence[int],
         known: list[list[int]] | None,
         users: Callable[[int], Tensor],
-        negatives: Callable[[int, int], list[int]],
+        draws: Callable[[int, int], tuple[list[int], int]],
         keys: Callable[[int, int], Tensor],
     ) -> None:
         self.options, self.targets, self.known = options, list(targets), known
-        self.draw_users, self.negatives, self.keys = users, negatives, keys
+        self.draw_users, self.draws, self.keys = users, draws, keys
         self.chosen: dict[int, list[int]] = {}
         if known is not None:
             self.users = list(users(0))
@@ -230,10 +239,10 @@ class FedRecA(Attacker):
     def fit(self, round: int, items: Tensor, scorer: Parameters) -> None:
         """Take a step of Adam on each known user's BPR loss."""
         self.time += 1
-        for number, known in enumerate(self.known):
+        for number in range(len(self.known)):
             user = self.users[number].to(items.dtype).clone().requires_grad_()
-            pairs = torch.tensor(known + self.negatives(round, number))
-            bpr(psi(user, items[pairs], scorer), len(known)).backward()
+            pairs, n_known = self.draws(round, number)
+            bpr(psi(user, items[pairs], scorer), n_known).backward()
             first, second = self.moments[number]
             first, second = 0.9 * first + 0.1 * user.grad, 0.999 * second + 0.001 * user.grad**2
             self.moments[number] = first, second

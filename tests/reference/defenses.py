@@ -200,6 +200,7 @@ class RobustSum:
     fallback: str = "sum"
     score: str = "paper"
     scope: str = "per_item"
+    scorer_share: str = "clients"
 
     def __post_init__(self) -> None:
         self.fell_back: list[int] = []
@@ -225,9 +226,13 @@ class RobustSum:
         return total, gradients
 
     def combined(self, sent: dict[int, Tensor], key: int | str) -> Tensor:
-        """Return what the uploads for an item or a parameter become."""
+        """Return what the uploads for an item or a parameter become.
+
+        Of those for a parameter the share may be expected of all clients of the round, but never that all of them are malicious.
+        """
         senders, rows = list(sent), torch.stack(list(sent.values()))
-        f = math.floor(self.malicious_share * len(rows) + 1e-9)
+        n_expected = len(self.clients) if isinstance(key, str) and self.scorer_share == "clients" else len(rows)
+        f = min(math.floor(self.malicious_share * n_expected + 1e-9), len(rows) - 1)
         if len(rows) < fewest(self.rule, f, self.score):
             if isinstance(key, int):
                 self.fell_back.append(key)
@@ -266,7 +271,8 @@ class RobustSum:
         self.inspected = [(client, client in used) for client in self.clients]
         if self.rule != "bulyan":
             return self.split(decision.result, items, scorer)
-        trimming = RobustSum("trimmed_mean", 2 * self.malicious_share)
+        trimming = RobustSum("trimmed_mean", 2 * self.malicious_share, scorer_share=self.scorer_share)
+        trimming.clients = self.clients
         accepted = [{sender: value for sender, value in sent.items() if sender in used} for sent in rows.values()]
         total = torch.zeros_like(items)
         for item, sent in zip(rows, accepted, strict=True):

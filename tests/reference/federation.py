@@ -26,6 +26,14 @@ class Miner:
     mined: list[int] | None = None
     settle_ties: Callable[[Tensor, list[int]], list[int]] = lambda delta_norm, mined: mined
 
+    def popular(self, n_items: int) -> list[int]:
+        """Return what the released code takes for popular: its topk of the changes noted so far, and before it has mined these are 0."""
+        if self.mined is not None:
+            return self.mined
+        changes = torch.zeros(n_items)
+        changes[list(self.excluded)] = -1024
+        return changes.topk(self.n_popular).indices.tolist()
+
     def receive(self, items: Tensor) -> None:
         if self.mined is not None:
             return
@@ -53,21 +61,24 @@ class Ours:
     divergence: str
     reduction: str
     mining_times: int = 2
+    starts: str = "first"
 
-    def penalty(self, mined: list[int], user: Tensor, rows: Tensor, pairs: Tensor, items: Tensor) -> Tensor:
-        ranks = torch.arange(1, self.N + 1, dtype=items.dtype)
+    def penalty(self, miner: Miner, user: Tensor, rows: Tensor, pairs: Tensor, items: Tensor) -> Tensor:
+        """Return what a client adds to its loss; rows [n, d] and pairs [n] are those of all its draws, repeats included."""
+        mined, ranks = miner.popular(len(items)), torch.arange(1, self.N + 1, dtype=items.dtype)
         kappa = torch.exp(self.N - ranks + 1) if self.weighting == "exp" else (self.N - ranks + 1) ** 2
         kappa = kappa / kappa.sum()
         popular = items[torch.tensor(mined)]
         unpopular = rows[[item not in mined for item in pairs.tolist()]]
-        re1 = torch.zeros((), dtype=items.dtype)
-        if len(unpopular):
+        re1 = re2 = torch.zeros((), dtype=items.dtype)
+        if miner.mined is not None and len(unpopular):
             cosine = F.cosine_similarity(popular[:, None], unpopular[None], dim=2)  # [N, |unpopular|]
             re1 = (kappa * cosine.mean(1)).sum()
-        log_p, log_q = F.log_softmax(user, 0), F.log_softmax(popular, 1)
-        divergence = log_p.exp() * (log_p - log_q) if self.divergence == "user_from_item" else log_q.exp() * (log_q - log_p)
-        divergence = divergence.mean(1) if self.reduction == "mean" else divergence.sum(1)
-        return -self.beta * re1 - self.gamma * (kappa * divergence).sum()
+        if miner.mined is not None or self.starts == "first":
+            log_p, log_q = F.log_softmax(user, 0), F.log_softmax(popular, 1)
+            divergence = log_p.exp() * (log_p - log_q) if self.divergence == "user_from_item" else log_q.exp() * (log_q - log_p)
+            re2 = (kappa * (divergence.mean(1) if self.reduction == "mean" else divergence.sum(1))).sum()
+        return -self.beta * re1 - self.gamma * re2
 
 
 Parameters = Mapping[str, Tensor]  # of the scorer, empty for MF-FRS
@@ -79,9 +90,9 @@ def psi(users: Tensor, rows: Tensor, scorer: Parameters) -> Tensor:
     if not scorer:
         return (users * rows).sum(-1)
     hidden = torch.cat([users.expand_as(rows), rows], -1)
-    for layer in range(1, len(scorer) // 2 + 1):
+    for layer in range(1, sum(name.startswith("W") for name in scorer) + 1):
         hidden = F.relu(hidden @ scorer[f"W{layer}"] + scorer[f"b{layer}"])
-    return hidden @ scorer["h"]
+    return hidden @ scorer["h"] + (scorer["c"] if "c" in scorer else 0)
 
 
 def leaves(parameters: Parameters) -> dict[str, Tensor]:
@@ -104,12 +115,16 @@ def bpr(scores: Tensor, n_positives: int) -> Tensor:
 
 
 class BenignClient(nn.Module):
-    """A user with its embedding and its D_i, positives first."""
+    """A user with its embedding and its D_i: an item for each draw, positives first. Every draw counts; an item is uploaded once."""
 
     def __init__(self, user: Tensor, pairs: Tensor, n_positives: int, loss: str, rate: float, defense: Ours | None = None) -> None:
         super().__init__()
         self.embedding = nn.Embedding.from_pretrained(user[None].clone(), freeze=False)
         self.pairs, self.n_positives, self.rate = pairs, n_positives, rate
+        numbers = {item: number for number, item in enumerate(dict.fromkeys(pairs.tolist()))}
+        self.uploaded = torch.tensor(list(numbers), dtype=torch.int64)
+        self.draws = torch.tensor([numbers[item] for item in pairs.tolist()], dtype=torch.int64)  # which of them each draw is of
+        self.counts = torch.bincount(self.draws, minlength=len(numbers))
         self.loss = {"bce": bce, "bpr": bpr}[loss]
         self.defense = defense
         self.miner = Miner(defense.N, defense.mining_times) if defense else None
@@ -128,20 +143,24 @@ class BenignClient(nn.Module):
         return psi(self.embedding.weight, rows, scorer)
 
     def train_on(self, items: Tensor, scorer: Parameters) -> tuple[Sent, float]:
-        """Take part once: update the user embedding, return the upload and the loss of Eq. (2)."""
+        """Take part once: update the user embedding, return the upload and the loss of Eq. (2).
+
+        The gradient of an item adds up over its draws; what is uploaded is that of one draw.
+        """
         self.zero_grad()
-        rows, own = items[self.pairs].clone().detach().requires_grad_(), leaves(scorer)
+        embeddings, own = items[self.uploaded].clone().detach().requires_grad_(), leaves(scorer)
+        rows = embeddings[self.draws]
         training = self.loss(self(rows, own), self.n_positives) if len(self.pairs) else self(rows, own).sum()
         total = training
         if self.defense is not None and self.miner is not None:
             self.miner.receive(items)
-            if self.miner.mined is not None:
-                total = total + self.defense.penalty(self.miner.mined, self.embedding.weight[0], rows, self.pairs, items)
+            total = total + self.defense.penalty(self.miner, self.embedding.weight[0], rows, self.pairs, items)
         if torch.isnan(total):
             raise FloatingPointError("the loss is not a number")
         total.backward()
         self.embedding.weight.data.add_(self.embedding.weight.grad, alpha=-self.rate)
-        return (self.pairs, rows.grad, {name: value.grad for name, value in own.items()}), training.item()
+        one_each = embeddings.grad / self.counts[:, None]
+        return (self.uploaded, one_each, {name: value.grad for name, value in own.items()}), training.item()
 
 
 class Attacker(ABC):

@@ -54,12 +54,18 @@ ATTACKS = {
 }
 MODELS = {  # embeddings start large enough that every direction matters
     "mf": MatrixFactorization(dim=3, init_std=0.3),
-    "ncf": NeuralCollaborativeFiltering(dim=3, init_std=0.3, layers=[4, 2]),
-    "ncf_flat": NeuralCollaborativeFiltering(dim=2, init_std=0.3, layers=[5]),
+    "ncf": NeuralCollaborativeFiltering(dim=3, init_std=0.3, layers=[4, 2], output_bias=True),
+    "ncf_flat": NeuralCollaborativeFiltering(dim=2, init_std=0.3, layers=[5], output_bias=False),
 }
 
 RULES = {"median": Median, "trimmed_mean": TrimmedMean, "krum": Krum, "multi_krum": MultiKrum, "bulyan": Bulyan}
-RULE_OPTIONS: Mapping[str, Any] = {"malicious_share": 0.34, "fallback": "sum", "score": "paper", "scope": "per_item"}
+RULE_OPTIONS: Mapping[str, Any] = {
+    "malicious_share": 0.34,
+    "fallback": "sum",
+    "score": "paper",
+    "scope": "per_item",
+    "scorer_share": "clients",
+}
 
 SYSTEM: Mapping[str, Any] = {
     "learning_rate": 1.0,
@@ -68,6 +74,7 @@ SYSTEM: Mapping[str, Any] = {
     "epochs": 3,
     "sampling": "epoch",
     "negatives_per_positive": 1,
+    "negatives": "repeated",
     "loss": "bce",
     "malicious_share": 0.5,
 }
@@ -113,6 +120,7 @@ def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequ
         "divergence": draw(st.sampled_from(["user_from_item", "item_from_user"])),
         "reduction": draw(st.sampled_from(["mean", "sum"])),
         "mining_times": draw(st.sampled_from([1, 2])),
+        "starts": draw(st.sampled_from(["first", "mined"])),
     }
     model = draw(st.sampled_from(models))
     system = {
@@ -122,6 +130,7 @@ def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequ
         "epochs": 5,
         "sampling": draw(st.sampled_from(["epoch", "uniform"])),
         "negatives_per_positive": draw(st.integers(1, 3)),
+        "negatives": draw(st.sampled_from(["repeated", "distinct"])),
         "loss": draw(st.sampled_from(["bce", "bpr"])),
         "malicious_share": 0.5,
     }
@@ -133,7 +142,12 @@ def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequ
 def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -> dict[str, Any]:
     """Draw options that fit the federation, small enough for the oracle and extreme enough for every branch."""
     mined = draw(st.integers(1, n_items - n_targets))
-    pieck = {"N": mined, "mining_times": draw(st.sampled_from([1, 2, 2, 3])), "multi_target": draw(st.sampled_from(["copy", "together"]))}
+    pieck = {
+        "N": mined,
+        "mining_times": draw(st.sampled_from([1, 2, 2, 3])),
+        "starts": draw(st.sampled_from(["first", "mined"])),
+        "multi_target": draw(st.sampled_from(["copy", "together"])),
+    }
     synthetic = {"synthetic_users": draw(st.integers(1, 3)), "user_std": draw(st.sampled_from([0.01, 1.0]))}
     profiles = {"kappa": draw(st.integers(2 * n_targets, n_items))}
     popularity = {"prior": draw(st.sampled_from(["masked", "popularity"]))}
@@ -143,6 +157,7 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
             **pieck,
             "lambda_": draw(st.sampled_from([0.5, 0.9])),
             "ranks": draw(st.sampled_from(["all", "subset"])),
+            "single_sign": draw(st.sampled_from(["multiply", "divide"])),
             "vanishing_guard": draw(st.sampled_from([None, 0.1, 0.95])),
             "similarity": draw(st.sampled_from(["split_cosine", "cosine", "kl"])),
             "weighted": draw(st.booleans()),
@@ -151,6 +166,7 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
             **pieck,
             "batches": draw(st.integers(1, mined)),
             "rounds": draw(st.integers(1, 3)),
+            "repetitions": draw(st.sampled_from(["inner", "outer"])),
             "poison_scorer": draw(st.booleans()),
         },
         "fedreca": {
@@ -206,10 +222,11 @@ def build_oracle(case: Case, system: System) -> oracle.Server:
     rates: Any = system.client_rates
     benign = []
     for user, positives in enumerate(case.positives):
-        batch = system.data.batch(torch.tensor([user]))
+        draws, n_positives = draws_of(system.data, user)
+        assert sorted(draws[:n_positives].tolist()) == sorted(positives)
         rate = rates if isinstance(rates, float) else float(rates[user])
         defense = oracle.Ours(**case.defense) if case.defense else None
-        benign.append(oracle.BenignClient(system.users[user], batch.items.long(), len(positives), case.system["loss"], rate, defense))
+        benign.append(oracle.BenignClient(system.users[user], draws, n_positives, case.system["loss"], rate, defense))
         if defense:
             benign[user].miner.settle_ties = partial(_same_changes, system.defense.client.miner, user)
     attacker = build_attacker(case, system.attack, system.n_malicious)
@@ -217,6 +234,12 @@ def build_oracle(case: Case, system: System) -> oracle.Server:
         miner.settle_ties = partial(_same_changes, system.attack.miner, number)
     agg = oracle_defenses.RobustSum(case.rule, **RULE_OPTIONS) if case.rule else None
     return oracle.Server(system.global_model.items, case.system["learning_rate"], benign, attacker, system.global_model.scorer, agg=agg)
+
+
+def draws_of(data: FederatedData, user: int) -> tuple[Tensor, int]:
+    """Return the item of each draw of a user, positives first, and the number of positives."""
+    batch = data.batch(torch.tensor([user]))
+    return batch.items.long().repeat_interleave(batch.counts.long()), int(batch.counts[batch.labels == 1].sum())
 
 
 def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacker | None:
@@ -278,16 +301,16 @@ def _fedreca(case: Case, attack: FedRecAttack) -> oracle_attacks.FedRecA:
             return attack.known_users.users.detach().clone()
         return attack.user_std * torch.randn(attack.synthetic_users, size, generator=generator(seed, f"users/{round}"))
 
-    def negatives(round: int, user: int) -> list[int]:
-        data = FederatedData.draw(attack.known_users.pairs, 1, generator(seed, f"negatives/{round}"))
-        drawn: list[int] = data.batch(torch.tensor([user])).items[len(known[user]) :].tolist()
-        assert not set(drawn) & set(known[user])
-        return drawn
+    def draws(round: int, user: int) -> tuple[list[int], int]:
+        data = FederatedData.draw(attack.known_users.pairs, 1, "distinct", generator(seed, f"negatives/{round}"))
+        drawn, n_known = draws_of(data, user)
+        assert sorted(drawn[:n_known].tolist()) == sorted(known[user]) and not set(drawn[n_known:].tolist()) & set(known[user])
+        return drawn.tolist(), n_known
 
     def keys(round: int, n: int) -> Tensor:
         return torch.empty(n, case.n_items).exponential_(generator=generator(seed, f"choose/{round}"))
 
-    return oracle_attacks.FedRecA(case.attack_options, case.targets, known, users, negatives, keys)
+    return oracle_attacks.FedRecA(case.attack_options, case.targets, known, users, draws, keys)
 
 
 def copy_state(system: System, server: oracle.Server) -> None:
