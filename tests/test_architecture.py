@@ -52,7 +52,7 @@ HOT_FILES = [
     ),
     *("federation/**/*.py", "poisoning/*.py"),
 ]
-ONCE = {"__init__", "targets", "prior_knowledge"}  # what works once, before training, may loop
+ONCE = {"__init__", "targets", "prior_knowledge", "start"}  # what works once, before training, may loop
 HOT = sorted(
     path.relative_to(PACKAGE).with_suffix("").as_posix() for pattern in HOT_FILES for path in PACKAGE.glob(pattern) if path.stem not in ONCE
 )

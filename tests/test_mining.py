@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fedrec.federation.client_sampling import ClientSampler
-from fedrec.mining import PopularItemMiner
+from fedrec.mining import PopularItemMiner, arbitrary_items
 
 
 def matrix(*lengths):
@@ -34,6 +34,27 @@ def test_excluded_items_are_never_mined_and_ties_go_to_the_lower_id():
     miner.observe(0, torch.tensor([0]), torch.zeros(4, 2))
     miner.observe(1, torch.tensor([0]), torch.ones(4, 2))
     assert miner.mined[0].tolist() == [0, 2, 3]
+
+
+def test_arbitrary_items_are_those_of_the_released_code():
+    assert arbitrary_items(1682, 10, torch.tensor([467])).tolist() == [8, 9, 4, 7, 5, 3, 1, 0, 2, 6]
+
+
+@pytest.mark.parametrize("n_items", [12, 80, 1682])
+@pytest.mark.parametrize("excluded", [None, [3], [0, 8, 9, 11]])
+def test_arbitrary_items_are_distinct_and_never_excluded(n_items, excluded):
+    for n in (1, 5, 8):
+        items = arbitrary_items(n_items, n, None if excluded is None else torch.tensor(excluded)).tolist()
+        assert len(set(items)) == n and not set(items) & set(excluded or ()) and set(items) <= set(range(n_items))
+
+
+def test_arbitrary_items_stand_for_those_that_a_client_has_not_mined():
+    miner = PopularItemMiner(n_clients=2, n_items=9, n_popular=3, mining_times=1, excluded=torch.tensor([8]))
+    arbitrary = arbitrary_items(9, 3, torch.tensor([8])).tolist()
+    for round in range(2):
+        assert miner.mined.tolist() == [arbitrary] * 2
+        miner.observe(round, torch.tensor([1]), round * matrix(*range(9)))
+    assert miner.mined.tolist() == [arbitrary, [7, 6, 5]]
 
 
 def test_more_than_can_be_mined():

@@ -59,7 +59,8 @@ def one_by_one(engine: Experiment) -> oracle.Server:
     for user in range(system.n_users):
         batch = system.data.batch(torch.tensor([user]))
         defense = oracle.Ours(**options) if options else None
-        client = oracle.BenignClient(system.users[user], batch.items.long(), int(batch.labels.sum()), system.loss, rate, defense)
+        draws, n_positives = batch.items.long().repeat_interleave(batch.counts.long()), int(batch.counts[batch.labels == 1].sum())
+        client = oracle.BenignClient(system.users[user], draws, n_positives, system.loss, rate, defense)
         if client.miner:
             client.miner.mined = system.defense.client.miner.mined[user].tolist()  # type: ignore[union-attr]
         benign.append(client)

@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from fedrec.aggregation import GroupedUploads, Rule, Scope, WholeUpdates, number_tolerated
+from fedrec.aggregation.aggregate import aggregate
+from fedrec.defenses.krum import Krum
 from fedrec.defenses.median import Median
-from fedrec.interfaces import DenseScorerGradients, GlobalModel, Rate, ScorerPart, ServerView, Share, Upload
+from fedrec.defenses.trimmed_mean import TrimmedMean
+from fedrec.interfaces import Defense, DenseScorerGradients, GlobalModel, Rate, ScorerPart, ServerView, Share, Upload
 from tests.defenses.uploads import of_rows
 
 
@@ -41,6 +44,15 @@ class Mean(Rule):
         return uploads.sum(uploads.uniform_weights) * uploads.sizes[:, None], None
 
 
+def of_sizes(*sizes, name="", n_clients=0):
+    """Return groups of so many uploads."""
+    n = sum(sizes)
+    numbers = torch.arange(n)
+    return GroupedUploads(
+        torch.arange(len(sizes)), torch.tensor(sizes), torch.zeros(n, 1), numbers, torch.ones(n), numbers, name, n_clients
+    )
+
+
 ONE = of_rows(torch.tensor([2, 0, 2, 2, 0]), torch.tensor([0, 0, 1, 2, 2]), torch.tensor([[1.0], [5.0], [-7.0], [2.0], [1.0]]).double(), 3)
 
 
@@ -70,7 +82,7 @@ def test_a_rule_may_let_the_user_choose_the_scope(scope, kind):
     assert aggregation.gradient.items.flatten().tolist() == pytest.approx([6.0, 0.0, -4.0])
     assert rule.kind is kind
     assert (aggregation.inspected, aggregation.accepted) == (None, None)
-    assert rule.tolerated(torch.tensor([1, 3, 6])).tolist() == [0, 1, 2]
+    assert rule.tolerated(of_sizes(1, 3, 6)).tolist() == [0, 1, 2]
 
 
 def test_an_option_that_a_rule_declares_is_required_and_another_one_unknown():
@@ -83,7 +95,29 @@ def test_an_option_that_a_rule_declares_is_required_and_another_one_unknown():
 
 
 def test_a_rule_that_expects_no_share_tolerates_any_minority():
-    assert Median().tolerated(torch.arange(1, 7)).tolist() == [0, 0, 1, 1, 2, 2]
+    assert Median().tolerated(of_sizes(*range(1, 7))).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(("scorer_share", "of_tensors"), [("clients", [5, 5, 2, 0]), ("senders", [2, 1, 0, 0])])
+def test_of_whom_a_share_is_expected_for_a_tensor_of_the_scorer(scorer_share, of_tensors):
+    """Of the 50 clients of a round, or of the 20, 12, 3 and 1 that sent a gradient; never are all of these malicious."""
+    rule = Krum(malicious_share=0.1, fallback="sum", scope="per_item", score="paper", scorer_share=scorer_share)
+    tensors = [of_sizes(size, name="W", n_clients=50) for size in (20, 12, 3, 1)]
+    assert [rule.tolerated(tensor).tolist() for tensor in tensors] == [[f] for f in of_tensors]
+    assert rule.tolerated(of_sizes(20, 12, 3, 1)).tolist() == [2, 1, 0, 0]  # items
+
+
+@pytest.mark.parametrize(("scorer_share", "f"), [("clients", 1), ("senders", 0)])
+def test_clients_that_sent_nothing_at_all_are_not_expected_to_be_malicious(scorer_share, f):
+    """Of 14 clients 10 send a row, and 5 of these a gradient of the scorer: 0.16 of 14 would be 2, of 10 it is 1, of 5 it is 0."""
+    values = torch.tensor([0.0, 1.0, 3.0, 7.0, 100.0]).double()
+    scorer = (ScorerPart(torch.tensor([0, 2, 4, 6, 8]), DenseScorerGradients({"W": values[:, None]})),)
+    one = of_rows(torch.zeros(10).int(), torch.arange(10), torch.arange(10.0)[:, None].double(), 14, scorer)
+    rule = TrimmedMean(malicious_share=0.16, fallback="sum", score="original", scorer_share=scorer_share)
+    view = ServerView(0, GlobalModel(one.view.model.items, {"W": torch.zeros(1).double()}), 1.0)
+    gradient = aggregate(Defense(server=rule), one.upload, view)[0].gradient
+    assert gradient.scorer["W"].tolist() == pytest.approx([5 * float(values[f : 5 - f].mean())])
+    assert gradient.items.tolist() == [[10 * 4.5]]  # f = 1 of ten
 
 
 def test_number_tolerated_is_not_at_the_mercy_of_rounding():

@@ -48,13 +48,14 @@ class Choice:
     name: str
     prior: str | None
     model: str
+    options: tuple[str, ...] = ()  # in place of defaults
 
     def __str__(self) -> str:
-        return " ".join([self.name, *([self.prior] if self.prior else []), self.model])
+        return " ".join([self.name, *([self.prior] if self.prior else []), self.model, *self.options])
 
     @property
     def overrides(self) -> list[str]:
-        return [f"attack={self.name}", f"model={self.model}", *([f"attack.prior={self.prior}"] if self.prior else [])]
+        return [f"attack={self.name}", f"model={self.model}", *([f"attack.prior={self.prior}"] if self.prior else []), *self.options]
 
     def attack(self) -> Attack:
         built: Attack = build(composed(self).attack)
@@ -89,3 +90,9 @@ def composed(choice: Choice) -> DictConfig:
 
 
 CHOICES = [Choice(name, prior, model) for name in NAMES for prior in priors(name) for model in MODELS]
+SWITCHED = [  # PIECK with its switches turned the other way
+    Choice("pieck_ipe", None, "mf", ("attack.starts=mined", "attack.single_sign=divide")),
+    Choice("pieck_ipe", None, "ncf", ("attack.starts=mined", "attack.single_sign=multiply")),
+    Choice("pieck_uea", None, "mf", ("attack.starts=mined", "attack.repetitions=outer", "attack.multi_target=together")),
+    Choice("pieck_uea", None, "ncf", ("attack.starts=mined", "attack.repetitions=inner", "attack.batches=3", "attack.rounds=2")),
+]

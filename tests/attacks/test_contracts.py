@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from fedrec.interfaces import Attack, PriorWanted, Upload
-from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, NAMES, TARGETS, Choice, kind
+from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, NAMES, SWITCHED, TARGETS, Choice, kind
 from tests.reference.federations import ATTACKS
 
 SILENT = {"none", "fedreca masked"}  # upload nothing, by what they are
 EVERYBODY = list(range(N_CLIENTS))
 ROUNDS = [[4], EVERYBODY, [], [2, 0], EVERYBODY[::-1], [5, 1, 3], [], EVERYBODY, [0], [3, 4]]
-every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
+every_choice = pytest.mark.parametrize("choice", CHOICES + SWITCHED, ids=str)
 
 
 def assert_legal(upload, view):

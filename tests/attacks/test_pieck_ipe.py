@@ -44,3 +44,26 @@ def test_a_subset_without_items_has_no_term():
 def test_a_target_that_points_the_right_way_grows():
     assert loss(POPULAR[:, :1], vanishing_guard=0.5) == pytest.approx(-5.0)  # the length of the target
     assert loss(POPULAR[:, :1], vanishing_guard=0.7) == pytest.approx(-0.5 * 0.6)
+
+
+@pytest.mark.parametrize(("popular", "cosine"), [(POPULAR[:, :1], 0.6), (POPULAR[:, 1:2], -1.0), (POPULAR[:, 2:], 0.0)])
+def test_with_cosines_of_one_sign_lambda_may_divide(popular, cosine):
+    assert loss(popular, single_sign="multiply") == pytest.approx(-0.5 * cosine)
+    assert loss(popular, single_sign="divide") == pytest.approx(-cosine / 0.5)
+
+
+def test_with_both_signs_lambda_multiplies():
+    assert loss(single_sign="divide") == loss(single_sign="multiply")
+
+
+def test_signs_are_those_of_each_target():
+    """To the second target no mined item points the wrong way."""
+    second = torch.tensor([[[-1.0, 3.0]]])
+    both = loss(target=torch.cat([TARGET, second], 1), single_sign="divide")
+    assert both == pytest.approx((loss(single_sign="multiply") + 4 * loss(target=second, single_sign="multiply")) / 2)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "kl"])
+def test_lambda_divides_only_where_the_signs_are_kept_apart(similarity):
+    options = {"similarity": similarity}
+    assert loss(POPULAR[:, :1], single_sign="divide", **options) == loss(POPULAR[:, :1], single_sign="multiply", **options)

@@ -23,6 +23,8 @@ from fedrec.config.build import build
 from fedrec.config.compose import FOLDER, compose
 from fedrec.data.federated_data import FederatedData
 from fedrec.interfaces import (
+    Aggregator,
+    ClientDefense,
     Defense,
     DenseRows,
     DenseScorerGradients,
@@ -33,6 +35,7 @@ from fedrec.interfaces import (
     ScorerPart,
     ServerKnowledge,
     ServerView,
+    Transform,
     Upload,
 )
 from fedrec.models.losses import bce
@@ -123,7 +126,7 @@ class Choice:
 
 LISTED = ("[norm_bound,krum]", "[nnm,median]", "[norm_bound,nnm,trimmed_mean]")
 CHOICES = [Choice(name, model) for name in (*NAMES, *LISTED) for model in MODELS]
-for option, value in (("scope", "whole_update"), ("score", "original")):
+for option, value in (("scope", "whole_update"), ("score", "original"), ("scorer_share", "senders")):
     offering = [name for name in NAMES if option in composed(f"defense={name}").defense]
     CHOICES += [Choice(name, model, (f"defense.{option}={value}",)) for name in offering for model in MODELS]
 QUICK = {Choice(name, "ncf") for name in NAMES} | {Choice(name, "mf") for name in LISTED}
@@ -304,5 +307,6 @@ def test_krum_is_translation_equivariant(seed, shift):
 def test_a_defense_has_few_ancestors(name):
     """A reader of a rule reads at most two more classes of the project."""
     module = importlib.import_module(f"fedrec.defenses.{name}")
-    (method,) = (one for one in vars(module).values() if inspect.isclass(one) and one.__module__ == module.__name__)
+    own = [one for one in vars(module).values() if inspect.isclass(one) and one.__module__ == module.__name__]
+    (method,) = (one for one in own if issubclass(one, ClientDefense | Aggregator | Transform))
     assert len([one for one in method.__mro__[1:] if one.__module__.startswith("fedrec")]) <= 2

@@ -5,12 +5,13 @@ import torch
 
 from tests.attacks.choices import Choice
 
+N_ITEMS = 80
 both = pytest.mark.parametrize("choice", [Choice("pieck_ipe", None, "mf"), Choice("pieck_uea", None, "mf")], ids=str)
 
 
 @both
-def test_a_client_uploads_targets_only_and_only_once_it_has_mined(choice):
-    attack = choice.begun([0, 1], mining_times=1)
+def test_a_client_uploads_targets_only_and_may_wait_until_it_has_mined(choice):
+    attack = choice.begun([0, 1], mining_times=1, starts="mined")
     first, second = choice.views([[3, 0], [1, 3]])
     assert len(attack.poison(first).items) == 0
     upload = attack.poison(second)
@@ -21,10 +22,28 @@ def test_a_client_uploads_targets_only_and_only_once_it_has_mined(choice):
 
 
 @both
+def test_a_client_may_upload_at_once_with_arbitrary_items(choice):
+    """It takes the topk of zeros for popular until it has mined, then what changed most; never a target."""
+    attack = choice.begun([5, 79], N=6, mining_times=1, starts="first")
+    first, second = choice.views([[3, 0], [1, 3]])
+    zeros = torch.zeros(N_ITEMS)
+    zeros[[5, 79]] = -1024
+    arbitrary = zeros.topk(6).indices
+    changes = (second.model.items - first.model.items).norm(dim=1)
+    changes[[5, 79]] = -1024
+    for view, popular in ((first, [arbitrary, arbitrary]), (second, [arbitrary, changes.topk(6).indices])):
+        upload = attack.poison(view)
+        assert upload.items.tolist() == [5, 79] * 2 and upload.segments.tolist() == [0, 0, 1, 1]
+        expected, _ = attack.gradients(view.model.items[torch.stack(popular)], attack.optimised_targets, view)
+        assert torch.allclose(upload.rows, expected.expand(-1, 2, -1).flatten(0, 1)) and bool(upload.rows.any())
+    assert attack.mined_items().tolist() == [changes.topk(6).indices.tolist()]  # arbitrary items do not count as mined
+
+
+@both
 def test_copies_of_the_first_target_or_all_together(choice):
-    uploads = {}
+    uploads, outer = {}, {"repetitions": "outer"} if choice.name == "pieck_uea" else {}
     for strategy in ("copy", "together"):
-        attack = choice.begun([0, 1], multi_target=strategy, mining_times=1)
+        attack = choice.begun([0, 1], multi_target=strategy, mining_times=1, **outer)
         first, second = choice.views([[2], [2]])
         attack.poison(first)
         uploads[strategy] = attack.poison(second).rows

@@ -92,7 +92,7 @@ def psi(users: Tensor, rows: Tensor, scorer: Parameters) -> Tensor:
     hidden = torch.cat([users.expand_as(rows), rows], -1)
     for layer in range(1, sum(name.startswith("W") for name in scorer) + 1):
         hidden = F.relu(hidden @ scorer[f"W{layer}"] + scorer[f"b{layer}"])
-    return hidden @ scorer["h"] + (scorer["c"] if "c" in scorer else 0)
+    return hidden @ scorer["h"] + scorer.get("c", 0)
 
 
 def leaves(parameters: Parameters) -> dict[str, Tensor]:
