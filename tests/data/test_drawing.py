@@ -1,4 +1,4 @@
-"""draw_unseen against its definition: one item after another, without replacement."""
+"""Draws against their definition: one item after another, without replacement (draw_unseen) or with it."""
 
 import itertools
 import tracemalloc
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.data import drawing
-from fedrec.data.drawing import draw_unseen
+from fedrec.data.drawing import draw_unseen, draw_unseen_repeatedly
 
 
 def csr(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -64,9 +64,37 @@ def test_every_ordered_pair_has_its_probability(n_items, weighted):
     assert chi_square < freedom + 4 * (2 * freedom) ** 0.5  # four standard deviations; the seed is fixed
 
 
-def test_same_seed_same_draw():
+@given(requests(), st.integers(0, 9))
+def test_repeated_draws_are_unseen_and_complete(request_, seed):
+    n_items, rows, counts = request_
+    offsets, items = draw_unseen_repeatedly(torch.tensor(counts, dtype=torch.int64), *csr(rows), n_items, seeded(seed))
+    assert (offsets.dtype, items.dtype, len(offsets), offsets[0], offsets[-1]) == (torch.int64, torch.int32, len(rows) + 1, 0, len(items))
+    for row, count, begin, end in zip(rows, counts, offsets[:-1], offsets[1:], strict=True):
+        drawn = items[begin:end].tolist()
+        assert len(drawn) == (count if len(set(row)) < n_items else 0)
+        assert not set(drawn) & set(row)
+        assert all(0 <= item < n_items for item in drawn)
+
+
+def test_repeated_draws_are_independent_and_uniform_over_the_unseen():
+    """All ordered pairs of unseen items, also twice the same, are equally likely in rows that have seen different items."""
+    n_items, n_rows, all_seen = 6, 30_000, [[1, 3, 3], [5, 0], [], [2, 1, 4, 0, 3]]
+    offsets, items = draw_unseen_repeatedly(torch.full((4 * n_rows,), 2), *csr(all_seen * n_rows), n_items, seeded())
+    assert offsets.diff().eq(2).all()
+    pairs = (items[::2] * n_items + items[1::2]).view(n_rows, 4)
+    for column, seen in enumerate(all_seen):
+        unseen = torch.tensor(sorted(set(range(n_items)) - set(seen)))
+        observed = torch.bincount(pairs[:, column], minlength=n_items**2).view(n_items, n_items)[unseen][:, unseen].double()
+        assert observed.sum() == n_rows
+        expected, freedom = n_rows / len(unseen) ** 2, len(unseen) ** 2 - 1
+        chi_square = float(((observed - expected) ** 2 / expected).sum())
+        assert chi_square <= freedom + 4 * (2 * freedom) ** 0.5  # four standard deviations; the seed is fixed
+
+
+@pytest.mark.parametrize("draw", [draw_unseen, draw_unseen_repeatedly])
+def test_same_seed_same_draw(draw):
     seen = csr([[0, 1], [], [5]])
-    draws = [draw_unseen(torch.tensor([3, 4, 5]), *seen, 50, seeded(seed))[1] for seed in (1, 1, 2)]
+    draws = [draw(torch.tensor([3, 4, 5]), *seen, 50, seeded(seed))[1] for seed in (1, 1, 2)]
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
 

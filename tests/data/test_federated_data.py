@@ -1,30 +1,81 @@
-"""The private data D_i hold all training positives, and q negatives for each from the items that the user has not trained on."""
+"""The private data D_i: all training positives, and q negatives for each from the items that the user has not trained on."""
+
+from collections import Counter
 
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import strategies as st
 
 from fedrec.data.federated_data import FederatedData
+from fedrec.interfaces import Interactions
 from tests.reference.federations import cases
 
+SOME_ITEMS = st.lists(st.integers(0, 7), max_size=6)
 
+
+def of(users: list[list[tuple[int, int]]], n_items: int = 8) -> FederatedData:
+    """Collect pairs of item and label."""
+    pairs = torch.tensor([pair for user in users for pair in user], dtype=torch.int32).view(-1, 2)
+    offsets = torch.tensor([0, *(len(user) for user in users)]).cumsum(0)
+    return FederatedData.of(offsets, pairs[:, 0], pairs[:, 1], n_items)
+
+
+@pytest.mark.parametrize("how", ["distinct", "repeated"])
 @pytest.mark.parametrize("q", [1, 2, 4])
 @given(case=cases())
-def test_q_distinct_unseen_negatives_per_positive(case, q):
-    data = FederatedData.draw(case.train, q, torch.Generator().manual_seed(0))
+def test_q_unseen_negatives_per_positive(case, q, how):
+    data = FederatedData.draw(case.train, q, how, torch.Generator().manual_seed(0))
     for user, positives in enumerate(case.positives):
         batch = data.batch(torch.tensor([user]))
-        n = len(positives)
+        n, counted, counts = len(set(positives)), Counter(positives), batch.counts.long()
         negatives = batch.items[n:].tolist()
-        assert batch.items[:n].tolist() == positives
+        assert batch.items[:n].tolist() == list(counted) and counts[:n].tolist() == list(counted.values())
         assert batch.labels.tolist() == [1.0] * n + [0.0] * len(negatives)
-        assert len(set(negatives)) == len(negatives) == min(q * n, case.n_items - len(set(positives)))
-        assert not set(negatives) & set(positives)
+        assert len(set(negatives)) == len(negatives) and not set(negatives) & set(positives)
+        n_draws, n_unseen = q * len(positives), case.n_items - n
+        if how == "distinct":
+            assert counts[n:].tolist() == [1] * min(n_draws, n_unseen)
+        else:
+            assert counts[n:].sum() == (n_draws if n_unseen else 0)
 
 
-def test_negatives_are_uniform():
-    from fedrec.interfaces import Interactions
-
+@pytest.mark.parametrize("how", ["distinct", "repeated"])
+def test_negatives_are_uniform(how):
     train = Interactions(torch.arange(2001), torch.zeros(2000, dtype=torch.int32), 5)
-    data = FederatedData.draw(train, 2, torch.Generator().manual_seed(0))
-    assert torch.bincount(data.items).tolist() == pytest.approx([2000] + [1000] * 4, rel=0.1)
+    batch = FederatedData.draw(train, 2, how, torch.Generator().manual_seed(0)).batch(torch.arange(2000))
+    drawn = torch.bincount(batch.items, weights=batch.counts)
+    assert drawn.tolist() == pytest.approx([2000] + [1000] * 4, rel=0.1)
+
+
+@given(st.lists(st.tuples(SOME_ITEMS, SOME_ITEMS), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_repeats_are_merged_and_positives_come_first(users, random):
+    """Each in the order of first appearance, wherever the pairs stood."""
+    given_pairs = []
+    for positives, negatives in users:
+        pairs = [(item, 1) for item in positives] + [(item, 0) for item in negatives if item not in positives]
+        random.shuffle(pairs)
+        given_pairs.append(pairs)
+    data = of(given_pairs)
+    for user, pairs in enumerate(given_pairs):
+        batch = data.batch(torch.tensor([user]))
+        counted = Counter(sorted(pairs, key=lambda pair: -pair[1]))
+        assert list(zip(batch.items.tolist(), batch.labels.tolist(), strict=True)) == list(counted)
+        assert batch.counts.tolist() == list(counted.values())
+
+
+def test_an_item_that_is_positive_and_negative():
+    with pytest.raises(ValueError, match="a user has the same item as a positive and as a negative"):
+        of([[(2, 1)], [(3, 1), (2, 0), (3, 0)]])
+    assert of([[(2, 1)], [(2, 0)]]).items.tolist() == [2, 2]  # of two users
+
+
+@given(case=cases(), data=st.data())
+def test_rows_for_a_gpu_equal_those_of_scipy(case, data):
+    pairs = FederatedData.draw(case.train, 2, "repeated", torch.Generator().manual_seed(0))
+    clients = torch.tensor(data.draw(st.lists(st.integers(0, len(case.positives) - 1), max_size=6, unique=True)), dtype=torch.int64)
+    batch = pairs.batch(clients)
+    offsets, items, signed = pairs._rows(clients)
+    assert (offsets.dtype, items.dtype, signed.dtype) == (batch.offsets.dtype, batch.items.dtype, batch.counts.dtype)
+    assert offsets.equal(batch.offsets) and items.equal(batch.items)
+    assert signed.equal(torch.where(batch.labels == 1, batch.counts, -batch.counts))

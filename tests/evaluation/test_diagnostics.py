@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import kl_div, log_softmax
 
+from fedrec.data.federated_data import FederatedData
 from fedrec.data.presplit import Presplit
 from fedrec.evaluation.diagnostics import covered_users, expected_poison_share, pairwise_kl
 from fedrec.interfaces import Interactions
@@ -29,6 +30,20 @@ def test_popular_items_reach_as_many_users_as_in_table_ii(published, n, share):
 
 
 def test_expected_poison_share():
-    """User 0 has 2 of 4 items, draws 2 of the other 2; user 1 draws 1 of 3: p_j = 2/3; 2 of 4 clients are malicious."""
-    assert expected_poison_share(3, TRAIN, 1, n_malicious=2) == pytest.approx(0.5 / (0.5 * (1 + 1 / 3) / 2 + 0.5))
-    assert expected_poison_share(0, TRAIN, 1, n_malicious=0) == 0
+    """User 0 has 2 of 4 items and draws 2 of the other 2; user 1 draws 1 of 3; 2 of 4 clients are malicious.
+
+    Drawn with replacement, two draws of user 0 hit one of two items with probability 1 - 1/4.
+    """
+    for negatives, first in (("distinct", 1), ("repeated", 3 / 4)):
+        assert expected_poison_share(3, TRAIN, 1, negatives, n_malicious=2) == pytest.approx(0.5 / (0.5 * (first + 1 / 3) / 2 + 0.5))
+        assert expected_poison_share(0, TRAIN, 1, negatives, n_malicious=0) == 0
+
+
+@pytest.mark.parametrize("negatives", ["distinct", "repeated"])
+def test_as_many_users_train_on_a_target_as_expected(negatives):
+    """20 users have it; 500 others have 5 of 30 items and draw 10 negatives."""
+    positives = torch.cat([torch.arange(1, 6).repeat(500), torch.tensor([29]).repeat(20)]).int()
+    train = Interactions(torch.cat([torch.arange(500) * 5, 2500 + torch.arange(21)]), positives, 30)
+    data = FederatedData.draw(train, 2, negatives, torch.Generator().manual_seed(0))
+    uploads = int((data.items == 29).sum())
+    assert expected_poison_share(29, train, 2, negatives, n_malicious=52) == pytest.approx(52 / (52 + uploads), rel=0.05)

@@ -57,6 +57,24 @@ def test_equals_the_oracle(case, data):
         assert len(set(candidates[user].tolist())) == min(4, case.n_items - len({*case.positives[user], held_out} - {-1}))
 
 
+@pytest.mark.parametrize("exposed_users", ["untrained", "unmet"])
+@given(case=cases(), data=st.data())
+def test_whom_er_counts(exposed_users, case, data):
+    """Users who trained on a target never count, and those who are tested on it do not count as `unmet`, user by user."""
+    system = build_system(case)
+    test = [data.draw(st.sampled_from([-1, *case.targets, 0])) for _ in case.positives]
+    with mock.patch.multiple(user_block, BLOCK_SCORES=2 * case.n_items, WIDTH_MULTIPLE=2):
+        metrics = make(case, system, torch.tensor(test), exposed_users=exposed_users).evaluate()
+    exposed = {target: [] for target in case.targets}
+    for user, (positives, held_out) in enumerate(zip(case.positives, test, strict=True)):
+        scores = oracle.psi(system.users[user], system.global_model.items, system.global_model.scorer)
+        scores[positives] = -torch.inf
+        for target in set(case.targets) - {*positives} - ({held_out} if exposed_users == "unmet" else set()):
+            exposed[target].append(float(target in oracle.top(scores, 2, last=target)))
+    shares = [sum(values) / len(values) for values in exposed.values() if values]  # a target without such users does not count
+    assert metrics["ER@2"] == pytest.approx(sum(shares) / len(shares) if shares else 0)
+
+
 @given(case=cases())
 def test_blocks_of_users_change_nothing(case):
     system = build_system(case)

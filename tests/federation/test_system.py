@@ -137,8 +137,9 @@ def test_client_learning_rates_are_drawn_from_the_whole_range():
 
 
 def test_the_share_of_poison_counts_uploads_for_the_targets():
-    """Everybody is sampled: 1 malicious client against the users who train on target 5. There is no poison before mining ends."""
-    options = {"N": 2, "mining_times": 1, "multi_target": "copy", "batches": 1, "rounds": 1, "poison_scorer": False}
+    """Everybody is sampled: 1 malicious client against the users who train on target 5. This attack waits until mining ends."""
+    options = {"N": 2, "mining_times": 1, "starts": "mined", "multi_target": "copy", "batches": 1, "rounds": 1}
+    options |= {"repetitions": "inner", "poison_scorer": False}
     case = replace(hand_made(clients_per_round=4), attack="pieck_uea", attack_options=options, positives=[[5, 1], [2], [0, 3]])
     system = build_system(case)
     assert system.n_malicious == 1
@@ -150,8 +151,21 @@ def test_the_share_of_poison_counts_uploads_for_the_targets():
 
 @pytest.mark.parametrize("q", [1, 3])
 def test_every_client_trains_on_q_negatives_per_positive(q):
-    system = build_system(replace(hand_made(negatives_per_positive=q), n_items=20))
-    assert system.data.batch(torch.arange(3)).sizes.tolist() == [2 * (1 + q), 1 + q, 3 * (1 + q)]
+    for negatives in ("repeated", "distinct"):
+        system = build_system(replace(hand_made(negatives_per_positive=q, negatives=negatives), n_items=20))
+        assert system.data.batch(torch.arange(3)).n_draws.tolist() == [2 * (1 + q), 1 + q, 3 * (1 + q)]
+
+
+def test_repeated_draws_leave_a_user_fewer_distinct_negatives():
+    """Of n unseen items q p draws with replacement hit n (1 - (1 - 1 / n)^(q p)) on average; without, min(q p, n)."""
+    sizes, n_unseen, n_draws = {}, 20, 2 * 10
+    for negatives in ("repeated", "distinct"):
+        case = replace(hand_made(negatives_per_positive=2, negatives=negatives), positives=[list(range(10))] * 400, n_items=30)
+        batch = build_system(case).data.batch(torch.arange(400))
+        sizes[negatives] = (batch.sizes - 10).double()
+        assert batch.n_draws.eq(30).all() and batch.counts[batch.labels == 1].eq(1).all()
+    assert sizes["distinct"].eq(20).all()
+    assert float(sizes["repeated"].mean()) == pytest.approx(n_unseen * (1 - (1 - 1 / n_unseen) ** n_draws), rel=0.02)
 
 
 def test_no_attack_has_no_malicious_clients():

@@ -11,11 +11,12 @@ def test_picked_rows_are_those_among_all():
     offsets, items = torch.tensor([0, 2, 2, 5], dtype=torch.int32), torch.tensor([1, 3, 0, 1, 2], dtype=torch.int32)
     normals = torch.nn.functional.normalize(torch.randn(4, 3, generator=generator))
     directions, coefficients = torch.randn(3, 3, generator=generator), torch.randn(5, generator=generator)
+    columns, counts = torch.randn(2, 5, generator=generator), torch.tensor([1.0, 3.0, 1.0, 2.0, 1.0])
     parts = (
         DenseRows(torch.randn(5, 3, generator=generator)),
         FactoredRows(coefficients, directions),
         FactoredRows(coefficients, directions, normals),
-        ProjectedRows(torch.randn(2, 5, generator=generator), torch.randn(2, 3, generator=generator), items, 4),
+        ProjectedRows(columns, counts, torch.randn(2, 3, generator=generator), items, 4),
     )
     for chosen in (*((part,) for part in parts), parts):
         group = RowGroup(torch.arange(3), offsets, items, chosen)

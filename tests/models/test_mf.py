@@ -51,10 +51,8 @@ class Scaled(MatrixFactorization):
 
 
 def test_a_model_with_a_single_number_as_parameter():
-    model, batch = (
-        Scaled(dim=3, init_std=1.0),
-        ClientBatch(torch.arange(2), torch.tensor([0, 1, 3]), torch.tensor([0, 1, 0]), torch.ones(3)),
-    )
+    model = Scaled(dim=3, init_std=1.0)
+    batch = ClientBatch(torch.arange(2), torch.tensor([0, 1, 3]), torch.tensor([0, 1, 0]), torch.ones(3), torch.ones(3))
     users, global_model = model.initialise(2, 2, torch.Generator().manual_seed(0))
     gradients = model.local_gradients(users, global_model, batch, LOSSES["bce"])
     by_client = gradients.scorer.per_client()["scale"]

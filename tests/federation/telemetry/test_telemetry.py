@@ -7,7 +7,8 @@ from tests.reference.federations import SYSTEM, Case, build_system
 
 USERS = [[9, item] for item in range(8)] + [[9]] * 2  # item 9 is everybody's, so that it has enough benign rows
 SETTINGS = {**SYSTEM, "clients_per_round": 12, "malicious_share": 0.2}
-DEFENSE = {"N": 2, "beta": 1.0, "gamma": 1.0, "weighting": "exp", "divergence": "user_from_item", "reduction": "sum", "mining_times": 1}
+DEFENSE = {"N": 2, "beta": 1.0, "gamma": 1.0, "weighting": "exp", "divergence": "user_from_item", "reduction": "sum"}
+DEFENSE |= {"mining_times": 1, "starts": "mined"}
 ATTACKED = Case(USERS, 10, [9], "a_ra", {"synthetic_users": 2, "user_std": 1.0}, DEFENSE, SETTINGS, 0)
 
 
