@@ -47,7 +47,7 @@ class NeuralCollaborativeFiltering(Model):
         hidden = relu(users @ layers.first_users + items @ layers.first_items + layers.biases[0])
         for weight, bias in zip(layers.others, layers.biases[1:], strict=True):
             hidden = relu(hidden @ weight + bias)
-        return hidden @ layers.projection + layers.output_bias
+        return hidden @ layers.projection + layers.output_bias[0]
 
     def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
         layers = Perceptron.of(model.scorer)

@@ -47,7 +47,8 @@ def test_tables_show_everything_within_the_screen(catalog: Catalog, columns: int
 
 def test_one_card_in_full(catalog: Catalog) -> None:
     result = catalog("attack=pieck_uea", columns=200)
-    assert result.stdout.startswith("attack=pieck_uea: PIECK-UEA: user embedding approximation (Sec. IV-D, Algorithm 3)\nZhang et al., ")
+    assert result.stdout.startswith("attack=pieck_uea: PIECK-UEA: user embedding approximation (Sec. IV-D, Algorithm 3). Its defaults")
+    assert "\nZhang et al., PIECK, ICDE 2024\n" in result.stdout
     assert re.search(r"\n *rounds +3 \| ncf: 1 +a whole number >= 1 +passes over the batches; ", result.stdout)
     assert "pieck_ipe" not in result.stdout
 
