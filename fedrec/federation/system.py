@@ -103,7 +103,7 @@ class System:
             defense.client.setup(self.n_users, self.n_items)
         if start is None:
             start = self._draw_start(train, seed)
-        start.check(self.n_users, self.n_items, n_clients, self.epochs)
+        start.check(model, self.n_users, self.n_items, n_clients, self.epochs)
         start = start.to(device)
         self.data, self.users, self.global_model = start.data, start.users.clone(), start.global_model  # users change in place
         self.client_rates = self._draw_client_rates(generator(seed, "client_rates"))

@@ -77,9 +77,13 @@ TWO_USERS = FederatedData.of(torch.arange(3), torch.tensor([0, 1]), torch.ones(2
 WRONG = {
     "start.data.offsets: (3,), but the federation needs (4,)": {"data": TWO_USERS},
     "start.data.n_items: 7, but the federation needs 6": {"data": replace(FITTING.data, n_items=7)},
-    "start.users: 2, but the federation needs 3": {"users": torch.ones(2, 3)},
+    "start.users: (2, 3), but the federation needs (3, 3)": {"users": torch.ones(2, 3)},
+    "start.users: (3, 4), but the federation needs (3, 3)": {"users": torch.ones(3, 4)},
     "start.global_model.items: (5, 3), but the federation needs (6, 3)": {"global_model": GlobalModel(ITEMS[:5])},
     "start.global_model.items: (6, 2), but the federation needs (6, 3)": {"global_model": GlobalModel(ITEMS[:, :2])},
+    "start.global_model.scorer: {'c': (1,)}, but the federation needs {}": {"global_model": GlobalModel(ITEMS, {"c": torch.zeros(1)})},
+    "start.order: torch.float32 (3, 4), but it must be int64 [epochs, clients]": {"order": torch.arange(4.0).expand(3, 4)},
+    "start.order: torch.int64 (4,), but it must be int64 [epochs, clients]": {"order": torch.arange(4)},
     "start.order: 2 epochs, but system.epochs = 3": {"order": torch.arange(4).expand(2, 4)},
     "start.order: every epoch must hold each of the clients 0 to 3 once": {"order": torch.arange(3).expand(3, 3)},
 }
