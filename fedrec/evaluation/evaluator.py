@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Generator, Tensor
 
 from fedrec.evaluation.diagnostics import Diagnostics, TrainedState
 from fedrec.evaluation.held_out import HeldOut
@@ -19,22 +19,26 @@ from fedrec.randomness import generator
 
 @dataclass(kw_only=True)
 class Evaluator:
-    """Measures a federation and never changes it; all random draws are made once, in `setup`."""
+    """Measures a federation and never changes it; its random draws have streams of their own."""
 
     every: Positive
     k: Annotated[list[Positive], Field(min_length=1)]
     metrics: Annotated[list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]], Field(min_length=1)]
     selection: Annotated[str, Field(pattern=r"^(ER|HR|full_HR|full_NDCG)@[1-9]\d*$", description="ER@K, HR@K, full_HR@K or full_NDCG@K")]
     candidates: Positive
+    redraw_candidates: bool
     exposed_users: Literal["untrained", "unmet"]
     exposed_above: Annotated[float, Field(ge=0, lt=1)]
     max_users: Positive | None
     mined_sizes: list[Positive]
 
+    split: Split = field(init=False)
     model: Model = field(init=False)
+    targets: Sequence[int] = field(init=False)
     state: TrainedState = field(init=False)
     users: Tensor = field(init=False)  # [B] the users who are scored, ascending
-    held_out: dict[str, HeldOut] = field(init=False)  # of these users, by the prefix of the metrics: "" or "validation_"
+    generators: dict[str, Generator] = field(init=False)  # of the candidates, by the prefix of the metrics: "" or "validation_"
+    held_out: dict[str, HeldOut] = field(init=False)  # of these users, by the same prefixes
     blocks: Sequence[UserBlock] = field(init=False)
     space: Tensor = field(init=False)  # for the scores of a block: fresh memory each time would cost as much as the metrics
     diagnostics: Diagnostics = field(init=False)
@@ -42,26 +46,32 @@ class Evaluator:
     def setup(self, split: Split, model: Model, targets: Sequence[int], state: TrainedState, seed: int) -> None:
         """Draw the users and the candidates. Raises ValueError if an option does not fit the data or another option."""
         self._check(split.train.n_items)
-        self.model, self.state, device = model, state, state.users.device
+        self.split, self.model, self.targets, self.state = split, model, targets, state
         self.users = torch.arange(split.train.n_users)
         if self.max_users is not None and self.max_users < len(self.users):
             self.users = torch.randperm(len(self.users), generator=generator(seed, "evaluated_users"))[: self.max_users].sort().values
+        self.generators = {prefix: generator(seed, f"{prefix}candidates") for prefix in ("", "validation_")}
+        self._draw()
+        self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=state.users.device)
+        self.diagnostics = Diagnostics(frozenset(self.metrics), self.mined_sizes, split.train, targets, state)
+
+    def _draw(self) -> None:
+        """Draw the candidates, and make ready the blocks of users who are scored with them."""
+        split, device = self.split, self.state.users.device
         seen = split.train.of(self.users)
         held_out = {"": split.test} if split.validation is None else {"": split.test, "validation_": split.validation}
         excluded = [items[self.users] for items in held_out.values()]
         self.held_out = {
-            prefix: HeldOut.draw(items[self.users], seen, excluded, self.candidates, generator(seed, f"{prefix}candidates"))
+            prefix: HeldOut.draw(items[self.users], seen, excluded, self.candidates, self.generators[prefix])
             for prefix, items in held_out.items()
         }
         size = users_at_once(split.train.n_items)
         self.blocks = [
             UserBlock.prepare(
-                start, self.users[start : start + size], seen, self.held_out, targets, self.exposed_users == "untrained", device
+                start, self.users[start : start + size], seen, self.held_out, self.targets, self.exposed_users == "untrained", device
             )
             for start in range(0, len(self.users), size)
         ]
-        self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=device)
-        self.diagnostics = Diagnostics(frozenset(self.metrics), self.mined_sizes, split.train, targets, state)
 
     def _check(self, n_items: int) -> None:
         longest = {"HR": self.candidates + 1, "ER": n_items, "full_HR": n_items, "full_NDCG": n_items}
@@ -76,6 +86,8 @@ class Evaluator:
 
     def evaluate(self) -> dict[str, float]:
         """Return all metrics of the federation as it is now; ER, HR and NDCG lie in [0, 1]."""
+        if self.redraw_candidates:
+            self._draw()
         with torch.no_grad():
             return self._ranking_metrics(self._ranks()) | self.diagnostics.measure()
 

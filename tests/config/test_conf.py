@@ -158,6 +158,7 @@ PAPER_AND_CODE = {  # switch -> its values with paper_text and with released_cod
     "defense.divergence": (("item_from_user", "user_from_item"),) * 2,
     "defense.reduction": (("sum", "mean"),) * 2,
     "model.output_bias": ((None, None), (False, True)),
+    "evaluation.redraw_candidates": ((False, True),) * 2,
     "evaluation.exposed_users": (("untrained", "untrained"), ("untrained", "unmet")),
 }
 OF_IPE = {

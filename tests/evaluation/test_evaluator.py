@@ -20,6 +20,7 @@ OPTIONS = {
     "metrics": ["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"],
     "selection": "HR@2",
     "candidates": 4,
+    "redraw_candidates": False,
     "exposed_users": "untrained",
     "exposed_above": 0.01,
     "max_users": None,
@@ -129,6 +130,25 @@ def test_the_validation_item_is_no_candidate(case):
     for held_out in evaluator.held_out.values():
         for positives, offered in zip(case.positives, candidates_of(held_out), strict=True):
             assert set(offered.tolist()) == set(range(case.n_items)) - {*positives, 0, 1}
+
+
+@given(case=cases())
+def test_candidates_drawn_anew(case):
+    """The first candidates are those of a run that draws once; then each evaluation has its own, and all keep to the rules."""
+    test = torch.zeros(len(case.positives), dtype=torch.int64)
+    once, anew = (make(case, build_system(case), test, redraw_candidates=redraw) for redraw in (False, True))
+    drawn = [once.held_out[""].candidates, anew.held_out[""].candidates]
+    assert torch.equal(*drawn)
+    for _ in range(20):
+        metrics = [once.evaluate(), anew.evaluate()]
+        assert {name for name in metrics[0] if metrics[0][name] != metrics[1][name]} <= {"HR@1", "HR@2", "HR@3"}
+        drawn.append(anew.held_out[""].candidates)
+        for positives, offered in zip(case.positives, candidates_of(anew.held_out[""]), strict=True):
+            assert len(set(offered.tolist())) == min(4, case.n_items - len({*positives, 0}))
+            assert not set(offered.tolist()) & {*positives, 0}
+    assert once.held_out[""].candidates is drawn[0]
+    if any(case.n_items - len({*positives, 0}) > 4 for positives in case.positives):
+        assert any(not torch.equal(drawn[0], later) for later in drawn[2:])
 
 
 @given(case=cases())
