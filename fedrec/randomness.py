@@ -4,6 +4,8 @@ import hashlib
 
 from torch import Generator
 
+PUBLISHED_SEED = 20211110  # of the released code of MF-FRS
+
 
 def generator(seed: int, name: str) -> Generator:
     """Return the stream called `name`; it is the same on every machine and for every device.

@@ -13,6 +13,7 @@ from fedrec.aggregation.aggregate import aggregate
 from fedrec.data.federated_data import FederatedData, Negatives
 from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.local import train_locally
+from fedrec.federation.published_start import published_embeddings
 from fedrec.federation.server_step import concatenate, step
 from fedrec.federation.start import Start
 from fedrec.federation.telemetry.filtering import describe_filtering
@@ -58,6 +59,7 @@ class System:
     negatives_per_positive: Positive
     negatives: Negatives
     loss: Literal["bce", "bpr"]
+    initial: Literal["random", "published"]
     malicious_share: Share
 
     model: Model = field(init=False)
@@ -114,6 +116,8 @@ class System:
 
     def _draw_start(self, train: Interactions, seed: int) -> Start:
         data = FederatedData.draw(train, self.negatives_per_positive, self.negatives, generator(seed, "negatives"))
+        if self.initial == "published":
+            return Start(data, *published_embeddings(self.model, self.n_users, self.n_items))
         return Start(data, *self.model.initialise(self.n_users, self.n_items, generator(seed, "initialise")))
 
     def _draw_client_rates(self, generator: Generator) -> Tensor | float:

@@ -7,8 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from fedrec.interfaces import Interactions
-
-PUBLISHED_SEED = 20211110  # of the released code of MF-FRS, which draws its targets before anything else
+from fedrec.randomness import PUBLISHED_SEED
 
 
 def choose_targets(
@@ -31,7 +30,7 @@ def choose_targets(
         return torch.tensor(targets, dtype=torch.int64)
     if num_targets >= train.n_items:
         raise ValueError(f"attack.num_targets = {num_targets}: all {train.n_items} items would be targets; at most {train.n_items - 1}")
-    if targets == "published":
+    if targets == "published":  # the first that the released code draws
         return torch.from_numpy(np.random.RandomState(PUBLISHED_SEED).choice(train.n_items, num_targets, replace=False))
     shuffled = torch.randperm(train.n_items, generator=generator)
     if targets == "unpopular":

@@ -18,7 +18,7 @@ from tests.cli.program import COMMAND, ENVIRONMENT, ROOT, TINY, Ended, fedrec
 
 Program = Callable[..., Ended]
 
-OVERLAYS = ("paper_targets", "paper_text", "released_code")
+OVERLAYS = ("paper_start", "paper_targets", "paper_text", "released_code")
 OF_THE_PAPER = sorted(f"paper/{path.stem}" for path in (ROOT / "conf/experiment/paper").glob("*.yaml"))
 BEYOND = sorted(f"beyond/{path.stem}" for path in (ROOT / "conf/experiment/beyond").glob("*.yaml"))
 

@@ -76,6 +76,7 @@ SYSTEM: Mapping[str, Any] = {
     "negatives_per_positive": 1,
     "negatives": "repeated",
     "loss": "bce",
+    "initial": "random",
     "malicious_share": 0.5,
 }
 
@@ -132,6 +133,7 @@ def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequ
         "negatives_per_positive": draw(st.integers(1, 3)),
         "negatives": draw(st.sampled_from(["repeated", "distinct"])),
         "loss": draw(st.sampled_from(["bce", "bpr"])),
+        "initial": "random",
         "malicious_share": 0.5,
     }
     chosen = defense if draw(st.booleans()) else None
