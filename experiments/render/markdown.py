@@ -19,9 +19,9 @@ Recommendations*, ICDE 2024, is measured by `python -m experiments.paper`; `pyth
 ER@K is the share of users to whom the target item is recommended. HR@K is the share of users whose held-out item ranks among the first K
 of 100 items. Both are in percent, at the epoch with the best HR@10, which is the paper's rule. Seeds: {counts}. Measured on {machines}.
 [report.html](report.html) shows the same with interactive figures and with tables that can be filtered and sorted; `runs.parquet` holds
-every run. Under MF-FRS the target item is the one that the released code draws and, in Tables III to VII and IX to XI, so are the initial
-embeddings: seeds differ in the data D_i and in the order of the clients (`experiment=paper_start`). Under DL-FRS all is drawn with each
-seed, and targets are unpopular items."""
+every run. every run. Under MF-FRS the target item is the one that the released code draws. In all tables but II, IV and VIII its D_i and its initial
+embeddings are taken, too, so that seeds differ in the order of the clients only (`experiment=paper_start`); elsewhere all is drawn with
+each seed. Under DL-FRS all is drawn with each seed, and targets are unpopular items."""
 
 _VERDICTS = f"""A cell *agrees* if the mean ER@10 over our seeds is within {ER_POINTS:g} points of the paper's, or on the same side above
 {HIGH:g} or below {LOW:g} %, and if HR@10 is within {HR_POINTS:g} points. The paper prints one run a cell. Where the mean does not agree but

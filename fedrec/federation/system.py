@@ -11,9 +11,9 @@ from torch import Generator, Tensor
 
 from fedrec.aggregation.aggregate import aggregate
 from fedrec.data.federated_data import FederatedData, Negatives
+from fedrec.data.published_start import published_start
 from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.local import train_locally
-from fedrec.federation.published_start import published_embeddings
 from fedrec.federation.server_step import concatenate, step
 from fedrec.federation.start import Start
 from fedrec.federation.telemetry.filtering import describe_filtering
@@ -115,9 +115,13 @@ class System:
             defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
 
     def _draw_start(self, train: Interactions, seed: int) -> Start:
-        data = FederatedData.draw(train, self.negatives_per_positive, self.negatives, generator(seed, "negatives"))
         if self.initial == "published":
-            return Start(data, *published_embeddings(self.model, self.n_users, self.n_items))
+            if self.negatives == "distinct":
+                raise ValueError(
+                    "system.initial = published: its negatives are drawn with replacement; allowed is system.negatives=repeated"
+                )
+            return Start(*published_start(train, self.negatives_per_positive, self.model))
+        data = FederatedData.draw(train, self.negatives_per_positive, self.negatives, generator(seed, "negatives"))
         return Start(data, *self.model.initialise(self.n_users, self.n_items, generator(seed, "initialise")))
 
     def _draw_client_rates(self, generator: Generator) -> Tensor | float:
