@@ -49,6 +49,13 @@ def test_data_follow_one_stream_item_by_item(monkeypatch: pytest.MonkeyPatch) ->
     positives = [[0, 1, 4], [], [2, 2], [0, 1, 2, 3, 4], [3]]
     items = torch.tensor([item for own in positives for item in own], dtype=torch.int32)
     train = Interactions(torch.tensor([0, 3, 3, 5, 10, 11]), items, 5)
+    random = np.random.RandomState(PUBLISHED_SEED)
+    random.choice(5, 2, replace=False)
+    expected = []
+    for own in positives:
+        drawn: list[int] = []
+        while len(drawn) < 2 * len(own) and len(set(own)) < 5:
+            if (item := int(random.randint(5))) not in own:
                 drawn.append(item)
         expected.append(([own.count(item) for item in range(5)], [drawn.count(item) for item in range(5)]))
     data, found = published_data(train, 2), []
