@@ -31,8 +31,9 @@ def test_a_cell_names_the_command_that_runs_it(plans):
 
 
 def test_cells_of_several_experiments_are_one_run(plans):
-    point = ("attack=pieck_uea", "defense=ours")
-    assert first(plans, *point).key == first(plans, *point, experiment="paper/table5").key
+    assert first(plans, "attack=pieck_uea").key == first(plans, "attack=pieck_uea", experiment="paper/table3").key
+    point = ("attack=pieck_uea", "defense=ours", "system.epochs=150")
+    assert first(plans, *point, experiment="paper/table5").key == first(plans, *point, experiment="paper/table11").key
 
 
 def test_the_key_follows_from_options_seed_data_and_code_and_from_nothing_else(plans, monkeypatch):
