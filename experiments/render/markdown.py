@@ -19,7 +19,7 @@ Recommendations*, ICDE 2024, is measured by `python -m experiments.paper`; `pyth
 ER@K is the share of users to whom the target item is recommended. HR@K is the share of users whose held-out item ranks among the first K
 of 100 items. Both are in percent, at the epoch with the best HR@10, which is the paper's rule. Seeds: {counts}. Measured on {machines}.
 [report.html](report.html) shows the same with interactive figures and with tables that can be filtered and sorted; `runs.parquet` holds
-every run. Under MF-FRS the target item is the one that the released code draws. In Tables V to VII and IX to XI its D_i and its initial
+every run. Under MF-FRS the target item is the one that the released code draws. In Tables III to VII and IX to XI its D_i and its initial
 embeddings are taken, too, so that seeds differ in the order of the clients only (`experiment=paper_start`); elsewhere all is drawn with
 each seed. Under DL-FRS all is drawn with each seed, and targets are unpopular items."""
 
