@@ -2,7 +2,6 @@
 
 import json
 import math
-import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -36,6 +35,7 @@ class Experiment:
     evaluator: Evaluator
     callbacks: Sequence[Callback]
     evaluations: list[Evaluation] = field(default_factory=list)
+    ended: dict[str, Any] = field(default_factory=dict)  # the summary, once the run has ended in whatever way
     unwritten: str = ""  # why there is no summary.json
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "track": 0.0})
 
@@ -53,8 +53,8 @@ class Experiment:
             status = "KILLED"
             raise
         finally:
-            summary = self._end(status, started)
-        return summary
+            self._end(status, started)
+        return self.ended
 
     def _rounds(self) -> None:
         for result in self.system.rounds():
@@ -74,14 +74,14 @@ class Experiment:
             getattr(callback, event)(value)
         self.seconds["track"] += time.perf_counter() - started
 
-    def _end(self, status: Status, started: float) -> dict[str, Any]:
+    def _end(self, status: Status, started: float) -> None:
         """Write the summary, tell the callbacks how the run ended, and write the summary again with what they add.
 
         The first writing comes before waiting for MLflow, so that an interrupt or a full disk cannot lose the summary.
         """
         ended = time.perf_counter()
         self.seconds["total"] = ended - started  # without the callbacks' last work, which they cannot be told
-        summary = self.summary(status)
+        summary = self.ended = self.summary(status)
         self._write(summary)
         try:
             for callback in self.callbacks:
@@ -91,13 +91,12 @@ class Experiment:
             self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - started}
             summary["seconds"] = self.rounded_seconds
             self.unwritten = self._write(summary)
-        return summary
 
     def _write(self, summary: Mapping[str, Any]) -> str:
         """Write summary.json; return why that failed, or nothing."""
         part = self.info.folder / "summary.part"
         try:
-            part.write_text(json.dumps(summary, indent=2))
+            part.write_text(json.dumps(summary, indent=2), encoding="utf-8")
             part.replace(self.info.folder / "summary.json")
         except OSError as error:
             part.unlink(missing_ok=True)
@@ -106,6 +105,7 @@ class Experiment:
 
     def summary(self, status: Status) -> dict[str, Any]:
         """Return the content of summary.json. A reported evaluation is {round, epoch, metric: value}, or None if there is none."""
+        peak = peak_memory()
         return {
             "status": status,  # FINISHED, FAILED, KILLED or PRUNED
             "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
@@ -116,7 +116,7 @@ class Experiment:
             **self.selected,  # `best`, `near_best`, `validation`, `peak`, `final`: reported metrics; `exposed`: share of evaluations
             "rounds": self.system.round,  # number of rounds finished
             "seconds": self.rounded_seconds,  # wall time in s: total, train, evaluate, track (all callbacks)
-            "peak_memory_mb": round(peak_memory() / 2**20, 1),  # of this process, in MiB
+            "peak_memory_mb": peak and round(peak / 2**20, 1),  # of this process, in MiB; None where the system does not tell
             "mlflow_run_id": None,  # the tracker adds it, and `mlflow_uri`, the address of the store
         }
 
@@ -169,7 +169,12 @@ def run(checked: Checked, folder: Path, callback: Callback | None = None) -> flo
         experiment = prepare(checked, folder, callback)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
-    summary = experiment.train()
+    try:
+        summary = experiment.train()
+    except KeyboardInterrupt:
+        if callback is None and experiment.ended:
+            show_results(experiment.ended, folder)
+        raise
     if callback is None:
         show_results(summary, folder)
     if experiment.unwritten:
@@ -177,21 +182,28 @@ def run(checked: Checked, folder: Path, callback: Callback | None = None) -> flo
     return experiment.objective
 
 
-def peak_memory() -> int:
-    """Return the most memory that this process has held, in bytes."""
+def peak_memory() -> int | None:
+    """Return the most memory that this process has held, in bytes; None where the system does not tell, as on Windows."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would also count what the parent held when it started this process
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 2**10
+    try:
+        import resource
+    except ImportError:
+        return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 2**10)
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the GPU for `cuda`, and for `auto` if there is one, else the CPU. Raises ValueError if `cuda` finds no GPU."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ValueError("device = cuda: no CUDA device is available; use device=cpu or device=auto")
-    return torch.device("cuda" if name != "cpu" and available else "cpu")
+    """Return a device by its name; `auto` is a GPU of CUDA if there is one, else the CPU. Raises ValueError if it is not there."""
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    device = torch.device(name if name != "auto" else "cuda" if n_gpus else "cpu")
+    there = {"cpu": 1, "cuda": n_gpus, "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= there[device.type]:
+        known = ", ".join(["device=auto", "device=cpu", *(f"device=cuda:{number}" for number in range(n_gpus))])
+        raise ValueError(f"device = {name}: this machine has no such device; use {known}")
+    return device
 
 
 def _choices() -> Mapping[str, str]:

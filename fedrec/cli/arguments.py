@@ -1,6 +1,6 @@
 """The command line: Hydra's flags and the overrides, in any order."""
 
-from argparse import Namespace
+from argparse import ArgumentError, Namespace
 from collections.abc import Container, Sequence
 from pathlib import Path
 
@@ -19,12 +19,17 @@ def parse(arguments: Sequence[str]) -> Namespace:
     >>> parse(["attack=pieck_ipe,pieck_uea", "-m", "attack.N=5"]).overrides
     ['attack=pieck_ipe,pieck_uea', '++attack.N=5']
     """
-    flags, unknown = get_args_parser().parse_known_intermixed_args(list(arguments))
+    parser = get_args_parser()
+    parser.exit_on_error = False  # it would print its usage, too
+    try:
+        flags, unknown = parser.parse_known_intermixed_args(list(arguments))
+    except ArgumentError as error:
+        raise ValueError(f"{error}; --help shows what there is") from None
     if unknown:
         raise ValueError(f"unknown flag {unknown[0]}; --help shows what there is")
+    if flags.config_dir is not None and not (flags.config_dir and Path(flags.config_dir).is_dir()):
+        raise ValueError(f"--config-dir {flags.config_dir or repr('')}: there is no such folder")
     folders = [FOLDER, *([Path(flags.config_dir)] if flags.config_dir else [])]
-    if not folders[-1].is_dir():
-        raise ValueError(f"--config-dir {flags.config_dir}: there is no such folder")
     overrides = OverridesParser.create().parse_overrides(flags.overrides)
     swept = {override.key_or_group for override in overrides if override.is_sweep_override()}
     for override in overrides:

@@ -30,6 +30,8 @@ def _unknown_choice(error: MissingConfigException) -> str:
     if not group:
         return f"there is no configuration {name}"
     options = sorted(error.options or (path.stem for path in (FOLDER / group).glob("*.yaml")))
+    if group == "hydra/launcher" and name.startswith("submitit_"):
+        return f"hydra/launcher={name}: Submitit is not installed; pip install 'fedrec[slurm]'"
     if group == "system":  # perhaps the user has named a model only
         missing = f"there is no system/{name}.yaml, and a model takes the system settings of its own name"
         return f"{missing}: add that file, or choose system={' or system='.join(options)}"

@@ -27,7 +27,7 @@ class RunOptions:
     """The options that belong to no group."""
 
     seed: Annotated[int, Field(ge=0)]
-    device: Literal["auto", "cpu", "cuda"]
+    device: Literal["auto", "cpu", "cuda", "mps"] | Annotated[str, Field(pattern=r"^cuda:\d{1,2}$", description="cuda:N")]
     threads: Annotated[int, Field(ge=1)] | None
 
 

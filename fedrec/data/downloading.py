@@ -61,7 +61,9 @@ class Wheel:
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS, "--dest", folder, self.requirement]
             try:
-                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PIP_SECONDS, check=False)
+                done = subprocess.run(
+                    command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=PIP_SECONDS, check=False
+                )
             except (OSError, subprocess.SubprocessError) as error:
                 raise ValueError(f"pip download {self.requirement} did not finish ({type(error).__name__})") from error
             wheels = list(Path(folder).glob("*.whl"))

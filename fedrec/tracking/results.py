@@ -14,14 +14,20 @@ _FACTS = ("round", "epoch", "evaluations")  # that stand beside the metrics
 
 
 def show_results(summary: Mapping[str, Any], folder: Path) -> None:
-    """Print every metric that the rules report, where ER, HR and NDCG are in percent. The table fits 80 columns."""
+    """Print every metric that the rules report, where ER, HR and NDCG are in percent. The table fits 80 columns.
+
+    A run that was interrupted shows what it has reached; before its first evaluation that is no metric.
+    """
     seconds = summary["seconds"]
     parts = ", ".join(f"{name} {seconds[name]:.1f} s" for name in ("train", "evaluate", "track"))
     console = Console(soft_wrap=True)
-    console.print(_table(summary))
-    for line in _explained(summary):
-        console.print(line)
-    console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}), peak memory {summary['peak_memory_mb']:.0f} MB")
+    if summary["evaluations"]:
+        console.print(_table(summary))
+        for line in _explained(summary):
+            console.print(line)
+    peak = summary["peak_memory_mb"]
+    memory = "" if peak is None else f", peak memory {peak:.0f} MB"
+    console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}){memory}")
     console.print(f"results: {folder}")
     if summary.get("mlflow_run_id"):
         console.print(f"MLflow: run {summary['mlflow_run_id']} in {summary['mlflow_uri']}")

@@ -69,7 +69,7 @@ class StoredRun:
         run_id, now = self.setup(), int(time.time() * 1000)
         if summary:
             path = folder / "summary.json"
-            path.write_text(json.dumps({**summary, "mlflow_run_id": run_id}, indent=2))
+            path.write_text(json.dumps({**summary, "mlflow_run_id": run_id}, indent=2), encoding="utf-8")
             self.client.log_artifact(run_id, str(path))
         metrics = [Metric(name, value, now, last_round) for name, value in numbers(summary).items()]
         self.client.log_batch(run_id, metrics=metrics[:MOST_METRICS])

@@ -77,7 +77,7 @@ def _ignore_signals() -> None:
 
 def _take_standard_output() -> TextIO:
     """Return the stream for answers and send what libraries print to standard error, so that it never mixes with answers."""
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers
 
