@@ -89,3 +89,13 @@ def test_a_run_without_er(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def test_a_metric_that_an_evaluation_lacks_is_left_blank(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     lines = shown(capsys, monkeypatch, [{"HR@10": 0.5}, {"HR@10": 0.25, "attack_mined_popular": 0.75}])
     assert cells(lines, "attack_mined_popular") == ["", "75.00 %", "75.00 %"]
+
+
+def test_a_run_that_was_interrupted_early_and_a_system_that_does_not_tell_its_memory(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    seconds = {"total": 9.9, "train": 8.8, "evaluate": 1.0, "track": 0.1}
+    show_results({"rounds": 3, "evaluations": 0, "seconds": seconds, "peak_memory_mb": None}, FOLDER)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["3 rounds in 9.9 s (train 8.8 s, evaluate 1.0 s, track 0.1 s)", f"results: {FOLDER}"]
