@@ -5,81 +5,27 @@
 
 import random
 import re
-import shlex
 import shutil
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from experiments import paper, report
 from fedrec.catalog import main as catalog_main
 from fedrec.config.compose import FOLDER
 from fedrec.main import main as fedrec_main
+from tests.cli.corpus import CORPUS, TEXT, Line
 from tests.cli.program import BOUND_BY_PERMISSIONS, ENVIRONMENT, TINY, Ended, fedrec
 from tests.config.test_options_table import SECTIONS, written
 
 Program = Callable[..., Ended]
 
-PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # name in the corpus -> module, and the arguments that come first
-    "main": ("fedrec.main", ()),
-    "tiny": ("fedrec.main", TINY),
-    "sweep": ("fedrec.main", ("-m", *TINY, "hydra.sweeper.n_jobs=1")),
-    "catalog": ("fedrec.catalog", ()),
-    "paper": ("experiments.paper", ()),
-    "report": ("experiments.report", ()),
-}
 MAINS = {"fedrec.main": fedrec_main, "fedrec.catalog": catalog_main, "experiments.paper": paper.main, "experiments.report": report.main}
 PROGRESS = ("data: ", "round ")  # how lines begin that a run writes before it can know that it will fail
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the corpus."""
-
-    what: str
-    command: str
-    status: int
-    words: str
-
-    @property
-    def call(self) -> tuple[str, list[str]]:
-        """The module that is run, and its arguments."""
-        program, *arguments = shlex.split(self.command)
-        module, first = PROGRAMS[program]
-        return module, [*first, *arguments]
-
-
-def make_table(path: Path, statement: str) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute(statement)
-    connection.close()
-
-
-FIXTURES: Mapping[str, Callable[[Path], object]] = {  # name in a command -> what makes it
-    "file": Path.touch,
-    "empty": Path.mkdir,
-    "text.db": lambda path: path.write_text("This is no database.\n" * 9, encoding="utf-8"),
-    "foreign.db": lambda path: make_table(path, "CREATE TABLE studies (name TEXT)"),
-    "mlflow.db": lambda path: make_table(path, "CREATE TABLE alembic_version (version_num TEXT)"),
-    "other.parquet": lambda path: pd.DataFrame({"a": [1]}).to_parquet(path),
-    "runs.parquet": lambda path: shutil.copy(paper.REPORTED, path),
-}
-TEXT = Path(__file__).with_name("bad_inputs.txt").read_text(encoding="utf-8")
-ROWS = [row.split(" | ") for row in TEXT.splitlines() if row and not row.startswith("#")]
-CORPUS = [Line(what, command, int(status), words) for what, command, status, words in ROWS]
 SAMPLE = random.Random(0).sample([line for line in CORPUS if line.status == 2], 20)
-
-
-def prepare(folder: Path, command: str) -> None:
-    for name, make in FIXTURES.items():
-        if re.search(rf"\b{re.escape(name)}\b", command):
-            make(folder / name)
 
 
 def one_line(ended: Ended | subprocess.CompletedProcess[str]) -> str:
@@ -100,7 +46,7 @@ def look(line: Line, ended: Ended | subprocess.CompletedProcess[str]) -> None:
 
 @pytest.mark.parametrize("line", CORPUS, ids=lambda line: f"{line.what}: {line.command}"[:120])
 def test_the_corpus(program: Program, tmp_path: Path, line: Line) -> None:
-    prepare(tmp_path, line.command)
+    line.prepare(tmp_path)
     module, arguments = line.call
     look(line, program(*arguments, main=MAINS[module]))
     finished = [path for path in tmp_path.rglob("summary.json") if '"FINISHED"' in path.read_text(encoding="utf-8")]
@@ -111,7 +57,7 @@ def test_the_corpus(program: Program, tmp_path: Path, line: Line) -> None:
     "line", [*SAMPLE[:4], *(pytest.param(line, marks=pytest.mark.slow) for line in SAMPLE[4:])], ids=lambda line: line.what
 )
 def test_a_sample_of_the_corpus_by_the_real_command(tmp_path: Path, line: Line) -> None:
-    prepare(tmp_path, line.command)
+    line.prepare(tmp_path)
     module, arguments = line.call
     command = [sys.executable, "-m", module, *arguments]
     look(line, subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, encoding="utf-8", timeout=180, check=False))
