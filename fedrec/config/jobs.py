@@ -1,18 +1,45 @@
 """A sweep over options: all jobs are checked before the first one runs, so that no mistake turns up after hours."""
 
+import math
 from collections.abc import Sequence
 from itertools import chain
+from typing import Annotated, Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+from pydantic import Field
+
+from fedrec.config.overrides import MOST_JOBS, check_override
+from fedrec.config.validation import ConfigError, convert
 
 
 class CheckingSweeper(BasicSweeper):
-    """Hydra's sweeper over every combination of options, which also checks what it composes."""
+    """Hydra's sweeper over every combination of options, which also checks its own options and what it composes."""
+
+    def __init__(self, max_batch_size: Any, params: Any = None) -> None:
+        """Raises ConfigError if an option of the sweeper is of a wrong type or out of range."""
+        size = convert("hydra.sweeper.max_batch_size", max_batch_size, Annotated[int, Field(ge=1)] | None)
+        plain = OmegaConf.to_container(params) if OmegaConf.is_config(params) else params
+        super().__init__(size, convert("hydra.sweeper.params", plain, dict[str, Any] | None))
+
+    @staticmethod
+    def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
+        """Return the jobs of each batch. Raises ConfigError if an override is wrong, has no list of values, or there are too many jobs."""
+        for override in overrides:
+            check_override(override)
+            if override.is_interval_sweep():
+                raise ConfigError(
+                    f"{override.input_line}: an interval is for tuning; add sweep=NAME or hydra/sweeper=fedrec_optuna, or list values"
+                )
+        jobs = math.prod(sum(1 for _ in one.sweep_iterator()) for one in overrides if one.is_sweep_override())
+        if jobs > MOST_JOBS:
+            raise ConfigError(f"{jobs} jobs: a sweep has at most {MOST_JOBS}")
+        return BasicSweeper.split_arguments(overrides, max_batch_size)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose and check the jobs of all batches before the first batch runs. Raises ConfigError, which names the job."""
         from fedrec.config.build import check  # not while Hydra searches for plug-ins, which `--help` waits for
-        from fedrec.config.validation import ConfigError
 
         assert self.hydra_context and self.config and self.overrides
         if self.batch_index > 1:
