@@ -32,7 +32,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
     folders = [FOLDER, *([Path(flags.config_dir)] if flags.config_dir else [])]
     if not folders[-1].is_dir():
         raise ValueError(f"--config-dir {flags.config_dir}: there is no such folder")
-    overrides = OverridesParser.create().parse_overrides(flags.overrides)
+    overrides = [_parsed(text) for text in flags.overrides]
     swept = {override.key_or_group for override in overrides if override.is_sweep_override()}
     for override in overrides:
         check_override(override, folders)
@@ -41,6 +41,15 @@ def parse(arguments: Sequence[str]) -> Namespace:
         flags.overrides.append(f"hydra.searchpath=[{folders.pop().resolve().as_uri()}]")
         flags.config_dir = None
     return flags
+
+
+def _parsed(text: str) -> Override:
+    try:
+        return OverridesParser.create().parse_overrides([text])[0]
+    except RecursionError:
+        raise ValueError(f"{text[:50]}...: the values lie too deep in each other") from None
+    except ValueError as error:  # a number with thousands of digits
+        raise ValueError(f"{text[:50]}...: {error}") from None
 
 
 def _forced(override: Override, swept: Container[str]) -> str:

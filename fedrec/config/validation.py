@@ -18,7 +18,7 @@ BOUNDS = {"ge": ">= ", "gt": "> ", "le": "<= ", "lt": "< "}  # of numbers
 BOUNDS |= {"min_length": "of at least ", "max_length": "of at most ", "pattern": "that matches "}  # of lists and texts
 
 
-WHOLE = 2**31 - 1  # the largest whole number, unless an annotation has a bound of its own: products of two then fit into 64 bits
+WHOLE = 2**32 - 1  # the largest whole number, unless an annotation has a bound of its own; seeds of other libraries end there, too
 LARGEST, SMALLEST = 3.4e38, 1e-45  # what single precision, in which runs compute, can hold
 
 

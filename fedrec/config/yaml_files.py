@@ -9,6 +9,7 @@ from hydra._internal.core_plugins import file_config_source
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 from omegaconf._utils import get_yaml_loader
+from omegaconf.errors import OmegaConfBaseException
 
 from fedrec.config.validation import ConfigError
 
@@ -26,9 +27,11 @@ class FileConfigSource(file_config_source.FileConfigSource):
         content = read_yaml(path)
         try:
             header = self._get_header_dict(path.read_text(encoding="utf-8")[:512])
+            return ConfigResult(self.provider, f"{self.scheme()}://{self.path}", OmegaConf.create(content), header)
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{path}: {error.full_key}: {str(error).splitlines()[0]}") from None
         except ValueError as error:
             raise ConfigError(f"{path}: {error}") from None
-        return ConfigResult(self.provider, f"{self.scheme()}://{self.path}", OmegaConf.create(content), header)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -58,9 +61,19 @@ def _parsed(text: str) -> dict[str, Any]:
             raise _refused("must hold options, KEY: VALUE", root)
         _count(root, {})
         content: dict[str, Any] = loader.construct_document(root)
+        if not _is_defaults_list(content.get("defaults", [])):
+            raise _refused("`defaults` must be a list of NAME and of GROUP: NAME", root)
         return content
     finally:
         loader.dispose()
+
+
+def _is_defaults_list(value: Any) -> bool:
+    if not isinstance(value, list):
+        return False
+    choices = [one for entry in value for one in (entry.values() if isinstance(entry, dict) else [entry])]
+    single = all(isinstance(entry, str) or (isinstance(entry, dict) and len(entry) == 1) for entry in value)
+    return single and all(isinstance(choice, str | list | None) for choice in choices)
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:

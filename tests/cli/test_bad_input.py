@@ -33,7 +33,7 @@ CASES = [
     (["evaluation.selection=XX@10"], ["evaluation.selection=XX@10", "must be ER@K, HR@K, full_HR@K or full_NDCG@K"]),
     (["evaluation.k=[]"], ["evaluation.k=[]", "a list of: a whole number >= 1"]),
     (["evaluation.metrics=[mining,ER,HR]"], ["evaluation.mined_sizes = [1, 10, 50, 150]", "at most 60"]),
-    (["model.dim=1000000000000"], ["not enough memory", "model.dim"]),
+    (["model.dim=2147483647", "dataset.users=20000", "dataset.interactions=60000"], ["not enough memory", "model.dim"]),
     (["evaluation.metrics=[EX]"], ["evaluation.metrics=[EX]", "did you mean ER?"]),
     (["defense=ours", "defense.beta=-1"], ["defense.beta=-1", "a number >= 0"]),
     (["system.epochs=many"], ["system.epochs=many", "a whole number >= 1"]),
@@ -52,6 +52,75 @@ CASES = [
     (["system.client_learning_rate=[1,0.1]"], ["system.client_learning_rate = [1.0, 0.1]"]),
     (["evaluation.k=[10,200]"], ["evaluation.k = [10, 200]", "at most 60"]),
     (["hydra.run.dir=file/run"], ["file/run: Not a directory"]),
+    (["attack._target_=os.abort"], ["attack._target_=os.abort is not allowed: attack takes a class of the kind fedrec.interfaces.Attack"]),
+    (["attack.targets={_target_:os.abort}"], ["attack.targets is not allowed to hold `_target_`"]),
+    (["-m", "sweep=defense", "sweep._target_=os.abort"], ["sweep takes a class of the kind fedrec.sweeps.objectives.Objective"]),
+    (["-m", "hydra.launcher._target_=os.abort"], ["hydra/launcher and hydra/sweeper take plug-ins of Hydra", "os.abort"]),
+    (["+hydra.callbacks.own._target_=os.abort"], ["+hydra.callbacks.own._target_=os.abort: the command line names no code"]),
+    (["+hydra.callbacks.own=${attack}"], ["the command line names no code that Hydra calls"]),
+    (["hydra={callbacks: {own: {_target_: os.abort}}}"], ["the command line names no code that Hydra calls"]),
+    (["+hydra.job_logging.handlers.own={class: os.abort}"], ["the command line names no code that Hydra calls"]),
+    (["hydra.job_logging.handlers.console.class=os.abort"], ["the command line names no code that Hydra calls"]),
+    (["-m", "++hydra.sweeper.params={+hydra.callbacks.own._target_: 'os.abort,os.getpid'}"], ["the command line names no code that Hydra"]),
+    (["--experimental-rerun", "config.pickle"], ["--experimental-rerun would run what a file says"]),
+    (["hydra.verbose=3"], ["Hydra does not allow what one of its own options", "verbose_config"]),
+    (["attack=../model/mf"], ["attack=../model/mf: ../model/mf is no name of a choice", "--config-dir"]),
+    (["attack=/model/mf"], ["/model/mf is no name of a choice"]),
+    (["-m", "attack=none,../model/mf"], ["../model/mf is no name of a choice"]),
+    (["-m", "++hydra.sweeper.params={attack: 'none,../model/mf'}"], ["../model/mf is no name of a choice"]),
+    (["defense=[ours,../attack/none]"], ["../attack/none is no name of a choice"]),
+    (["hydra/launcher=../sweeper/fedrec_basic"], ["../sweeper/fedrec_basic is no name of a choice"]),
+    (["--config-name", "../config"], ["--config-name ../config: must be the name of a file"]),
+    (["defense=[]"], ["defense=[]: a group takes the name of a choice, or several as [A,B]"]),
+    (["~attack"], ["attack is missing: attack=NAME chooses one"]),
+    (["defense=[krum,krum]"], ["defense=[krum,krum]: a choice stands twice in the list"]),
+    (["-m", "defense=none,[krum,krum]"], ["a choice stands twice in the list"]),
+    (["evaluation.k=[5,10,5]"], ["evaluation.k=[5,10,5] is not allowed", "each once"]),
+    (["evaluation.metrics=[ER,HR,ER]"], ["evaluation.metrics=[ER,HR,ER] is not allowed", "each once"]),
+    (["tracking=mlflow", "tracking.tags=[1]"], ["tracking.tags=[1] is not allowed: tracking.tags takes a mapping, {NAME: VALUE}"]),
+    (["tracking=mlflow", "tracking.tags=x"], ["must be a mapping {NAME: VALUE}, where VALUE is text, a whole number"]),
+    (["tracking=mlflow", "tracking.tags={note: [1]}"], ["must be a mapping {NAME: VALUE}, where VALUE is text"]),
+    (["evaluation.k={a: 1}"], ["evaluation.k={a: 1} is not allowed: evaluation.k takes a list, [A,B]"]),
+    (["tracking=mlflow", "tracking.run_name=a=b"], ["quote a value that holds special characters: 'tracking.run_name=\"a=b\"'"]),
+    (["defense=ours", "defense.N=glob(*)"], ["glob(...) stands for choices of a group", "defense.N=A,B"]),
+    (["seed=${threads}", "threads=${seed}"], ["seed: it refers to itself, perhaps through other options"]),
+    (["-m", "seed=${threads}", "threads=${seed}"], ["seed: it refers to itself"]),
+    (["seed=" + "[" * 400 + "]" * 400], ["seed=[[[", "too deep in each other"]),
+    (["seed=" + "1" * 5000], ["seed=111", "Exceeds the limit"]),
+    (["seed=9223372036854775808"], ["seed=9223372036854775808 is not allowed", "< 9223372036854775808"]),
+    (["system.epochs=4611686018427387904"], ["system.epochs=4611686018427387904", "a whole number is at most 2147483647"]),
+    (["evaluation.k=[99999999999999999999]"], ["a whole number is at most 2147483647"]),
+    (["threads=1000000"], ["threads=1000000 is not allowed: must be a whole number from 1 to 1024 or null"]),
+    (["defense=ours", "defense.beta=1e300"], ["defense.beta=1e+300 is not allowed: a number is 0, or between 1e-45 and 3.4e+38 in size"]),
+    (["defense=ours", "defense.beta=inf"], ["defense.beta=Infinity is not allowed: must be a number >= 0"]),
+    (["model.init_std=1e-300"], ["model.init_std=1e-300 is not allowed: a number is 0, or between"]),
+    (["-m", "seed=range(0,10000000000)"], ["seed=range(0,10000000000): a range has at most 100000 values"]),
+    (["-m", "seed=range(0,10,0)"], ["its step is not 0"]),
+    (["-m", "seed=range(0,1000)", "dataset.users=range(40,1000)"], ["960000 jobs: a sweep has at most 100000"]),
+    (["-m", "defense=ours", "defense.beta=interval(0,1)"], ["an interval is for tuning; add sweep=NAME or hydra/sweeper=fedrec_optuna"]),
+    (["-m", "hydra.sweeper.max_batch_size=0"], ["hydra.sweeper.max_batch_size=0 is not allowed: must be a whole number >= 1 or null"]),
+    (["-m", "hydra.sweeper.params=[1]"], ["hydra.sweeper.params=[1] is not allowed: must be a mapping"]),
+]
+OPTUNA = ("-m", "hydra/sweeper=fedrec_optuna", "defense=ours", "defense.N=3")
+CASES += [
+    ([*OPTUNA, "defense.beta=interval(1,1)"], ["search space of defense.beta=interval(1,1): one value is nothing to tune"]),
+    ([*OPTUNA, "defense.beta=range(1,2)"], ["one value is nothing to tune"]),
+    ([*OPTUNA, "defense.beta=choice(1,1)"], ["search space of defense.beta=choice(1,1): a value stands twice in the list"]),
+    ([*OPTUNA, "defense.beta=interval(0,1e300)"], ["search space of defense.beta: defense.beta=1e+300 is not allowed"]),
+    ([*OPTUNA, "attack=choice(none,../model/mf)"], ["../model/mf is no name of a choice"]),
+    (
+        [*OPTUNA, "defense.beta=interval(0,1)", "hydra.sweeper.sampler._target_=os.abort"],
+        ["a class of the kind optuna.samplers.BaseSampler"],
+    ),
+]
+FILES = [  # what mine/attack/own.yaml holds; tests/config/test_yaml_files.py has more
+    ("- a\n", "own.yaml:1: must hold options"),
+    ("a: 1\na: 2\n", "own.yaml:2: found duplicate key a"),
+    ("a: !!python/object/apply:os.abort []\n", "own.yaml:1: could not determine a constructor"),
+    ("defaults: [own, _self_]\n", "attack/own.yaml: the defaults lists of these files lead back to them"),
+    ("", "attack names no class: its yaml needs `_target_: MODULE.CLASS`"),
+    ("_target_: os.abort\n", "attack takes a class of the kind fedrec.interfaces.Attack"),
+    ("_target_: fedrec.attacks.none.NoAttack\nnum_targets: 1\ntargets: {_target_: os.abort}\n", "attack.targets is not allowed to hold"),
 ]
 
 
@@ -62,12 +131,63 @@ def one_line(ended: Ended) -> str:
     return line
 
 
-@pytest.mark.parametrize(("arguments", "expected"), CASES, ids=[" ".join(arguments) for arguments, _ in CASES])
+@pytest.mark.parametrize(("arguments", "expected"), CASES, ids=[" ".join(arguments)[:80] for arguments, _ in CASES])
 def test_one_line_and_status_2(program: Program, tmp_path: Path, arguments: list[str], expected: list[str]) -> None:
     (tmp_path / "file").touch()
     line = one_line(program(*TINY, *arguments))
     for part in expected:
         assert part in line
+
+
+@pytest.mark.parametrize(("content", "expected"), FILES, ids=[expected for _, expected in FILES])
+def test_a_file_of_ones_own(program: Program, tmp_path: Path, content: str, expected: str) -> None:
+    (tmp_path / "mine/attack").mkdir(parents=True)
+    (tmp_path / "mine/attack/own.yaml").write_text(content)
+    assert expected in one_line(program("--config-dir", "mine", *TINY, "attack=own"))
+
+
+def test_the_card_of_a_file_says_what_is_wrong_with_it(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "mine/attack").mkdir(parents=True)
+    (tmp_path / "mine/attack/own.yaml").write_text("- a\n")
+    ended = program("--config-dir", "mine", "--help")
+    assert ended.returncode == 0, ended.stderr
+    assert "cannot be read" in ended.stdout
+
+
+def test_files_that_name_each_other(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "mine/experiment").mkdir(parents=True)
+    for name, other in (("one", "two"), ("two", "one")):
+        (tmp_path / f"mine/experiment/{name}.yaml").write_text(f"# @package _global_\ndefaults: [{other}, _self_]\n")
+    line = one_line(program("--config-dir", "mine", *TINY, "experiment=one"))
+    assert "experiment/one.yaml" in line
+    assert "experiment/two.yaml" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["attack._target_=os.abort"], "attack takes a class of the kind fedrec.interfaces.Attack"),
+        (["threads=1000000"], "from 1 to 1024"),
+        (["seed=${threads}", "threads=${seed}"], "refers to itself"),
+        (["--config-dir", "mine", "attack=own"], "own.yaml:4: more than 100000 values, because aliases multiply them"),
+    ],
+)
+def test_what_would_end_or_fill_a_process(tmp_path: Path, arguments: list[str], expected: str) -> None:
+    """A process of its own each, which none of them ends."""
+    (tmp_path / "mine/attack").mkdir(parents=True)
+    lines = ["a: &a [" + ",".join("x" * 100) + "]"]
+    lines += [f"{name}: &{name} [{','.join([f'*{before}'] * 100)}]" for before, name in ("ab", "bc", "cd", "de", "ef", "fg")]
+    (tmp_path / "mine/attack/own.yaml").write_text("\n".join([*lines[:1], "n: 1", *lines[1:]]))
+    assert expected in one_line(fedrec(tmp_path, *TINY, *arguments))
+
+
+def test_a_mapping_and_an_equals_sign_as_values(program: Program, tmp_path: Path) -> None:
+    """An option that is an empty mapping takes keys, and quotes keep `=`."""
+    ended = program("--cfg", "job", *TINY, "tracking=mlflow", "tracking.tags={note: x}", 'tracking.run_name="a=b"', "dataset={users: 41}")
+    assert ended.returncode == 0, ended.stderr
+    assert "note: x" in ended.stdout
+    assert "run_name: a=b" in ended.stdout
+    assert "users: 41" in ended.stdout
 
 
 def test_the_real_program(tmp_path: Path) -> None:

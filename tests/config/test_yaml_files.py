@@ -40,6 +40,9 @@ BAD = [
     ("a number as a name", "a:\n  1: 2\n", "own.yaml:2: the name of an option must be text, not 1"),
     ("values deep in each other", "a: " + "[" * 5000 + "]" * 5000, "own.yaml: its values lie too deep in each other"),
     ("a number of 5000 digits", "a: " + "1" * 5000, "own.yaml: Exceeds the limit"),
+    ("defaults that are no list", "defaults: none\n", "own.yaml:1: `defaults` must be a list"),
+    ("defaults of numbers", "defaults: [1]\n", "own.yaml:1: `defaults` must be a list"),
+    ("defaults of two at once", "defaults: [{a: b, c: d}]\n", "own.yaml:1: `defaults` must be a list"),
     ("a large file", "a: 1\n" + "#" * 1_000_001, "own.yaml: larger than 1 MB"),
 ]
 
@@ -64,9 +67,12 @@ def test_a_file_that_holds_no_options(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == [tmp_path / "attack"]
 
 
-def test_the_first_lines_say_where_the_options_go(tmp_path: Path) -> None:
-    own(tmp_path, "# @package a b\na: 1\n")
-    with pytest.raises(ConfigError, match=r"own.yaml: Too many components"):
+@pytest.mark.parametrize(
+    ("content", "message"), [("# @package a b\na: 1\n", "own.yaml: Too many"), ("a: ${b\n", "own.yaml: a: no viable alternative")]
+)
+def test_what_only_hydra_can_read(tmp_path: Path, content: str, message: str) -> None:
+    own(tmp_path, content)
+    with pytest.raises(ConfigError, match=message):
         compose("attack=own", f"hydra.searchpath=[{tmp_path.as_uri()}]")
 
 
