@@ -1,5 +1,6 @@
 """One experiment: build the parts, train, evaluate, tell the callbacks, and leave a summary behind whatever happens."""
 
+import contextlib
 import json
 import math
 import sys
@@ -163,10 +164,12 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
 def run(checked: Checked, folder: Path, callback: Callback | None = None) -> float:
     """Run the experiment of a checked configuration, leave its results in `folder`, and return the objective.
 
-    A `callback` is told what happens and may prune the run; nothing is shown then.
+    A `callback` is told what happens and may prune the run; nothing is shown then. Relative paths in options mean the folder that the
+    command was given in, also if `hydra.job.chdir` has left it.
     """
     try:
-        experiment = prepare(checked, folder, callback)
+        with contextlib.chdir(HydraConfig.get().runtime.cwd if HydraConfig.initialized() else "."):
+            experiment = prepare(checked, folder, callback)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
     try:

@@ -13,7 +13,7 @@ from fedrec.evaluation.diagnostics import Diagnostics, TrainedState
 from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import Gains, Ranks, hits, ndcg
 from fedrec.evaluation.user_block import UserBlock, users_at_once
-from fedrec.interfaces import Model, Positive, Split
+from fedrec.interfaces import EachOnce, Model, Positive, Split
 from fedrec.randomness import generator
 
 
@@ -22,15 +22,17 @@ class Evaluator:
     """Measures a federation and never changes it; its random draws have streams of their own."""
 
     every: Positive
-    k: Annotated[list[Positive], Field(min_length=1)]
-    metrics: Annotated[list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]], Field(min_length=1)]
+    k: Annotated[list[Positive], Field(min_length=1), EachOnce]
+    metrics: Annotated[
+        list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]], Field(min_length=1), EachOnce
+    ]
     selection: Annotated[str, Field(pattern=r"^(ER|HR|full_HR|full_NDCG)@[1-9]\d*$", description="ER@K, HR@K, full_HR@K or full_NDCG@K")]
     candidates: Positive
     redraw_candidates: bool
     exposed_users: Literal["untrained", "unmet"]
     exposed_above: Annotated[float, Field(ge=0, lt=1)]
     max_users: Positive | None
-    mined_sizes: list[Positive]
+    mined_sizes: Annotated[list[Positive], EachOnce]
 
     split: Split = field(init=False)
     model: Model = field(init=False)

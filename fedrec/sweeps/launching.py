@@ -56,7 +56,8 @@ def work(
         before = n_ended()
         os.environ["PYTHONPATH"] = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)  # for workers that are not forked
         launcher: Any = Plugins.instance().instantiate_launcher(context, worker, config)
-        jobs = [[*arguments, f"hydra.sweep.subdir=worker_{number}"] for number in range(config.hydra.sweeper.n_jobs)]
+        settings = ["hydra.job.chdir=false"]  # of a worker; its runs may change to their folders
+        jobs = [[*arguments, f"hydra.sweep.subdir=worker_{number}", *settings] for number in range(config.hydra.sweeper.n_jobs)]
         try:
             for job in launcher.launch(jobs, 0):
                 value_of(job)

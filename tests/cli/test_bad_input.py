@@ -65,7 +65,7 @@ def test_a_sample_of_the_corpus_by_the_real_command(tmp_path: Path, line: Line) 
 
 def test_the_corpus_is_large_and_says_everything_once() -> None:
     assert len(CORPUS) >= 250
-    assert len({line.command for line in CORPUS}) == len(CORPUS)
+    assert len({(line.command, str(line.files)) for line in CORPUS}) == len(CORPUS)
 
 
 @pytest.mark.parametrize("group", sorted(SECTIONS))
@@ -73,6 +73,14 @@ def test_every_option_has_a_bad_value(group: str) -> None:
     options = {option for _, option in written(group)} if group else {"seed", "device", "threads"}
     names = {f"{group}.{option}" if group else option for option in options}
     assert [name for name in sorted(names) if not re.search(rf"[ '\"+]{re.escape(name)}[=.]", TEXT)] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [("[" * 400 + "]" * 400, "the values lie too deep in each other"), ("1" * 5000, "Exceeds the limit")]
+)
+def test_values_that_are_too_long_for_a_line_of_the_corpus(program: Program, value: str, words: str) -> None:
+    line = one_line(program(*TINY, f"seed={value}"))
+    assert line.startswith(f"error: seed={value[:40]}") and words in line
 
 
 def test_a_traceback_on_request(tmp_path: Path) -> None:

@@ -107,9 +107,9 @@ def test_a_run_is_composed_and_checked_once(program: Program, monkeypatch: pytes
 
     count(ConfigLoaderImpl, "load_configuration")
     count(build, "check")
-    count(build, "_locate")
+    count(build, "locate")
     assert program(*TINY, "attack=pieck_uea", "attack.N=5", "defense=[ours,krum]").returncode == 0
-    assert counted == {"load_configuration": 1, "check": 1, "_locate": 7}  # ours, krum and five groups
+    assert counted == {"load_configuration": 1, "check": 1, "locate": 7}  # ours, krum and five groups
     counted.clear()
     assert program("-m", *TINY, "seed=0,1").returncode == 0
     assert (counted["load_configuration"], counted["check"]) == (1 + 2 * 2, 2 * 2)
