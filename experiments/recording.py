@@ -25,12 +25,13 @@ class Record(Recorder):
     result: dict[str, Any] = field(default_factory=dict, init=False)
 
     def on_run_start(self, info: RunInfo) -> None:
+        super().on_run_start(info)
         self._ranks = info.popularity_ranks
         counts, items = torch.unique(info.popularity, return_counts=True)
         self.result |= {
             "delta_norm": {},  # round -> popularity ranks of the items that changed most
             "curve": {name: [] for name in ("epoch", *self.curves)},
-            "targets": list(info.target_items),
+            "targets": info.target_ids,
             "target_ranks": info.popularity_ranks[list(info.target_items)].tolist(),
             "popularity": [counts.tolist(), items.tolist()],  # numbers of interactions, and how many items have each
         }

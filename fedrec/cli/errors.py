@@ -9,6 +9,12 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from fedrec.config.compose import FOLDER
 from fedrec.config.validation import did_you_mean, unknown
 
+TOO_MUCH = ("can't allocate memory", "Storage size calculation overflowed")  # PyTorch says so
+COSTLY = (  # options whose large values need much memory
+    *("model.dim", "model.layers", "system.clients_per_round", "system.negatives_per_positive"),
+    *("mining_times", "attack.synthetic_users", "attack.hidden", "evaluation.candidates"),
+)
+
 
 def explain(error: BaseException) -> str | None:
     """Return one line that says what is wrong with the input, or None for a failure that is not the user's."""
@@ -18,8 +24,8 @@ def explain(error: BaseException) -> str | None:
         return f"cannot read {error.override}: expected KEY=VALUE or GROUP=CHOICE ({_line(error.message)})"
     if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
         return f"{error.filename or 'the folder of this run'}: {error.strerror}"
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError":
-        return "not enough memory: take a smaller model.dim or system.clients_per_round, or fewer users (evaluation.max_users) or items"
+    if isinstance(error, MemoryError) or any(map(str(error).__contains__, TOO_MUCH)) or type(error).__name__ == "OutOfMemoryError":
+        return f"not enough memory: take smaller numbers ({', '.join(COSTLY)}), or fewer users (evaluation.max_users) or items"
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
         return _unknown_key(error) or _line(next(filter(None, map(str, _causes(error))), repr(error)))
     return _line(str(error)) if type(error).__module__.startswith("fedrec.") else None  # such as TrainingDiverged
