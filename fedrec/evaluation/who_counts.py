@@ -43,7 +43,7 @@ def tell_few_candidates(held_out: HeldOut, n_wanted: int) -> None:
     counts = (len(held_out.candidates) - padding).expand(len(held_out.missing))[~held_out.missing]
     if few := int((counts < n_wanted).sum()):
         log.warning(
-            "HR@K is too high: it ranks %d of %d users against fewer items than evaluation.candidates=%d, one of them against %d, "
-            "because they have met all others",
-            *(few, len(counts), n_wanted, int(counts.min())),
+            "HR@K ranks %d of %d users against fewer items than evaluation.candidates=%d, one of them against %d, "
+            "because they have met all others: it is higher than it would be against %d",
+            *(few, len(counts), n_wanted, int(counts.min()), n_wanted),
         )

@@ -67,6 +67,19 @@ def test_a_cell_that_fails_is_named_and_tried_again_on_request(plans, store):
     assert len(store.results()) == 2
 
 
+def test_a_cell_whose_er_is_undefined_is_named_and_has_no_numbers(tmp_path_factory, store):
+    """Everybody has trained on the target."""
+    own = tmp_path_factory.mktemp("own")
+    (own / "train.txt").write_text("".join(f"{user} 0 {user + 1} {user + 2}\n" for user in range(30)))
+    (own / "test.txt").write_text("".join(f"{user} {(user + 9) % 30 + 1}\n" for user in range(30)))
+    data = ("dataset=presplit", f"dataset.root={own}", "attack.targets=[0]", "system.epochs=2", "tracking=none")
+    with planner(tmp_path_factory.mktemp("runs"), *data) as plans:
+        wanted = cells(plans, 5)
+        measure(measurer(plans, store, wanted), 1)
+    assert store.results() == {}
+    assert {reason for _, reason in store.failures(wanted)} == {"ER@5 is undefined: every user has trained on the target item"}
+
+
 def test_after_an_interruption_the_same_call_measures_the_rest_and_nothing_twice(plans, store, monkeypatch):
     wanted, started = cells(plans, 4, 5), []
     run = measuring.run
