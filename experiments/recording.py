@@ -49,7 +49,8 @@ class Record(Recorder):
 
     def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = ("dataset", "malicious_clients", "rounds", "seconds")
-        selected = {rule: {name: round(value, _DIGITS) for name, value in summary[rule].items()} for rule in ("best", "final")}
+        found = {rule: summary[rule] for rule in ("best", "final") if summary[rule]}  # a run that failed may have no evaluation
+        selected = {rule: {name: round(value, _DIGITS) for name, value in values.items()} for rule, values in found.items()}
         self.result |= {**{name: summary[name] for name in kept}, **selected, "torch": torch.__version__, "machine": machine()}
         return {}
 

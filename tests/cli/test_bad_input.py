@@ -62,7 +62,6 @@ CASES = [
     (["system.initial=published", "system.negatives_per_positive=9999999"], ["system.negatives_per_positive = 9999999: at most "]),
     (["model.dim=4611686018427387904"], ["not enough memory", "model.dim"]),
     (["attack=pieck_uea", "attack.N=9", "attack.mining_times=4611686018427387904"], ["not enough memory", "mining_times"]),
-    (["attack=a_hum", "attack.synthetic_users=4611686018427387904"], ["not enough memory", "attack.synthetic_users"]),
     (["hydra.run.dir=file/run"], ["file/run: Not a directory"]),
 ]
 
@@ -152,6 +151,13 @@ def test_a_loss_that_is_not_a_number_names_round_and_cause(program: Program) -> 
     last = result.stderr.splitlines()[-1]
     assert last.startswith("error: round ")
     assert "system.learning_rate = 1e+30 is probably too high" in last
+
+
+def test_a_number_that_no_memory_holds_is_told_in_the_first_round(program: Program) -> None:
+    """Its product with others overflows."""
+    result = program(*TINY, "attack=a_hum", "attack.synthetic_users=4611686018427387904")
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: not enough memory: take smaller numbers (model.dim, ")
 
 
 @pytest.mark.parametrize(("content", "expected"), [("0 1 2\n1 x\n", "train.txt:2: "), ("", "train.txt")])
