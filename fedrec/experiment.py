@@ -111,9 +111,10 @@ class Experiment:
             "status": status,  # FINISHED, FAILED, KILLED or PRUNED
             "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
             "dataset": dict(self.info.statistics),  # users, items, interactions; rate, interactions per user; sparsity in [0, 1]
-            "target_items": list(self.info.target_items),  # item ids from 0
+            "target_items": self.info.target_ids,  # as the data set names them
             "malicious_clients": self.system.n_malicious,  # number
             "evaluations": len(self.evaluations),  # number
+            "undefined": dict(self.info.undefined),  # metrics that are asked for and have no value in this run -> why
             **self.selected,  # `best`, `near_best`, `validation`, `peak`, `final`: reported metrics; `exposed`: share of evaluations
             "rounds": self.system.round,  # number of rounds finished
             "seconds": self.rounded_seconds,  # wall time in s: total, train, evaluate, track (all callbacks)
@@ -150,13 +151,14 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
     groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
     tracker, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
-    targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
+    item_ids = torch.arange(split.train.n_items) if split.item_ids is None else split.item_ids
+    targets = choose_targets(attack.targets, attack.num_targets, split.train, item_ids, generator(config.seed, "attack/targets"))
     prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)
     system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)
     evaluator.setup(split, model, targets.tolist(), system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
-    facts = split.train.popularity(), split.train.popularity_ranks(), split.statistics(), split.checksum()
-    info = RunInfo(resolved | {"choices": _choices()}, folder, system.n_rounds, targets.tolist(), *facts)
+    facts = split.train.popularity(), split.train.popularity_ranks(), split.statistics(), split.checksum(), evaluator.undefined
+    info = RunInfo(resolved | {"choices": _choices()}, folder, system.n_rounds, targets.tolist(), item_ids, *facts)
     callbacks = [one for one in (None if callback else Progress(), tracker, callback) if one]
     return Experiment(info, system, evaluator, callbacks)
 

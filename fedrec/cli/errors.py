@@ -15,6 +15,10 @@ from fedrec.config.validation import ConfigError, did_you_mean, unknown
 
 HYDRA = str(Path(hydra.__file__).parent)
 TOO_LARGE = re.compile("can't allocate memory|Storage size calculation overflowed")  # what torch says
+COSTLY = (  # options whose large values need much memory
+    *("model.dim", "model.layers", "system.clients_per_round", "system.negatives_per_positive"),
+    *("mining_times", "attack.synthetic_users", "attack.hidden", "evaluation.candidates"),
+)
 
 
 def explain(error: BaseException) -> str | None:
@@ -34,7 +38,7 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
         return f"{error.filename or 'the folder of this run'}: {error.strerror}"
     if isinstance(error, MemoryError) or TOO_LARGE.search(str(error)) or type(error).__name__ == "OutOfMemoryError":
-        return "not enough memory: take a smaller model.dim or system.clients_per_round, or fewer users (evaluation.max_users) or items"
+        return f"not enough memory: take smaller numbers ({', '.join(COSTLY)}), or fewer users (evaluation.max_users) or items"
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
         own = (str(cause) for cause in _causes(error) if isinstance(cause, ConfigError))
         return next(own, None) or _unknown_key(error) or _line(next(filter(None, map(str, _causes(error))), repr(error)))

@@ -39,8 +39,10 @@ def _table(summary: Mapping[str, Any]) -> Table:
     table = Table(Column(), *(Column(rule, justify="right", no_wrap=True) for rule in reported), show_edge=False, pad_edge=False)
     epochs = {rule: f"{values['epoch']}{f' ± {NEAR}' if rule == 'near_best' else ''}" for rule, values in reported.items()}
     table.add_row("epoch", *epochs.values(), end_section=True)
-    for name in _in_order(list(reported["final"]), summary["config"]["evaluation"]["selection"]):
-        table.add_row(name.replace("_stderr", " ±"), *(_shown(name, values.get(name)) for values in reported.values()))
+    undefined = summary["undefined"]
+    for name in _in_order([*reported["final"], *undefined], summary["config"]["evaluation"]["selection"]):
+        values = ("n/a" if name in undefined else _shown(name, values.get(name)) for values in reported.values())
+        table.add_row(name.replace("_stderr", " ±"), *values)
     return table
 
 
@@ -56,6 +58,8 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
     options = summary["config"]["evaluation"]
     exposure = exposure_of(options["selection"])
     yield f"target items: {', '.join(map(str, summary['target_items']))}"
+    for reason in dict.fromkeys(summary["undefined"].values()):
+        yield f"n/a: {', '.join(name for name, why in summary['undefined'].items() if why == reason)} undefined, because {reason}"
     yield f"best = highest {options['selection']} on the test item; near_best = mean around it"
     legend = {"peak": f"highest {exposure}", "validation": f"highest {options['selection']} on the validation item"}
     if known := [f"{rule} = {meaning}" for rule, meaning in legend.items() if summary[rule]]:

@@ -46,12 +46,12 @@ class StoredRun:
         metrics = [Metric(metric_name(row.metric), row.value, row.timestamp, row.round) for row in rows]
         self.client.log_batch(self.setup(), metrics=metrics)
 
-    def log_snapshot(self, round: int, values: delta_norm.Floats, ranks: delta_norm.Ranks, folder: Path) -> None:
+    def log_snapshot(self, round: int, values: delta_norm.Floats, ids: delta_norm.Ids, ranks: delta_norm.Ranks, folder: Path) -> None:
         """Log the Delta-Norm [M] of one round as a table and as a picture, both written to `folder` first."""
         from PIL import Image
 
         table, picture = folder / f"round_{round:04d}.parquet", folder / f"round_{round:04d}.png"
-        delta_norm.write_table(table, values, ranks)
+        delta_norm.write_table(table, values, ids, ranks)
         delta_norm.write_picture(picture, {round: delta_norm.leading_ranks(values, ranks)}, len(ranks))
         for path in (table, picture):
             self.client.log_artifact(self.setup(), str(path), "delta_norm")
