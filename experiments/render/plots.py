@@ -67,6 +67,8 @@ def _shown(text: str) -> str:
 
 
 def _series(axes: "Axes", series: Series, colour: str, marker: str, position: int, of: int) -> None:
+    x: Any
+    y: Any
     x, y = ([_shown(one) if isinstance(one, str) else one for one in axis] for axis in (series.x, series.y))
     if series.kind == "bars":
         width = 0.8 / of
