@@ -1,7 +1,7 @@
 """Draws figures as PNG with matplotlib, in colours that are distinct for every kind of colour vision."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.analysis.figures import Figure, Panel, Series
 from experiments.analysis.names import unescaped
