@@ -52,7 +52,7 @@ def main() -> None:
         table.add_row(row["name"], row["result"], row["target"])
     Console(width=110).print(table)
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2))
+        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

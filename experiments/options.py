@@ -11,6 +11,7 @@ from fedrec.config.validation import ConfigError, convert, unknown
 
 STORE = "paper"  # the name of the store in which results are kept
 Count = Annotated[int, Field(ge=1)]
+Seeds = Annotated[int, Field(ge=1, le=1000)]
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,10 @@ class Options:
     """What to measure, how often, where and on what; the text of `--help` explains each option."""
 
     only: list[str]
-    datasets: list[Literal["ml100k", "ml1m", "amazon_music"]]
-    seeds: Count
-    large_seeds: Count
-    beyond_seeds: Count
+    datasets: Annotated[list[Literal["ml100k", "ml1m", "amazon_music"]], Field(min_length=1)]
+    seeds: Seeds
+    large_seeds: Seeds
+    beyond_seeds: Seeds
     device: Literal["cpu", "cuda"]
     launcher: Annotated[str, Field(min_length=1)]
     workers: Count

@@ -40,6 +40,7 @@ from fedrec.campaigns.estimates import Estimates
 from fedrec.campaigns.measuring import Measurer, measure
 from fedrec.campaigns.progress import shown
 from fedrec.campaigns.store import Store, attributes, read_table
+from fedrec.cli.ending import exit_after
 from fedrec.config.compose import initialized
 from fedrec.config.validation import ConfigError
 from fedrec.sweeps.study_storage import FILE, locate
@@ -85,12 +86,13 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
     experiments(options.only)  # raises before anything is composed
     known = read_table(Path(options.known)) if options.known else None
     folder = Path(options.folder).absolute()
+    is_new = options.storage is None and not (folder / FILE).is_file()
+    address = None if dry and is_new else locate(options.storage, folder, "storage")
     planner = _planner(options, passed, folder)
     with Console(stderr=True).status("composing every cell"):
         cells = plan(options, planner)
     runs = list({cell.key: cell for cell in reversed(cells)}.values())[::-1]  # the first experiment that shares a run has it
-    is_new = options.storage is None and not (folder / FILE).is_file()
-    store = None if dry and is_new else Store(locate(options.storage, folder, "storage"), STORE)
+    store = Store(address, STORE) if address else None
     tables = [*([read_table(REPORTED)] if REPORTED.is_file() else []), *([store.table(experiments())] if store else [])]
     estimates = Estimates(tables)
     measured = {*(store.results() if store else ()), *(known["key"] if known is not None else ())}
@@ -129,4 +131,4 @@ def _measure(planner: Planner, store: Store, cells: Sequence[Cell], missing: Seq
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    exit_after(partial(main, sys.argv[1:]))

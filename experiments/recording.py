@@ -25,12 +25,13 @@ class Record(Recorder):
     result: dict[str, Any] = field(default_factory=dict, init=False)
 
     def on_run_start(self, info: RunInfo) -> None:
+        super().on_run_start(info)
         self._ranks = info.popularity_ranks
         counts, items = torch.unique(info.popularity, return_counts=True)
         self.result |= {
             "delta_norm": {},  # round -> popularity ranks of the items that changed most
             "curve": {name: [] for name in ("epoch", *self.curves)},
-            "targets": list(info.target_items),
+            "targets": info.target_ids,
             "target_ranks": info.popularity_ranks[list(info.target_items)].tolist(),
             "popularity": [counts.tolist(), items.tolist()],  # numbers of interactions, and how many items have each
         }
@@ -48,7 +49,8 @@ class Record(Recorder):
 
     def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = ("dataset", "malicious_clients", "rounds", "seconds")
-        selected = {rule: {name: round(value, _DIGITS) for name, value in summary[rule].items()} for rule in ("best", "final")}
+        found = {rule: summary[rule] for rule in ("best", "final") if summary[rule]}  # a run that failed may have no evaluation
+        selected = {rule: {name: round(value, _DIGITS) for name, value in values.items()} for rule, values in found.items()}
         self.result |= {**{name: summary[name] for name in kept}, **selected, "torch": torch.__version__, "machine": machine()}
         return {}
 
@@ -56,7 +58,7 @@ class Record(Recorder):
 def machine() -> str:
     """Return the number of cores, the processor and, if there is one, the GPU."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         model = platform.processor() or platform.machine()

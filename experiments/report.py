@@ -10,6 +10,7 @@ Exit status: 0 the report is written, 2 bad input.
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from experiments.render.markdown import markdown
 from experiments.render.page import page
 from experiments.render.plots import draw
 from fedrec.campaigns.store import Store, read_table
+from fedrec.cli.ending import exit_after
 from fedrec.config.validation import ConfigError, unknown
 from fedrec.sweeps.study_storage import FILE, locate
 
@@ -39,8 +41,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         options = _parse(arguments)
         print(_write(_runs(options), Path(options["to"])))
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ConfigError, OSError) as error:
+        from fedrec.cli.errors import explain
+
+        if (line := explain(error)) is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
         return 2
     return 0
 
@@ -74,8 +80,8 @@ def _write(table: "pd.DataFrame", to: Path) -> str:
     measured = Measured.of(table)
     drawn = figures(measured)
     text = markdown(measured, drawn)
-    (to / "README.md").write_text(text)
-    (to / "report.html").write_text(page(text, drawn))
+    (to / "README.md").write_text(text, encoding="utf-8")
+    (to / "report.html").write_text(page(text, drawn), encoding="utf-8")
     for figure in drawn:
         draw(figure, to / f"{figure.name}.png")
         _write_points(figure, to / "data" / f"{figure.name}.csv")
@@ -122,4 +128,4 @@ def _write_comparisons(measured: Measured, name: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    exit_after(partial(main, sys.argv[1:]))

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console, Group
 from rich.table import Column, Table
 
 from fedrec.cli.cards import GROUPS, Card, cards
+from fedrec.cli.ending import exit_after
 from fedrec.config.compose import FOLDER, compose
 from fedrec.config.validation import did_you_mean
 
@@ -72,4 +72,4 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_after(main)

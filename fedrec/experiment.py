@@ -1,8 +1,8 @@
 """One experiment: build the parts, train, evaluate, tell the callbacks, and leave a summary behind whatever happens."""
 
+import contextlib
 import json
 import math
-import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -36,6 +36,7 @@ class Experiment:
     evaluator: Evaluator
     callbacks: Sequence[Callback]
     evaluations: list[Evaluation] = field(default_factory=list)
+    ended: dict[str, Any] = field(default_factory=dict)  # the summary, once the run has ended in whatever way
     unwritten: str = ""  # why there is no summary.json
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "track": 0.0})
 
@@ -53,8 +54,8 @@ class Experiment:
             status = "KILLED"
             raise
         finally:
-            summary = self._end(status, started)
-        return summary
+            self._end(status, started)
+        return self.ended
 
     def _rounds(self) -> None:
         for result in self.system.rounds():
@@ -74,14 +75,14 @@ class Experiment:
             getattr(callback, event)(value)
         self.seconds["track"] += time.perf_counter() - started
 
-    def _end(self, status: Status, started: float) -> dict[str, Any]:
+    def _end(self, status: Status, started: float) -> None:
         """Write the summary, tell the callbacks how the run ended, and write the summary again with what they add.
 
         The first writing comes before waiting for MLflow, so that an interrupt or a full disk cannot lose the summary.
         """
         ended = time.perf_counter()
         self.seconds["total"] = ended - started  # without the callbacks' last work, which they cannot be told
-        summary = self.summary(status)
+        summary = self.ended = self.summary(status)
         self._write(summary)
         try:
             for callback in self.callbacks:
@@ -91,13 +92,12 @@ class Experiment:
             self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - started}
             summary["seconds"] = self.rounded_seconds
             self.unwritten = self._write(summary)
-        return summary
 
     def _write(self, summary: Mapping[str, Any]) -> str:
         """Write summary.json; return why that failed, or nothing."""
         part = self.info.folder / "summary.part"
         try:
-            part.write_text(json.dumps(summary, indent=2))
+            part.write_text(json.dumps(summary, indent=2), encoding="utf-8")
             part.replace(self.info.folder / "summary.json")
         except OSError as error:
             part.unlink(missing_ok=True)
@@ -106,17 +106,19 @@ class Experiment:
 
     def summary(self, status: Status) -> dict[str, Any]:
         """Return the content of summary.json. A reported evaluation is {round, epoch, metric: value}, or None if there is none."""
+        peak = peak_memory()
         return {
             "status": status,  # FINISHED, FAILED, KILLED or PRUNED
             "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
             "dataset": dict(self.info.statistics),  # users, items, interactions; rate, interactions per user; sparsity in [0, 1]
-            "target_items": list(self.info.target_items),  # item ids from 0
+            "target_items": self.info.target_ids,  # as the data set names them
             "malicious_clients": self.system.n_malicious,  # number
             "evaluations": len(self.evaluations),  # number
+            "undefined": dict(self.info.undefined),  # metrics that are asked for and have no value in this run -> why
             **self.selected,  # `best`, `near_best`, `validation`, `peak`, `final`: reported metrics; `exposed`: share of evaluations
             "rounds": self.system.round,  # number of rounds finished
             "seconds": self.rounded_seconds,  # wall time in s: total, train, evaluate, track (all callbacks)
-            "peak_memory_mb": round(peak_memory() / 2**20, 1),  # of this process, in MiB
+            "peak_memory_mb": peak and round(peak / 2**20, 1),  # of this process, in MiB; None where the system does not tell
             "mlflow_run_id": None,  # the tracker adds it, and `mlflow_uri`, the address of the store
         }
 
@@ -149,13 +151,14 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
     groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
     tracker, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
-    targets = choose_targets(attack.targets, attack.num_targets, split.train, generator(config.seed, "attack/targets"))
+    item_ids = torch.arange(split.train.n_items) if split.item_ids is None else split.item_ids
+    targets = choose_targets(attack.targets, attack.num_targets, split.train, item_ids, generator(config.seed, "attack/targets"))
     prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)
     system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)
     evaluator.setup(split, model, targets.tolist(), system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
-    facts = split.train.popularity(), split.train.popularity_ranks(), split.statistics(), split.checksum()
-    info = RunInfo(resolved | {"choices": _choices()}, folder, system.n_rounds, targets.tolist(), *facts)
+    facts = split.train.popularity(), split.train.popularity_ranks(), split.statistics(), split.checksum(), evaluator.undefined
+    info = RunInfo(resolved | {"choices": _choices()}, folder, system.n_rounds, targets.tolist(), item_ids, *facts)
     callbacks = [one for one in (None if callback else Progress(), tracker, callback) if one]
     return Experiment(info, system, evaluator, callbacks)
 
@@ -163,13 +166,20 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
 def run(checked: Checked, folder: Path, callback: Callback | None = None) -> float:
     """Run the experiment of a checked configuration, leave its results in `folder`, and return the objective.
 
-    A `callback` is told what happens and may prune the run; nothing is shown then.
+    A `callback` is told what happens and may prune the run; nothing is shown then. Relative paths in options mean the folder that the
+    command was given in, also if `hydra.job.chdir` has left it.
     """
     try:
-        experiment = prepare(checked, folder, callback)
+        with contextlib.chdir(HydraConfig.get().runtime.cwd if HydraConfig.initialized() else "."):
+            experiment = prepare(checked, folder, callback)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
-    summary = experiment.train()
+    try:
+        summary = experiment.train()
+    except KeyboardInterrupt:
+        if callback is None and experiment.ended:
+            show_results(experiment.ended, folder)
+        raise
     if callback is None:
         show_results(summary, folder)
     if experiment.unwritten:
@@ -177,21 +187,28 @@ def run(checked: Checked, folder: Path, callback: Callback | None = None) -> flo
     return experiment.objective
 
 
-def peak_memory() -> int:
-    """Return the most memory that this process has held, in bytes."""
+def peak_memory() -> int | None:
+    """Return the most memory that this process has held, in bytes; None where the system does not tell, as on Windows."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would also count what the parent held when it started this process
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 2**10
+    try:
+        import resource
+    except ImportError:
+        return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 2**10)
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the GPU for `cuda`, and for `auto` if there is one, else the CPU. Raises ValueError if `cuda` finds no GPU."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ValueError("device = cuda: no CUDA device is available; use device=cpu or device=auto")
-    return torch.device("cuda" if name != "cpu" and available else "cpu")
+    """Return a device by its name; `auto` is a GPU of CUDA if there is one, else the CPU. Raises ValueError if it is not there."""
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    device = torch.device(name if name != "auto" else "cuda" if n_gpus else "cpu")
+    there = {"cpu": 1, "cuda": n_gpus, "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= there[device.type]:
+        known = ", ".join(["device=auto", "device=cpu", *(f"device=cuda:{number}" for number in range(n_gpus))])
+        raise ValueError(f"device = {name}: this machine has no such device; use {known}")
+    return device
 
 
 def _choices() -> Mapping[str, str]:

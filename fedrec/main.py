@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fedrec.cli import completion
 from fedrec.cli.arguments import parse
+from fedrec.cli.ending import exit_after
 from fedrec.config.compose import FOLDER, initialized, register
 from fedrec.sweeps.mlflow_runs import TRACKER
 
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"interrupted{' by SIGTERM' if interrupt.args else ''}{''.join(getattr(interrupt, '__notes__', ()))}", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
+    except BrokenPipeError:  # nobody reads what is printed
+        raise
     except (Stop, Exception) as error:
         from fedrec.cli.errors import explain
 
@@ -89,8 +92,11 @@ def _start(flags: Namespace) -> None:
         print(text)
     elif {flag for flag, value in vars(flags).items() if value} - {"overrides", "run", "multirun"}:
         register()
-        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra then leaves exceptions to us
-            _run_hydra(flags, get_args_parser(), job, str(FOLDER), "config")
+        try:
+            with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra then leaves exceptions to us
+                _run_hydra(flags, get_args_parser(), job, str(FOLDER), "config")
+        except SystemExit:
+            raise SystemExit(2) from None  # Hydra has said that there is no such --package
     else:  # as `hydra.main` would, which composes once more to learn the mode
         overrides = [*flags.overrides, f"hydra.mode={'MULTIRUN' if flags.multirun else 'RUN'}"]
         with initialized():
@@ -105,4 +111,4 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_after(main)

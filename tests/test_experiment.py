@@ -7,14 +7,14 @@ import pytest
 from fedrec.config.build import check
 from fedrec.config.compose import compose
 from fedrec.evaluation.diagnostics import expected_poison_share
-from fedrec.experiment import prepare, run
+from fedrec.experiment import choose_device, prepare, run
 from fedrec.federation.system import TrainingDiverged
 from fedrec.tracking.run_progress import Progress
 
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
 SUMMARY = {"status", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
-SUMMARY |= {"peak_memory_mb", "mlflow_run_id", "evaluations", "near_best", "peak", "exposed"}
+SUMMARY |= {"undefined", "peak_memory_mb", "mlflow_run_id", "evaluations", "near_best", "peak", "exposed"}
 
 
 def trained(folder, *overrides):
@@ -139,5 +139,18 @@ def test_a_run_that_diverges_keeps_what_it_has(tmp_path):
 
 def test_cuda_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(ValueError, match="device = cuda: no CUDA device"):
+    with pytest.raises(ValueError, match=r"device = cuda: this machine has no such device; use device=auto, device=cpu$"):
         prepare(check(compose(*TINY, "device=cuda")), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_gpus", "device"),
+    [("auto", 0, "cpu"), ("auto", 2, "cuda"), ("cpu", 2, "cpu"), ("cuda", 1, "cuda"), ("cuda:1", 2, "cuda:1"), ("mps", 0, "mps")],
+)
+def test_devices_by_name(monkeypatch, name, n_gpus, device):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: n_gpus > 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: n_gpus)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: device == "mps")
+    assert str(choose_device(name)) == device
+    with pytest.raises(ValueError, match="device = cuda:2: this machine has no such device; use device=auto, device=cpu"):
+        choose_device("cuda:2")

@@ -1,6 +1,10 @@
-"""What options and choices are called in tables and pictures: the paper's names."""
+"""What options and choices are called in tables and pictures: the paper's names. Every text is Markdown."""
 
+import re
 from collections.abc import Mapping
+
+_MARKUP = re.compile(r"[\\`*_<>&~]|\](?=[(\[:])|(?<!\S)[#+=-](?=[#+=-]*(?:\s|$))|(?<=\d)[.)](?=\s|$)")  # what Markdown would read
+_ESCAPED = re.compile(r"\\([\\`*_<>&~\]#+=.)-])")
 
 _NAMES: Mapping[str, str] = {
     "mf": "MF-FRS",
@@ -58,7 +62,7 @@ def named(option: str, choice: str) -> str:
         return f"No{option.capitalize()}"
     if option == "system.client_learning_rate" and choice == "null":
         return "that of the server"
-    return _NAMES.get(choice, choice)
+    return _NAMES.get(choice) or plain(choice)
 
 
 def heading(option: str) -> str:
@@ -68,4 +72,24 @@ def heading(option: str) -> str:
     >>> heading("model"), heading("attack.num_targets")
     ('model', 'targets')
     """
-    return _HEADINGS.get(option, option)
+    return _HEADINGS.get(option) or plain(option)
+
+
+def plain(text: str) -> str:
+    """
+    Return Markdown that shows a text as it is, in one line, whatever it holds.
+
+    >>> plain("<b>A_hum*")
+    '\\\\<b\\\\>A\\\\_hum\\\\*'
+    """
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def unescaped(markdown: str) -> str:
+    """
+    Return the text that `plain` was given.
+
+    >>> unescaped(plain("<b>A_hum*"))
+    '<b>A_hum*'
+    """
+    return _ESCAPED.sub(r"\1", markdown)

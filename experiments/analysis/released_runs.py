@@ -55,7 +55,7 @@ def _undefended(attack: Mapping[str, str]) -> Iterator[Place]:
 @cache
 def released_runs() -> Sequence[ReleasedRuns]:
     """Read all runs, grouped by setting; the file lists the runs of a setting one after another."""
-    with FILE.open() as file:
+    with FILE.open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     groups = groupby(lines, key=lambda line: {name: line[name] for name in SETTING})
     return [ReleasedRuns(setting, list(runs)) for setting, runs in groups]

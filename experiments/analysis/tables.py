@@ -54,7 +54,7 @@ def comparisons(measured: Measured, table: str) -> list[Comparison]:
 
 def printed(table: str) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
     """Yield the choices and the printed values of each cell."""
-    with (PRINTED / f"{table}.csv").open() as file:
+    with (PRINTED / f"{table}.csv").open(encoding="utf-8") as file:
         for line in csv.DictReader(file):
             values = {name: float(text) for name, text in line.items() if "@" in name or name in _STATISTICS}
             yield {name: text for name, text in line.items() if name not in values}, values

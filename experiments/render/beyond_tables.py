@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from experiments.analysis.claims.claim import MODELS, PIECK
 from experiments.analysis.measured import Measured, MeasuredCell
-from experiments.analysis.names import named
+from experiments.analysis.names import named, plain
 from experiments.render.grid import grid
 
 _BUCKETS = ((0.0, 0.05), (0.05, 0.15), (0.15, 0.5), (0.5, 1.0))  # ranks of targets, as shares of all items
@@ -71,7 +71,7 @@ def knowledge(measured: Measured) -> Iterator[str]:
     rows = []
     for experiment, told in (("told_interactions", "attack.known_share"), ("told_popularity", "attack.prior")):
         for cell in measured.of_experiment(experiment):
-            what = f"{float(cell.choices[told]):.0%} of all interactions" if told == "attack.known_share" else cell.choices[told]
+            what = f"{float(cell.choices[told]):.0%} of all interactions" if told == "attack.known_share" else plain(cell.choices[told])
             numbers = [f"{100 * cell.mean(metric, rule):.1f}" for rule in ("best", "final") for metric in ("ER@10", "HR@10")]
             rows.append([named("model", cell.choices["model"]), named("attack", cell.choices.get("attack", "fedreca")), what, *numbers])
     if rows:

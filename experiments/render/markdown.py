@@ -6,7 +6,7 @@ from experiments.analysis.comparison import ER_POINTS, HIGH, HR_POINTS, LOW, Com
 from experiments.analysis.explanations import explanation, explanations
 from experiments.analysis.figures import Figure
 from experiments.analysis.measured import Measured
-from experiments.analysis.names import named
+from experiments.analysis.names import named, plain
 from experiments.analysis.tables import NUMBERED, TABLES, agreement, comparisons
 from experiments.render.beyond_tables import buckets, knowledge, matrix
 from experiments.render.cell_table import cell_table, label
@@ -73,7 +73,7 @@ def _introduction(measured: Measured) -> str:
         for cell in cells:
             if cell.experiment.startswith("paper/"):
                 seeds.setdefault(cell.dataset, set()).add(len(cell.runs))
-            machines |= {str(run["machine"]) for run in cell.runs.values()}
+            machines |= {plain(str(run["machine"])) for run in cell.runs.values()}
     counts = ", ".join(
         f"{named('dataset', dataset)} {' to '.join(map(str, sorted({min(found), max(found)})))}" for dataset, found in seeds.items()
     )

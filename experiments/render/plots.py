@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.analysis.figures import Figure, Panel, Series
+from experiments.analysis.names import unescaped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,22 +55,28 @@ def _panel(axes: "Axes", panel: Panel) -> None:
         ticks = sorted({float(x) for series in panel.series for x in series.x})
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45, fontsize=8)
         axes.minorticks_off()
-    axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+    axes.set(xlabel=_shown(panel.x_label), ylabel=_shown(panel.y_label))
     if all(isinstance(y, str) for series in panel.series for y in series.y):
         axes.invert_yaxis()
-    axes.set_title(panel.title, fontsize=10)
+    axes.set_title(_shown(panel.title), fontsize=10)
+
+
+def _shown(text: str) -> str:
+    """Return Markdown as matplotlib shows it, which reads formulas between dollars."""
+    return unescaped(text).replace("$", r"\$")
 
 
 def _series(axes: "Axes", series: Series, colour: str, marker: str, position: int, of: int) -> None:
-    x: Any = list(series.x)
-    y: Any = list(series.y)
+    x: Any
+    y: Any
+    x, y = ([_shown(one) if isinstance(one, str) else one for one in axis] for axis in (series.x, series.y))
     if series.kind == "bars":
         width = 0.8 / of
         places = [place + (position - (of - 1) / 2) * width for place in range(len(x))]
-        axes.bar(places, y, width, color=colour, label=series.name)
+        axes.bar(places, y, width, color=colour, label=_shown(series.name))
         axes.set_xticks(range(len(x)), x, rotation=30, ha="right", fontsize=8)
     elif series.kind == "points":
-        axes.scatter(x, y, s=22, color=colour, marker=marker, alpha=0.7, linewidths=0, label=series.name)
+        axes.scatter(x, y, s=22, color=colour, marker=marker, alpha=0.7, linewidths=0, label=_shown(series.name))
     else:
         errors = [error or 0.0 for error in series.errors] if any(series.errors) else None
         few = len(x) <= 40
@@ -83,5 +90,5 @@ def _series(axes: "Axes", series: Series, colour: str, marker: str, position: in
             linestyle="--" if series.dashed else "-",
             linewidth=1.4,
             capsize=2,
-            label=series.name,
+            label=_shown(series.name),
         )

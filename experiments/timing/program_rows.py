@@ -88,7 +88,7 @@ def command(folder: str, *overrides: str) -> tuple[float, dict[str, Any]]:
     """Return the seconds and the summary of the real program in a folder."""
     run = Path(folder) / f"run-{time.time_ns()}"
     seconds = timed(partial(program, folder, f"hydra.run.dir={run}", *overrides))
-    return seconds, json.loads((run / "summary.json").read_text())
+    return seconds, json.loads((run / "summary.json").read_text(encoding="utf-8"))
 
 
 def program(folder: str, *arguments: str) -> None:

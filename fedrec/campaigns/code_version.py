@@ -33,7 +33,7 @@ def _parsed(module: str) -> tuple[str, frozenset[str]]:
         return "", frozenset()
     if specification is None or specification.origin is None or not specification.origin.endswith(".py"):
         return "", frozenset()
-    tree = ast.parse(Path(specification.origin).read_text())
+    tree = ast.parse(Path(specification.origin).read_bytes())
     imported = frozenset(_imports(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:

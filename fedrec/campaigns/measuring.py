@@ -17,7 +17,7 @@ from fedrec.campaigns.store import CELL, KEY, RESULT, Store, attributes, cell_of
 from fedrec.config.build import check
 from fedrec.config.validation import ConfigError
 from fedrec.experiment import run
-from fedrec.interfaces import Callback
+from fedrec.interfaces import Callback, RunInfo
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.hydra_jobs import run_single
 from fedrec.sweeps.launching import settle_launcher, work
@@ -35,6 +35,11 @@ class Recorder(Callback):
     """Keeps of a run what the campaign stores."""
 
     result: dict[str, Any]  # complete once the run has ended; ER@10 of the best epoch is in ["best"]["ER@10"]
+
+    def on_run_start(self, info: RunInfo) -> None:
+        """Raises ConfigError if a metric has no value in this run: a table could not show it."""
+        for name, reason in info.undefined.items():
+            raise ConfigError(f"{name} is undefined: {reason}")
 
 
 @dataclass

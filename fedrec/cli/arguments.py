@@ -1,6 +1,6 @@
 """The command line: Hydra's flags and the overrides, in any order."""
 
-from argparse import Namespace
+from argparse import ArgumentError, Namespace
 from collections.abc import Container, Sequence
 from pathlib import Path
 
@@ -9,28 +9,38 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 
 from fedrec.config.compose import FOLDER
+from fedrec.config.overrides import check_override, is_name
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
     """Return the flags, and as `overrides` the overrides and what --config-dir means.
 
-    Raises ValueError for an unknown flag, a folder that does not exist, and a group that is set to anything but names.
+    Raises ValueError for an unknown flag, a folder that does not exist, and an override that `check_override` refuses.
 
     >>> parse(["attack=pieck_ipe,pieck_uea", "-m", "attack.N=5"]).overrides
     ['attack=pieck_ipe,pieck_uea', '++attack.N=5']
     """
-    flags, unknown = get_args_parser().parse_known_intermixed_args(list(arguments))
+    parser = get_args_parser()
+    parser.exit_on_error = False  # it would print its usage, too
+    try:
+        flags, unknown = parser.parse_known_intermixed_args(list(arguments))
+    except ArgumentError as error:
+        raise ValueError(f"{error}; --help shows what there is") from None
     if unknown:
         raise ValueError(f"unknown flag {unknown[0]}; --help shows what there is")
+    if flags.experimental_rerun:
+        raise ValueError(
+            "--experimental-rerun would run what a file says; give the command again, with the overrides in .hydra/overrides.yaml"
+        )
+    if flags.config_name and not is_name(flags.config_name):
+        raise ValueError(f"--config-name {flags.config_name}: must be the name of a file in conf/ or in the folder of --config-dir")
+    if flags.config_dir is not None and not (flags.config_dir and Path(flags.config_dir).is_dir()):
+        raise ValueError(f"--config-dir {flags.config_dir or repr('')}: there is no such folder")
     folders = [FOLDER, *([Path(flags.config_dir)] if flags.config_dir else [])]
-    if not folders[-1].is_dir():
-        raise ValueError(f"--config-dir {flags.config_dir}: there is no such folder")
-    overrides = OverridesParser.create().parse_overrides(flags.overrides)
+    overrides = [_parsed(text) for text in flags.overrides]
     swept = {override.key_or_group for override in overrides if override.is_sweep_override()}
     for override in overrides:
-        is_name = override.is_sweep_override() or override.is_delete() or isinstance(override.value(), str | list | dict)
-        if not is_name and any((folder / override.key_or_group).is_dir() for folder in folders):
-            raise ValueError(f"{override.input_line}: a group takes the name of a choice, or several as [A,B]")
+        check_override(override, folders)
     flags.overrides = [_forced(override, swept if flags.multirun else ()) for override in overrides]
     if flags.config_dir:
         flags.overrides.append(f"hydra.searchpath=[{folders.pop().resolve().as_uri()}]")
@@ -38,10 +48,20 @@ def parse(arguments: Sequence[str]) -> Namespace:
     return flags
 
 
-def _forced(override: Override, swept: Container[str]) -> str:
-    """Return an override with `++` before it if it fixes an option of a group that is swept.
+def _parsed(text: str) -> Override:
+    try:
+        return OverridesParser.create().parse_overrides([text])[0]
+    except RecursionError:
+        raise ValueError(f"{text[:50]}...: the values lie too deep in each other") from None
+    except ValueError as error:  # a number with thousands of digits
+        raise ValueError(f"{text[:50]}...: {error}") from None
 
-    Hydra sets the option in the default choice of the group first, which may not have it.
+
+def _forced(override: Override, swept: Container[str]) -> str:
+    """Return an override with `++` before it if it fixes an option of a group that is swept, or sets a mapping.
+
+    Hydra sets the option in the default choice of the group first, which may not have it. An empty mapping has no keys yet.
     """
     fixes = override.type == OverrideType.CHANGE and not override.is_sweep_override()
-    return f"{'++' * (fixes and override.key_or_group.split('.')[0] in swept)}{override.input_line}"
+    adds = override.key_or_group.split(".")[0] in swept or isinstance(override.value(), dict)
+    return f"{'++' * (fixes and adds)}{override.input_line}"

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fedrec.cli.declarations import Declaration
 from fedrec.config.interpolation import Keys, option_name
 from fedrec.config.validation import shown
+from fedrec.config.yaml_files import read_yaml
 
 GROUPS = ("attack", "defense", "model", "dataset")
 COMMENT = re.compile(r"""^(\w+):\s*(?:"[^"]*"|'[^']*'|.*?)\s+#\s+(.*)$""", re.MULTILINE)  # of an option
@@ -79,7 +80,7 @@ def _card(group: str, name: str, files: Mapping[str, Path], config: DictConfig) 
     # an option may reach several parameters, of which the first says the range
     allowed = {options[keys]: words for keys, _, target in reversed(values) if (words := declaration(target).allowed(keys[-1]))}
     own_files = files[name].parents[1].glob(f"by_model/*/{name}.yaml")
-    settings: dict[str, Any] = {path.parent.name: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(own_files)}
+    settings: dict[str, Any] = {path.parent.name: read_yaml(path) for path in sorted(own_files)}
     parameters = {}
     for keys, value, _ in values:
         option, key = ".".join(keys), ".".join(keys[1:])
@@ -96,8 +97,7 @@ def _card(group: str, name: str, files: Mapping[str, Path], config: DictConfig) 
 
 def _read(name: str, files: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the options of a yaml, with those of the yamls of its group that it builds on, and what their comments say."""
-    node = OmegaConf.to_container(OmegaConf.load(files[name]))
-    own = {str(key): value for key, value in node.items()} if isinstance(node, dict) else {}
+    own = read_yaml(files[name])
     options: dict[str, Any] = {}
     meanings: dict[str, str] = {}
     for entry in own.pop("defaults", None) or []:

@@ -4,21 +4,22 @@ The keys beside `_target_` are the arguments. The group `defense` holds such nod
 `server`, and the options that they refer to (`beta: ${...beta}`). An error names the option that the user sets, here `defense.beta`.
 """
 
-import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import Field
 
 from fedrec.config.compose import FOLDER
 from fedrec.config.interpolation import option_name
+from fedrec.config.kinds import locate
 from fedrec.config.validation import ConfigError, convert, shown, unknown
 
+GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking")  # a run has a choice of each
 HALVES = {"client": "client-side defenses", "server": "server-side rules (aggregators)"}  # a defense has at most one of each
 
 
@@ -26,9 +27,9 @@ HALVES = {"client": "client-side defenses", "server": "server-side rules (aggreg
 class RunOptions:
     """The options that belong to no group."""
 
-    seed: Annotated[int, Field(ge=0)]
-    device: Literal["auto", "cpu", "cuda"]
-    threads: Annotated[int, Field(ge=1)] | None
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    device: Literal["auto", "cpu", "cuda", "mps"] | Annotated[str, Field(pattern=r"^cuda:\d{1,2}$", description="cuda:N")]
+    threads: Annotated[int, Field(ge=1, le=1024)] | None  # far more threads than a machine can start end the process
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,13 @@ def check(config: DictConfig) -> Checked:
     for name, node in nodes.items():
         if not isinstance(node, DictConfig | None):
             raise ConfigError(f"{name}={shown(_plain(node))}: {name} is a group of options")
-    return Checked(config, {name: read(node) for name, node in nodes.items()})
+    parts = {name: read(node) for name, node in nodes.items()}
+    for name in GROUPS:
+        if name not in parts:
+            raise ConfigError(f"{name} is missing: {name}=NAME chooses one")
+        if parts[name] is NOTHING and name != "tracking":
+            raise ConfigError(f"{name} names no class: its yaml needs `_target_: MODULE.CLASS`")
+    return Checked(config, parts)
 
 
 def build(node: DictConfig | None) -> Any:
@@ -76,7 +83,7 @@ def build(node: DictConfig | None) -> Any:
 def read(node: DictConfig | None) -> Part:
     """Return the constructor that a node names and the arguments that it gives. Raises ConfigError as `check` does."""
     if node is not None and "_target_" in node:
-        constructor = _locate(node)
+        constructor = locate(node._get_full_key(None), _value(node, "_target_"))
         return Part(constructor, _arguments(node, constructor, set(map(str, node)) - {"_target_"}))
     if node is not None and node._key() == "defense":
         return _read_defense(node)
@@ -100,12 +107,16 @@ def _arguments(node: DictConfig, constructor: Callable[..., Any], keys: set[str]
 
 
 def _argument(node: DictConfig, key: str, annotation: Any) -> Any:
-    value = _value(node, key)
-    if isinstance(value, DictConfig) and "_target_" in value:
-        return read(value)
-    if isinstance(value, ListConfig) and any(isinstance(item, DictConfig) and "_target_" in item for item in value):
-        return [read(item) for item in value]
-    return convert(_name(node, key), _plain(value), annotation)
+    value = _plain(_value(node, key))
+    if _names_a_class(value):
+        raise ConfigError(f"{_name(node, key)} is not allowed to hold `_target_`: no class is chosen there")
+    return convert(_name(node, key), value, annotation)
+
+
+def _names_a_class(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "_target_" in value or any(map(_names_a_class, value.values()))
+    return isinstance(value, list) and any(map(_names_a_class, value))
 
 
 def _read_defense(node: DictConfig) -> Part:
@@ -135,17 +146,9 @@ def _refuse_options_without_effect(node: DictConfig, taken: Iterable[str] = ()) 
 
 
 def _built(argument: Any) -> Any:
-    if isinstance(argument, list | tuple):
-        return type(argument)(map(_built, argument))
+    if isinstance(argument, tuple):
+        return tuple(map(_built, argument))
     return argument.build() if isinstance(argument, Part) else argument
-
-
-def _locate(node: DictConfig) -> Any:
-    module, _, name = str(target := _value(node, "_target_")).rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except Exception as error:  # a user's module may fail in any way
-        raise ConfigError(f"{_name(node, '_target_')}={target} cannot be imported: {error}") from error
 
 
 def _parameters(constructor: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -163,7 +166,10 @@ def _value(node: DictConfig, key: str) -> Any:
     except MissingMandatoryValue:
         raise ConfigError(f"{_name(node, key)} must be given: {_name(node, key)}=VALUE") from None
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{_name(node, key)}: {str(error).splitlines()[0]}") from None
+        reason = (
+            str(error).splitlines()[0].replace("Recursive interpolation detected", "it refers to itself, perhaps through other options")
+        )
+        raise ConfigError(f"{_name(node, key)}: {reason}") from None
 
 
 def _name(node: DictConfig, key: str) -> str:

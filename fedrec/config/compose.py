@@ -5,7 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hydra
+from hydra._internal.sources_registry import SourcesRegistry
 from omegaconf import DictConfig, OmegaConf
+
+from fedrec.config.yaml_files import FileConfigSource
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PLUGINS = PACKAGE / "sweeps" / "plugin"  # holds the namespace package hydra_plugins
@@ -22,6 +25,7 @@ def register() -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     if str(PLUGINS) not in sys.path:
         sys.path.append(str(PLUGINS))
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
 
 
 def initialized(job_name: str = "main") -> hydra.initialize_config_dir:

@@ -1,25 +1,66 @@
 """A sweep over options: all jobs are checked before the first one runs, so that no mistake turns up after hours."""
 
+import math
 from collections.abc import Sequence
 from itertools import chain
+from typing import Annotated, Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
+from pydantic import Field
+
+from fedrec.config.launchers import check_launcher
+from fedrec.config.overrides import MOST_JOBS, check_override
+from fedrec.config.validation import ConfigError, convert
 
 
 class CheckingSweeper(BasicSweeper):
-    """Hydra's sweeper over every combination of options, which also checks what it composes."""
+    """Hydra's sweeper over every combination of options, which also checks its own options and what it composes."""
+
+    def __init__(self, max_batch_size: Any, params: Any = None) -> None:
+        """Raises ConfigError if an option of the sweeper is of a wrong type or out of range."""
+        size = convert("hydra.sweeper.max_batch_size", max_batch_size, Annotated[int, Field(ge=1)] | None)
+        plain = OmegaConf.to_container(params) if OmegaConf.is_config(params) else params
+        super().__init__(size, convert("hydra.sweeper.params", plain, dict[str, Any] | None))
+
+    def setup(self, *, config: DictConfig, **named: Any) -> None:
+        """Take what Hydra knows of the application. Raises ConfigError if the launcher cannot work on this machine."""
+        check_launcher(config)
+        super().setup(config=config, **named)
+
+    @staticmethod
+    def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
+        """Return the jobs of each batch. Raises ConfigError if an override is wrong, has no list of values, or there are too many jobs."""
+        for override in overrides:
+            check_override(override)
+            if override.is_interval_sweep():
+                raise ConfigError(
+                    f"{override.input_line}: an interval is for tuning; add sweep=NAME or hydra/sweeper=fedrec_optuna, or list values"
+                )
+        lengths = {one.input_line: sum(1 for _ in one.sweep_iterator()) for one in overrides if one.is_sweep_override()}
+        if empty := [text for text, length in lengths.items() if not length]:
+            raise ConfigError(f"{empty[0]}: it is empty, so there is no job to run")
+        if (jobs := math.prod(lengths.values())) > MOST_JOBS:
+            raise ConfigError(f"{jobs} jobs: a sweep has at most {MOST_JOBS}")
+        return BasicSweeper.split_arguments(overrides, max_batch_size)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose and check the jobs of all batches before the first batch runs. Raises ConfigError, which names the job."""
         from fedrec.config.build import check  # not while Hydra searches for plug-ins, which `--help` waits for
-        from fedrec.config.validation import ConfigError
 
         assert self.hydra_context and self.config and self.overrides
         if self.batch_index > 1:
             return
+        folders: dict[str, int] = {}  # -> the job whose folder it is
         for number, overrides in enumerate(chain.from_iterable(self.overrides)):
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             try:
                 check(config)
             except ConfigError as error:
                 raise ConfigError(f"{error} (job {number} of the sweep: {' '.join(text.lstrip('+') for text in overrides)})") from None
+            with open_dict(config):
+                config.hydra.job.num, config.hydra.job.id = number, str(number)  # as a launcher sets them
+            folder = str(config.hydra.sweep.subdir)
+            if (other := folders.setdefault(folder, number)) != number:
+                raise ConfigError(f"hydra.sweep.subdir={folder}: jobs {other} and {number} would write to the same folder")

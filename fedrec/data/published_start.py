@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from fedrec.data.federated_data import FederatedData
+from fedrec.data.federated_data import FederatedData, require_countable
 from fedrec.interfaces import GlobalModel, Interactions, Model
 from fedrec.randomness import PUBLISHED_SEED
 
@@ -29,7 +29,11 @@ def published_start(train: Interactions, negatives_per_positive: int, model: Mod
 
 
 def published_data(train: Interactions, negatives_per_positive: int) -> FederatedData:
-    """Draw q negatives for each positive, with replacement. A user who has trained on all items gets none."""
+    """Draw q negatives for each positive, with replacement. A user who has trained on all items gets none.
+
+    Raises ValueError if there are more pairs than can be counted.
+    """
+    require_countable(train, negatives_per_positive)
     random = np.random.RandomState(PUBLISHED_SEED)
     random.choice(train.n_items, 1, replace=False)  # the targets, however many
     stream, used = np.zeros(0, np.int64), 0

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from fedrec.data.drawing import draw_unseen
 from fedrec.data.splitting import leave_one_out
-from fedrec.interfaces import Interactions, Positive, Split
+from fedrec.interfaces import Countable, Interactions, Split
 
 LEAST = 3  # interactions of a user: one each for training, validation and test, so that `validation` changes nothing else
 
@@ -25,15 +25,17 @@ class Synthetic:
 
     paper = "drawn, not published: Zipf's law over items, log-normal activity of users"
 
-    users: Positive
-    items: Positive
-    interactions: Positive
+    users: Countable
+    items: Countable
+    interactions: Countable
     exponent: Annotated[float, Field(ge=0, le=10)]
     validation: bool
 
     def load(self, generator: Generator) -> Split:
         """Draw the split. Raises ValueError if users cannot have 3 interactions each, or need more than half of the items on average."""
         most = self.items // 2
+        if most < LEAST:
+            raise ValueError(f"dataset.items={self.items}: at least {2 * LEAST}, so that {LEAST} are half of them or fewer")
         if not LEAST * self.users <= self.interactions <= most * self.users:
             raise ValueError(
                 f"dataset.interactions={self.interactions} out of range: {self.users} users need at least {LEAST * self.users} "

@@ -1,6 +1,6 @@
 """The metrics of a run: ER@K (Eq. 3), HR@K, full-ranking HR@K and NDCG@K of users in blocks, and on request what explains them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -13,7 +13,8 @@ from fedrec.evaluation.diagnostics import Diagnostics, TrainedState
 from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import Gains, Ranks, hits, ndcg
 from fedrec.evaluation.user_block import UserBlock, users_at_once
-from fedrec.interfaces import Model, Positive, Split
+from fedrec.evaluation.who_counts import ExposedUsers, tell_few_candidates, undefined
+from fedrec.interfaces import EachOnce, Model, Positive, Split
 from fedrec.randomness import generator
 
 
@@ -22,15 +23,17 @@ class Evaluator:
     """Measures a federation and never changes it; its random draws have streams of their own."""
 
     every: Positive
-    k: Annotated[list[Positive], Field(min_length=1)]
-    metrics: Annotated[list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]], Field(min_length=1)]
+    k: Annotated[list[Positive], Field(min_length=1), EachOnce]
+    metrics: Annotated[
+        list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]], Field(min_length=1), EachOnce
+    ]
     selection: Annotated[str, Field(pattern=r"^(ER|HR|full_HR|full_NDCG)@[1-9]\d*$", description="ER@K, HR@K, full_HR@K or full_NDCG@K")]
     candidates: Positive
     redraw_candidates: bool
-    exposed_users: Literal["untrained", "unmet"]
+    exposed_users: ExposedUsers
     exposed_above: Annotated[float, Field(ge=0, lt=1)]
     max_users: Positive | None
-    mined_sizes: list[Positive]
+    mined_sizes: Annotated[list[Positive], EachOnce]
 
     split: Split = field(init=False)
     model: Model = field(init=False)
@@ -42,6 +45,7 @@ class Evaluator:
     blocks: Sequence[UserBlock] = field(init=False)
     space: Tensor = field(init=False)  # for the scores of a block: fresh memory each time would cost as much as the metrics
     diagnostics: Diagnostics = field(init=False)
+    undefined: Mapping[str, str] = field(init=False)  # metric that is asked for and has no value, whatever is trained -> why
 
     def setup(self, split: Split, model: Model, targets: Sequence[int], state: TrainedState, seed: int) -> None:
         """Draw the users and the candidates. Raises ValueError if an option does not fit the data or another option."""
@@ -54,6 +58,12 @@ class Evaluator:
         self._draw()
         self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=state.users.device)
         self.diagnostics = Diagnostics(frozenset(self.metrics), self.mined_sizes, split.train, targets, state)
+        reasons = undefined(self.metrics, self.held_out, self.blocks, self.exposed_users)
+        self.undefined = {f"{name}@{k}": reason for name, reason in reasons.items() for k in self.k}
+        if self.selection in self.undefined:
+            raise ValueError(f"evaluation.selection = {self.selection}: undefined, because {self.undefined[self.selection]}")
+        if "HR" in self.metrics:
+            tell_few_candidates(self.held_out[""], self.candidates)
 
     def _draw(self) -> None:
         """Draw the candidates, and make ready the blocks of users who are scored with them."""
@@ -62,7 +72,7 @@ class Evaluator:
         held_out = {"": split.test} if split.validation is None else {"": split.test, "validation_": split.validation}
         excluded = [items[self.users] for items in held_out.values()]
         self.held_out = {
-            prefix: HeldOut.draw(items[self.users], seen, excluded, self.candidates, self.generators[prefix])
+            prefix: HeldOut.draw(items[self.users], seen, excluded, min(self.candidates, split.train.n_items), self.generators[prefix])
             for prefix, items in held_out.items()
         }
         size = users_at_once(split.train.n_items)
@@ -111,13 +121,17 @@ class Evaluator:
     def _means(self, name: str, ranks: list[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> dict[str, float]:
         """Return the mean over targets of the mean over users, for every K; if users were sampled, also its standard error.
 
+        Targets that no user counts for do not count. If there is no other, there is no mean.
+
         The targets' means share their users, so the error is that of what each user adds to all of them.
         """
         worst = max(self.k)  # stands for all ranks that gain nothing
         gains = gain(np.arange(worst + 1), np.array(self.k))  # [worst + 1, K]
         known = [one for one in ranks if (one >= 0).any()]  # [B] each
+        if not known:
+            return {}  # `undefined` says why
         counts = [np.bincount(np.minimum(one[one >= 0], worst), minlength=worst + 1) for one in known]  # users with each rank
-        means = np.array([one @ gains / one.sum() for one in counts] or [gains[worst]])  # [T, K]
+        means = np.array([one @ gains / one.sum() for one in counts])  # [T, K]
         metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means.mean(0).tolist(), strict=True)}
         if len(self.users) < len(self.state.users):
             added = np.zeros((len(self.users), len(self.k)))  # [B, K]

@@ -24,6 +24,7 @@ from fedrec.interfaces import (
     AttackerKnowledge,
     AttackerView,
     ClientBatch,
+    Countable,
     Defense,
     GlobalModel,
     Interactions,
@@ -56,7 +57,7 @@ class System:
     clients_per_round: Positive
     epochs: Positive
     sampling: Sampling
-    negatives_per_positive: Positive
+    negatives_per_positive: Countable
     negatives: Negatives
     loss: Literal["bce", "bpr"]
     initial: Literal["random", "published"]

@@ -64,7 +64,7 @@ class Attack(ABC):
     memory: ClassVar[tuple[str, ...]] = ()  # fields that change from round to round: tensors, or objects with a `state_dict` of their own
 
     num_targets: Positive
-    targets: Literal["random", "unpopular", "published"] | list[Annotated[int, Field(ge=0)]]
+    targets: Literal["random", "unpopular", "published"] | list[Annotated[int, Field(ge=0, lt=10**18)]]  # as ids of a file
     known: AttackerKnowledge = field(init=False)  # from `setup` on
 
     def prior_wanted(self) -> PriorWanted:

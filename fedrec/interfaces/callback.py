@@ -28,11 +28,19 @@ class RunInfo:
     config: Mapping[str, Any]  # the whole configuration, resolved
     folder: Path  # the run's own folder, exists
     n_rounds: int
-    target_items: Sequence[int]
+    target_items: Sequence[int]  # numbers in 0..M-1
+    item_ids: Tensor  # [M] int64, how the data set names each item: users of the program see these
     popularity: Tensor  # [M] int64, interactions of each item in training
     popularity_ranks: Tensor  # [M] int64, 1 = most interactions in training
     statistics: Mapping[str, float]  # of the data set: users, items, interactions, rate, sparsity
     data_checksum: str  # of the split
+    undefined: Mapping[str, str]  # metric that no evaluation of this run will have, `ER@10` for instance -> why
+
+    @property
+    def target_ids(self) -> list[int]:
+        """How the data set names the target items."""
+        ids: list[int] = self.item_ids[list(self.target_items)].tolist()
+        return ids
 
 
 class Pruned(Exception):

@@ -55,6 +55,8 @@ class Split:
     train: Interactions
     test: Tensor  # [U] int64, -1 = this user has none
     validation: Tensor | None  # [U] int64, -1 = none; the second-latest interaction, None unless asked for
+    user_ids: Tensor | None = None  # [U] int64, how the files of the data set name each user; None: by its number
+    item_ids: Tensor | None = None  # [M] int64, the same of each item
 
     def statistics(self) -> Mapping[str, float]:
         """Return the statistics of all interactions, held-out ones included, as in Table VIII."""

@@ -39,6 +39,9 @@ class FakeProfiles(Attack):
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)
         n_targets, half, ranks = len(known.target_items), self.kappa // 2, known.prior.popularity_ranks
+        if 2 * n_targets > known.n_items:
+            too_many = f"{n_targets} targets need as many other items again, and there are {known.n_items} items"
+            raise ValueError(f"attack.num_targets, attack.targets: {too_many}; take at most {known.n_items // 2} targets")
         if n_targets > half or self.kappa > known.n_items:
             allowed = f"from {2 * n_targets} (twice the targets) to {known.n_items} (the items)"
             raise ValueError(f"attack.kappa = {self.kappa}: allowed is {allowed}")

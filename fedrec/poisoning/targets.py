@@ -11,23 +11,23 @@ from fedrec.randomness import PUBLISHED_SEED
 
 
 def choose_targets(
-    targets: Literal["random", "unpopular", "published"] | list[int], num_targets: int, train: Interactions, generator: Generator
+    targets: Literal["random", "unpopular", "published"] | list[int],
+    num_targets: int,
+    train: Interactions,
+    item_ids: Tensor,
+    generator: Generator,
 ) -> Tensor:
-    """Return distinct target items [T] int64.
+    """Return the numbers of distinct target items [T] int64.
 
-    `random` draws them uniformly; `unpopular` takes the least popular, ties at random; a list names them. `published` draws uniformly
-    with the one seed of the released code of MF-FRS: in a split numbered as its own, these are its targets.
+    `random` draws them uniformly; `unpopular` takes the least popular, ties at random; a list names them by their `item_ids` [M].
+    `published` draws uniformly with the one seed of the released code of MF-FRS: in a split numbered as its own, these are its targets.
 
     Raises ValueError if an item does not exist, is named twice, or if no item would be left to recommend.
     """
+    if train.n_items == 1:
+        raise ValueError("the data set has one item only: beside a target item there must be one to recommend")
     if not isinstance(targets, str):
-        if len(set(targets)) < len(targets):
-            raise ValueError(f"attack.targets = {targets}: an item is named twice")
-        if not targets or max(targets) >= train.n_items:
-            raise ValueError(f"attack.targets = {targets}: allowed is a list of one or more item ids from 0 to {train.n_items - 1}")
-        if len(targets) == train.n_items:
-            raise ValueError(f"attack.targets: all {train.n_items} items would be targets; at most {train.n_items - 1}")
-        return torch.tensor(targets, dtype=torch.int64)
+        return _named(targets, item_ids.tolist())
     if num_targets >= train.n_items:
         raise ValueError(f"attack.num_targets = {num_targets}: all {train.n_items} items would be targets; at most {train.n_items - 1}")
     if targets == "published":  # the first that the released code draws
@@ -36,3 +36,16 @@ def choose_targets(
     if targets == "unpopular":
         shuffled = shuffled[torch.argsort(train.popularity()[shuffled], stable=True)]
     return shuffled[:num_targets]
+
+
+def _named(targets: list[int], item_ids: list[int]) -> Tensor:
+    """Return the numbers of the items that have these ids, [T] int64. Raises ValueError as `choose_targets` does."""
+    if not targets or len(set(targets)) < len(targets):
+        raise ValueError(f"attack.targets = {targets}: {'an item is named twice' if targets else 'allowed is a list of one id or more'}")
+    numbers = {one: number for number, one in enumerate(item_ids)}
+    if strange := [one for one in targets if one not in numbers]:
+        known = f"{len(item_ids)} items with ids from {min(item_ids)} to {max(item_ids)}"
+        raise ValueError(f"attack.targets = {targets}: there is no item {strange[0]}, the data set has {known}")
+    if len(targets) == len(item_ids):
+        raise ValueError(f"attack.targets: all {len(item_ids)} items would be targets; at most {len(item_ids) - 1}")
+    return torch.tensor([numbers[one] for one in targets])

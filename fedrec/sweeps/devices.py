@@ -26,8 +26,8 @@ def acquire_device(names: Sequence[str], folder: Path | None = None) -> int:
 
 
 def use_own_device(name: str) -> None:
-    """Make the next free GPU the one that `cuda` means in this process, unless `name`, the option `device`, is `cpu`."""
-    if name == "cpu":
+    """Make the next free GPU the one that `cuda` means in this process, if `name`, the option `device`, leaves the choice."""
+    if name not in ("auto", "cuda"):
         return
     import torch
 

@@ -12,6 +12,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 from pydantic import Field
 
+from fedrec.config.launchers import check_launcher
 from fedrec.config.validation import ConfigError, convert
 from fedrec.sweeps.hydra_jobs import value_of
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 def settle_launcher(config: DictConfig) -> None:
     """Choose joblib instead of Hydra's own launcher if `n_jobs` asks for several processes. Raises ConfigError."""
+    check_launcher(config)
     n_jobs = convert("hydra.sweeper.n_jobs", config.hydra.sweeper.n_jobs, Annotated[int, Field(ge=1)])
     if config.hydra.launcher["_target_"] == BASIC and n_jobs > 1:
         config.hydra.launcher = {"_target_": JOBLIB, "n_jobs": n_jobs}
@@ -54,7 +56,8 @@ def work(
         before = n_ended()
         os.environ["PYTHONPATH"] = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)  # for workers that are not forked
         launcher: Any = Plugins.instance().instantiate_launcher(context, worker, config)
-        jobs = [[*arguments, f"hydra.sweep.subdir=worker_{number}"] for number in range(config.hydra.sweeper.n_jobs)]
+        settings = ["hydra.job.chdir=false"]  # of a worker; its runs may change to their folders
+        jobs = [[*arguments, f"hydra.sweep.subdir=worker_{number}", *settings] for number in range(config.hydra.sweeper.n_jobs)]
         try:
             for job in launcher.launch(jobs, 0):
                 value_of(job)

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+from pydantic import Field
 
 from fedrec.tracking.mlflow.run_description import names, parameters
 
+STUDY_NAME = Annotated[str, Field(min_length=1)]  # what a study may be called
 _IRRELEVANT = ("hydra", "tracking", "threads", "device")
 _SETTINGS = ("direction", "params", "sampler", "pruner")  # of the sweeper; n_trials may grow
 

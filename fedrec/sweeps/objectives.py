@@ -4,6 +4,7 @@ Every run is judged as `objective` says, by default at the epoch with the best H
 validation item only. The comparisons at the end use seeds that no trial has seen, and report the test item.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 from optuna.trial import FrozenTrial, Trial
 from pydantic import Field
 
+from fedrec.config.validation import ConfigError
 from fedrec.interfaces import Positive
 from fedrec.sweeps.outcomes import Outcome, Rule, mean, summary
 from fedrec.sweeps.search_space import SearchSpace
@@ -148,4 +150,7 @@ class ReturnedValue(Objective):
 
     def measure(self, runs: Runs, overrides: Sequence[str], seeds: Sequence[int]) -> Values:
         value = runs.value(overrides)
-        return tuple(map(float, value)) if isinstance(value, Sequence) else (float(value),)
+        values = tuple(map(float, value)) if isinstance(value, Sequence) else (float(value),)
+        if any(map(math.isnan, values)):
+            raise ConfigError("the run returned no number: ER@K is not measured or undefined, K that of evaluation.selection")
+        return values

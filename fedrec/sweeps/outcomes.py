@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fedrec.config.validation import ConfigError
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.interfaces import Evaluation
 
@@ -27,11 +28,17 @@ class Outcome:
         """Judge a run by its evaluations so far. `selection` names the selection metric; only that of the validation item selects.
 
         Hits are those of the rule's evaluations; with `peak` and `exposed`, those of the epoch that the validation item selects.
+        Raises ConfigError if one of these metrics has no value in this run.
         """
+        exposure, undefined = exposure_of(selection), "of this run is undefined, so there is nothing to tune by"
+        if exposure not in evaluations[-1].metrics:
+            raise ConfigError(f"{exposure} {undefined}: no user is left to whom a target item could be shown; take other attack.targets")
+        if missing := {selection, f"validation_{selection}"} - set(evaluations[-1].metrics):
+            raise ConfigError(f"{min(missing)} {undefined}: no user has such an item")
         selected = select(evaluations, f"validation_{selection}", exposed_above)
         selected["validation"] = selected["best"]
         hits = selected["validation" if rule in ("peak", "exposed") else rule]
-        exposure = selected["exposed"] if rule == "exposed" else selected[rule][exposure_of(selection)]
+        exposure = selected["exposed"] if rule == "exposed" else selected[rule][exposure]
         return cls(exposure, hits[f"validation_{selection}"], hits[selection])
 
 

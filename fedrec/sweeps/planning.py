@@ -18,8 +18,9 @@ from fedrec.config.validation import ConfigError, convert, shown, unknown
 from fedrec.evaluation.epoch_selection import NEAR
 from fedrec.interfaces import Positive
 from fedrec.sweeps.hydra_jobs import Composer
+from fedrec.sweeps.naming import STUDY_NAME
 from fedrec.sweeps.objectives import Objective, ReturnedValue
-from fedrec.sweeps.samplers import is_grid, make_pruner, make_sampler
+from fedrec.sweeps.samplers import check_options, is_grid, make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.stages import Sweep
 from fedrec.sweeps.study import Direction
@@ -27,7 +28,7 @@ from fedrec.sweeps.study_storage import locate
 
 SETTINGS: dict[str, Any] = {
     "direction": Direction | Annotated[list[Direction], Field(min_length=1)],
-    "study_name": Annotated[str, Field(min_length=1)],
+    "study_name": STUDY_NAME,
     "storage": str | None,
     "n_trials": Positive,
     "params": dict[str, Any] | None,
@@ -40,6 +41,7 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
     """Return what the workers must know. Raises ConfigError, which names the option, if a trial could not run or not be judged."""
     plain: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     settings = {name: convert(f"hydra.sweeper.{name}", plain[name], annotation) for name, annotation in SETTINGS.items()}
+    check_options(config.hydra.sweeper)
     parser = OverridesParser.create(config_loader=context.config_loader)
     parsed = {text: parser.parse_override(text) for text in arguments}
     fixed = [text for text, override in parsed.items() if not override.is_sweep_override()]

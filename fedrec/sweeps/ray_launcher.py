@@ -3,16 +3,22 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
+from pydantic import Field
 
-from fedrec.config.validation import ConfigError
+from fedrec.config.validation import ConfigError, convert
 
+_RESOURCE = Annotated[float, Field(ge=0)]
+OPTIONS: Mapping[str, Mapping[str, Any]] = {  # Ray checks them only once a cluster runs, and does not name them
+    "init": {"address": str | None, "log_to_driver": bool},
+    "remote": {"num_cpus": _RESOURCE, "num_gpus": _RESOURCE, "max_retries": Annotated[int, Field(ge=0)]},
+}
 _SHARED = ("FEDREC_", "MLFLOW_", "PG")  # beginnings of the variables of this process' environment that jobs see, wherever they run
 
 
@@ -27,7 +33,11 @@ class RayTasks(Launcher):
         self.remote: Any = OmegaConf.to_container(remote, resolve=True)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra knows of the application."""
+        """Take what Hydra knows of the application. Raises ConfigError if an option of Ray is of the wrong type or out of range."""
+        for group, allowed in OPTIONS.items():
+            node = config.hydra.launcher[group]
+            for name in allowed.keys() & set(node):
+                convert(f"hydra.launcher.{group}.{name}", node[name], allowed[name])
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:

@@ -1,17 +1,43 @@
 """Samplers and pruners of Optuna, made from their configuration."""
 
 import warnings
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from omegaconf import DictConfig, open_dict
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, GridSampler
+from pydantic import Field
 
 from fedrec.config.build import build
-from fedrec.config.validation import ConfigError
+from fedrec.config.validation import ConfigError, convert
+from fedrec.interfaces import Positive
+from fedrec.interfaces.ranges import Rate
 from fedrec.sweeps.search_space import SearchSpace
 
 GRID = "optuna.samplers.GridSampler"
+Count = Annotated[int, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+OPTIONS: Mapping[str, Any] = {  # Optuna checks some of them late, some not at all, and never names the option
+    **dict.fromkeys(("n_startup_trials", "n_warmup_steps", "bootstrap_count", "n_startup_steps"), Count),
+    **dict.fromkeys(("n_ei_candidates", "interval_steps", "n_min_trials", "min_resource"), Positive),
+    **dict.fromkeys(("population_size", "reduction_factor"), Annotated[int, Field(ge=2)]),
+    **dict.fromkeys(("crossover_prob", "swapping_prob", "p_threshold"), Probability),
+    **dict.fromkeys(("multivariate", "with_margin", "warn_independent_sampling"), bool),
+    "seed": Count | None,
+    "sigma0": Rate | None,
+    "mutation_prob": Probability | None,
+    "max_resource": Literal["auto"] | Positive,
+}
+
+
+def check_options(settings: DictConfig) -> None:
+    """Raise ConfigError if an option of the sampler or pruner of a sweeper is of the wrong type or out of range."""
+    for group in ("sampler", "pruner"):
+        node = settings[group] or {}
+        for name in OPTIONS.keys() & set(node):
+            convert(f"hydra.sweeper.{group}.{name}", node[name], OPTIONS[name])
 
 
 def make_sampler(node: DictConfig, space: SearchSpace, number: int) -> BaseSampler:

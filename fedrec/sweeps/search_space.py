@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
+from fedrec.config.overrides import check_override
 from fedrec.config.validation import ConfigError, shown
 
 _ALLOWED = "interval(LOW, HIGH), range(START, STOP, step=STEP), choice(A, B), and of these int(...), tag(log, interval(...))"
@@ -66,6 +67,15 @@ def in_one_line(values: Mapping[str, Any]) -> str:
 
 def _distribution(text: str, parser: OverridesParser) -> Distribution:
     where = f"search space of {text}"
+    distribution = _parsed(text, parser, where)
+    if distribution.single():
+        raise ConfigError(f"{where}: one value is nothing to tune; allowed: {_ALLOWED}")
+    if isinstance(distribution, CategoricalDistribution) and len(set(map(repr, distribution.choices))) < len(distribution.choices):
+        raise ConfigError(f"{where}: a value stands twice in the list")
+    return distribution
+
+
+def _parsed(text: str, parser: OverridesParser, where: str) -> Distribution:
     try:
         override = parser.parse_override(text)
     except HydraException as error:
@@ -73,6 +83,7 @@ def _distribution(text: str, parser: OverridesParser) -> Distribution:
         raise ConfigError(f"{where}: {reason}; allowed: {_ALLOWED}") from None
     if not override.is_sweep_override():
         raise ConfigError(f"{where}: one value is nothing to tune; allowed: {_ALLOWED}")
+    check_override(override)
     value = override.value()
     tags: set[str] = getattr(value, "tags", set())
     if wrong := tags - ({"log"} if isinstance(value, IntervalSweep) else set()):

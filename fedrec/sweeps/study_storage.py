@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy import create_engine, event, text
+from optuna.storages._rdb.models import BaseModel
+from sqlalchemy import create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -26,11 +28,14 @@ _BUSY_SECONDS = 60.0  # how long a process waits while others write to the same 
 
 def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.storage") -> str:
     """Return the absolute address of a storage, by default of an SQLite file in `folder`, which is made. Raises ConfigError."""
-    with suppress(ArgumentError):
+    with suppress(ArgumentError, ValueError):  # of which a port that is no number raises the second
         url = make_url(storage or f"sqlite:///{folder / FILE}")
         if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
             path = Path.cwd() / url.database
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigError(f"{option}: cannot make the folder of {path} ({error.strerror})") from None
             return f"sqlite:///{path}"
         if url.get_backend_name() == "postgresql":
             return url.render_as_string(hide_password=False)
@@ -46,15 +51,30 @@ def open_storage(address: str) -> RDBStorage:
         if is_file:
             with closing(sqlite3.connect(address.removeprefix("sqlite:///"), timeout=_BUSY_SECONDS)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")  # readers and writers then do not wait for each other
+        _refuse_foreign(address)
         with exclusive(address, "tables"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
             storage = RDBStorage(address, options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
-    except (SQLAlchemyError, sqlite3.Error, ImportError, RuntimeError) as error:
+    except (SQLAlchemyError, StorageInternalError, sqlite3.Error, ImportError, RuntimeError) as error:
         reason = without_password(str(error).splitlines()[0])
         raise ConfigError(f"hydra.sweeper.storage={without_password(address)}: {reason}") from None
     if is_file:  # without waiting for the disk, a power cut may cost the last moments of a study, but never its integrity
         event.listen(storage.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
     return storage
+
+
+def _refuse_foreign(address: str) -> None:
+    """Raise RuntimeError if a database is another program's: if it has Optuna's tables with other columns, or Alembic without them."""
+    engine = create_engine(address, poolclass=NullPool)
+    with engine.connect() as connection:
+        found = inspect(connection)
+        names = set(found.get_table_names())
+        for name in names & set(BaseModel.metadata.tables):
+            columns = {column["name"] for column in found.get_columns(name)}
+            if missing := [column.name for column in BaseModel.metadata.tables[name].columns if column.name not in columns]:
+                raise RuntimeError(f"it is no database of studies: its table {name} has no column {missing[0]}")
+    if "alembic_version" in names and "version_info" not in names:  # MLflow, for instance, keeps its own version there
+        raise RuntimeError(f"it is no database of studies, but one with the tables {', '.join(sorted(names)[:5])}")
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from fedrec.config.validation import convert
 from fedrec.sweeps.launching import settle_launcher, warm_up, work
 from fedrec.sweeps.mlflow_runs import runs_of
-from fedrec.sweeps.naming import relevant_options
+from fedrec.sweeps.naming import STUDY_NAME, relevant_options
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ class OptunaSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra knows of the application. Fix the study's name and folder, which the options of a job must not change."""
         self.context, self.task, self.config = hydra_context, task_function, config
-        name, folder = config.hydra.sweeper.study_name, str(Path(config.hydra.sweep.dir).absolute())
+        name = convert("hydra.sweeper.study_name", config.hydra.sweeper.study_name, STUDY_NAME)
+        folder = str(Path(config.hydra.sweep.dir).absolute())
         with open_dict(config):
             for option, value in (("hydra.sweeper.study_name", name), ("hydra.sweep.dir", folder)):
                 quoted = value.replace("'", "\\'")

@@ -14,6 +14,7 @@ from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 Floats = NDArray[np.float32]
 Ranks = NDArray[np.int64]
+Ids = NDArray[np.int64]  # how the data set names items
 
 LEADING = 50
 _MOST_STRIPS = 16
@@ -29,12 +30,12 @@ def leading_ranks(delta_norm: Floats, popularity_ranks: Ranks) -> Ranks:
     return popularity_ranks[np.argsort(-delta_norm, kind="stable")[:LEADING]]
 
 
-def write_table(path: Path, delta_norm: Floats, popularity_ranks: Ranks) -> None:
-    """Write a parquet file with one row per item: item, popularity_rank, delta_norm."""
+def write_table(path: Path, delta_norm: Floats, item_ids: Ids, popularity_ranks: Ranks) -> None:
+    """Write a parquet file with one row per item: item, popularity_rank, delta_norm. Arguments: [M]."""
     import pyarrow
     from pyarrow import parquet
 
-    columns = {"item": np.arange(len(delta_norm)), "popularity_rank": popularity_ranks, "delta_norm": delta_norm}
+    columns = {"item": item_ids, "popularity_rank": popularity_ranks, "delta_norm": delta_norm}
     parquet.write_table(pyarrow.table(columns), path)
 
 

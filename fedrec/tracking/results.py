@@ -14,14 +14,20 @@ _FACTS = ("round", "epoch", "evaluations")  # that stand beside the metrics
 
 
 def show_results(summary: Mapping[str, Any], folder: Path) -> None:
-    """Print every metric that the rules report, where ER, HR and NDCG are in percent. The table fits 80 columns."""
+    """Print every metric that the rules report, where ER, HR and NDCG are in percent. The table fits 80 columns.
+
+    A run that was interrupted shows what it has reached; before its first evaluation that is no metric.
+    """
     seconds = summary["seconds"]
     parts = ", ".join(f"{name} {seconds[name]:.1f} s" for name in ("train", "evaluate", "track"))
     console = Console(soft_wrap=True)
-    console.print(_table(summary))
-    for line in _explained(summary):
-        console.print(line)
-    console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}), peak memory {summary['peak_memory_mb']:.0f} MB")
+    if summary["evaluations"]:
+        console.print(_table(summary))
+        for line in _explained(summary):
+            console.print(line)
+    peak = summary["peak_memory_mb"]
+    memory = "" if peak is None else f", peak memory {peak:.0f} MB"
+    console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}){memory}")
     console.print(f"results: {folder}")
     if summary.get("mlflow_run_id"):
         console.print(f"MLflow: run {summary['mlflow_run_id']} in {summary['mlflow_uri']}")
@@ -33,8 +39,10 @@ def _table(summary: Mapping[str, Any]) -> Table:
     table = Table(Column(), *(Column(rule, justify="right", no_wrap=True) for rule in reported), show_edge=False, pad_edge=False)
     epochs = {rule: f"{values['epoch']}{f' ± {NEAR}' if rule == 'near_best' else ''}" for rule, values in reported.items()}
     table.add_row("epoch", *epochs.values(), end_section=True)
-    for name in _in_order(list(reported["final"]), summary["config"]["evaluation"]["selection"]):
-        table.add_row(name.replace("_stderr", " ±"), *(_shown(name, values.get(name)) for values in reported.values()))
+    undefined = summary["undefined"]
+    for name in _in_order([*reported["final"], *undefined], summary["config"]["evaluation"]["selection"]):
+        values = ("n/a" if name in undefined else _shown(name, values.get(name)) for values in reported.values())
+        table.add_row(name.replace("_stderr", " ±"), *values)
     return table
 
 
@@ -50,6 +58,8 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
     options = summary["config"]["evaluation"]
     exposure = exposure_of(options["selection"])
     yield f"target items: {', '.join(map(str, summary['target_items']))}"
+    for reason in dict.fromkeys(summary["undefined"].values()):
+        yield f"n/a: {', '.join(name for name, why in summary['undefined'].items() if why == reason)} undefined, because {reason}"
     yield f"best = highest {options['selection']} on the test item; near_best = mean around it"
     legend = {"peak": f"highest {exposure}", "validation": f"highest {options['selection']} on the validation item"}
     if known := [f"{rule} = {meaning}" for rule, meaning in legend.items() if summary[rule]]:

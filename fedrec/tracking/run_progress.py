@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -23,13 +23,14 @@ class Progress(Callback):
         self._n_rounds = self._round = 0
         self._loss = float("nan")
         self._metrics: Mapping[str, float] = {}
+        self._undefined: Collection[str] = ()
         self._started = 0.0  # seconds
         self._next_line = 0.0  # round
         self._live: Live | None = None
 
     def on_run_start(self, info: RunInfo) -> None:
         """Print the statistics of the data and start the clock."""
-        self._n_rounds = info.n_rounds
+        self._n_rounds, self._undefined = info.n_rounds, info.undefined
         print(described(info.statistics), file=sys.stderr, flush=True)
         self._started = time.perf_counter()
         if sys.stderr.isatty():
@@ -57,7 +58,7 @@ class Progress(Callback):
         speed = self._round / max(time.perf_counter() - self._started, 1e-9)
         left = timedelta(seconds=round((self._n_rounds - self._round) / speed if speed else 0))
         progress = f"round {self._round}/{self._n_rounds}  loss {self._loss:.4f}"
-        return "  ".join(filter(None, (progress, headline(self._metrics), f"{speed:.1f} rounds/s", f"{left} left")))
+        return "  ".join(filter(None, (progress, headline(self._metrics, self._undefined), f"{speed:.1f} rounds/s", f"{left} left")))
 
     def _bar(self) -> Table:
         row = Table.grid(expand=True, padding=(0, 1))
@@ -77,14 +78,16 @@ def described(statistics: Mapping[str, float]) -> str:
     return f"data: {counts} ({statistics['rate']:.0f} per user, sparsity {100 * statistics['sparsity']:.2f} %)"
 
 
-def headline(metrics: Mapping[str, float]) -> str:
-    """Return ER@10 and HR@10; of a kind that lacks K = 10, the first there is.
+def headline(metrics: Mapping[str, float], undefined: Collection[str] = ()) -> str:
+    """Return ER@10 and HR@10; of a kind that lacks K = 10, the first there is. `undefined` are names of metrics without a value.
 
     >>> headline({"ER@5": 0.5, "ER@10": 0.25, "HR@20": 0.75})
     'ER@10 0.2500  HR@20 0.7500'
+    >>> headline({"HR@10": 0.75}, {"ER@5": "", "ER@10": ""})
+    'ER@10 n/a  HR@10 0.7500'
     """
     chosen = []
     for kind in ("ER", "HR"):
-        names = [name for name in metrics if name.startswith(f"{kind}@")]
+        names = [name for name in (*metrics, *undefined) if name.startswith(f"{kind}@")]
         chosen += [f"{kind}@10"] if f"{kind}@10" in names else names[:1]
-    return "  ".join(f"{name} {metrics[name]:.4f}" for name in chosen)
+    return "  ".join(f"{name} {metrics[name]:.4f}" if name in metrics else f"{name} n/a" for name in chosen)

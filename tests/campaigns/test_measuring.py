@@ -9,6 +9,7 @@ import pytest
 
 from experiments.recording import Record
 from fedrec.campaigns import measuring
+from fedrec.campaigns.cells import Planner
 from fedrec.campaigns.measuring import Measurer, measure
 from fedrec.campaigns.store import Store, attributes
 from tests.campaigns.planners import TINY, planner, two
@@ -65,6 +66,19 @@ def test_a_cell_that_fails_is_named_and_tried_again_on_request(plans, store):
         assert len([trial for trial in store.study.trials() if trial.state.name == "FAIL"]) == 2 * tries
         store.study.queue([attributes(cell) for cell, _ in failures], again=True)
     assert len(store.results()) == 2
+
+
+def test_a_cell_whose_er_is_undefined_is_named_and_has_no_numbers(plans, tmp_path, store):
+    """Everybody has trained on the target."""
+    (own := tmp_path / "own").mkdir()
+    (own / "train.txt").write_text("".join(f"{user} 0 {user + 1} {user + 2}\n" for user in range(30)))
+    (own / "test.txt").write_text("".join(f"{user} {(user + 9) % 30 + 1}\n" for user in range(30)))
+    data = ["dataset=presplit", f"dataset.root={own}", "attack.targets=[0]", "system.epochs=2", "tracking=none"]
+    own_plans = Planner.of(tmp_path / "runs", (), ["device=cpu", *data], {}, "experiments.recording")
+    wanted = cells(own_plans, 5)
+    measure(measurer(own_plans, store, wanted), 1)
+    assert store.results() == {}
+    assert {reason for _, reason in store.failures(wanted)} == {"ER@5 is undefined: every user has trained on the target item"}
 
 
 def test_after_an_interruption_the_same_call_measures_the_rest_and_nothing_twice(plans, store, monkeypatch):

@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,15 +13,18 @@ from tests.cli.program import Ended
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ended]]:
-    """Return `main` with an empty folder as working directory. What it sets for its process is set back."""
+    """Return `main`, or another program's, with an empty folder as working directory. What it sets for its process is set back."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     handler, log = signal.getsignal(signal.SIGTERM), logging.getLogger()
     level, handlers = log.level, log.handlers[:]
 
-    def run(*arguments: str) -> Ended:
+    def run(*arguments: str, main: Callable[[Sequence[str]], int] = main) -> Ended:
         capsys.readouterr()
-        status = main(arguments)
+        try:
+            status = main(arguments)
+        except SystemExit as ended:
+            status = int(str(ended.code))
         return Ended(status, *capsys.readouterr())
 
     yield run

@@ -79,19 +79,6 @@ def test_parts_of_ones_own_have_cards(catalog: Catalog, tmp_path: Path, monkeypa
     assert (attack["parameters"]["strength"]["default"], attack["parameters"]["strength"]["allowed"]) == (10.0, "a number > 0")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["attack=pieck_eua"], "there is no attack=pieck_eua; did you mean attack=pieck_uea?"),
-        (["--jso"], "unrecognized arguments: --jso"),
-        (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
-    ],
-)
-def test_a_mistake_ends_in_one_line(catalog: Catalog, arguments: list[str], message: str) -> None:
-    result = catalog(*arguments)
-    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"error: {message}\n")
-
-
 @pytest.mark.parametrize("call", ["fedrec.catalog.main([])", "fedrec.main.main(['--help'])"])
 def test_nothing_heavy_is_imported(tmp_path: Path, call: str) -> None:
     """Both must answer at once."""

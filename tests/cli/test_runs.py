@@ -107,9 +107,9 @@ def test_a_run_is_composed_and_checked_once(program: Program, monkeypatch: pytes
 
     count(ConfigLoaderImpl, "load_configuration")
     count(build, "check")
-    count(build, "_locate")
+    count(build, "locate")
     assert program(*TINY, "attack=pieck_uea", "attack.N=5", "defense=[ours,krum]").returncode == 0
-    assert counted == {"load_configuration": 1, "check": 1, "_locate": 7}  # ours, krum and five groups
+    assert counted == {"load_configuration": 1, "check": 1, "locate": 7}  # ours, krum and five groups
     counted.clear()
     assert program("-m", *TINY, "seed=0,1").returncode == 0
     assert (counted["load_configuration"], counted["check"]) == (1 + 2 * 2, 2 * 2)
@@ -140,19 +140,21 @@ def heed_interrupts() -> None:
 
 @pytest.mark.parametrize(("number", "status", "tracking"), [(signal.SIGINT, 130, "none"), (signal.SIGTERM, 143, "mlflow")])
 def test_an_interrupted_run_says_so(tmp_path: Path, number: signal.Signals, status: int, tracking: str) -> None:
+    """It also shows what it has reached so far, and where it lies."""
     command = [*COMMAND, *TINY, f"tracking={tracking}", "system.epochs=1000000", "evaluation.every=10"]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, text=True, preexec_fn=heed_interrupts, **pipes) as process:
-        assert process.stderr
+        assert process.stderr and process.stdout
         for line in process.stderr:
             if line.startswith("round "):
                 break
         process.send_signal(number)
-        said = process.stderr.read()
+        said, shown = process.stderr.read(), process.stdout.read()
     assert process.returncode == status
     (summary,) = summaries(tmp_path)
     assert summary["status"] == "KILLED"
     (folder,) = tmp_path.glob("outputs/*/*")
+    assert re.search(r"^ER@10 .*%", shown, re.MULTILINE) and f"results: {folder}\n" in shown
     assert re.search(rf"^interrupted( by SIGTERM)?; what there is lies in {folder}$", said, re.MULTILINE)
     if tracking == "mlflow":
         run = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(summary["mlflow_run_id"])

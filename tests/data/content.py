@@ -11,10 +11,10 @@ def rows(interactions: Interactions) -> list[list[int]]:
     return [row.tolist() for row in interactions.items.split(interactions.offsets.diff().tolist())]
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
     """Return a zip archive of these files."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
+    with zipfile.ZipFile(stream, "w", method) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return stream.getvalue()

@@ -88,10 +88,20 @@ def test_plain_file_of_reviews(tmp_path):
     assert rows(load(tmp_path, deduplicate=True).train) == [[1], [0]]
 
 
-@pytest.mark.parametrize("line", ["{", "[1, 2]", '{"asin": "B1"}', '{"asin": "B1", "reviewerID": 7}', "5"])
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\r{", "{", "[1, 2]", '{"asin": "B1"}', '{"asin": "B1", "reviewerID": 7}', "5"]
+)
 def test_malformed_line_is_named(line):
     with pytest.raises(ValueError, match=r'^reviews:2: expected a review in JSON with the strings "reviewerID" and "asin", found '):
         read_reviews(RawFile("reviews", (review(1, 2) + line + "\n" + review(1, 3)).encode()))
+
+
+def test_ids_of_any_length_and_content_stay_apart_and_cost_what_they_hold():
+    """One of a million letters would make an array of fixed width of four gigabytes out of a thousand reviews."""
+    users, items = read_reviews(RawFile("reviews", "".join(map(review, range(1000), ["x" * 10**6, *range(999)])).encode()))
+    assert len(items[0]) == 10**6 + 1 and items.nbytes < 10**5
+    users, _ = read_reviews(RawFile("reviews", (review("\0", 1) + review("", 1)).encode()))
+    assert numbered(users)[0].tolist() == [0, 1]
 
 
 def test_empty_file_is_an_error():

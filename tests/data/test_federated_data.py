@@ -79,3 +79,16 @@ def test_rows_for_a_gpu_equal_those_of_scipy(case, data):
     assert (offsets.dtype, items.dtype, signed.dtype) == (batch.offsets.dtype, batch.items.dtype, batch.counts.dtype)
     assert offsets.equal(batch.offsets) and items.equal(batch.items)
     assert signed.equal(torch.where(batch.labels == 1, batch.counts, -batch.counts))
+
+
+@given(case=cases())
+def test_more_distinct_negatives_than_items_are_all_of_them(case):
+    """However many are asked for: products of large numbers do not overflow."""
+    draw = [FederatedData.draw(case.train, q, "distinct", torch.Generator().manual_seed(0)) for q in (case.n_items, 2**31 - 1)]
+    assert draw[0].items.tolist() == draw[1].items.tolist()
+
+
+def test_more_pairs_than_32_bits_count():
+    train = Interactions(torch.tensor([0, 2]), torch.tensor([0, 1], dtype=torch.int32), 5)
+    with pytest.raises(ValueError, match=r"system\.negatives_per_positive = 1073741823: at most 1073741822 for 2 interactions"):
+        FederatedData.draw(train, 1073741823, "repeated", torch.Generator())

@@ -43,11 +43,11 @@ def test_ml100k_is_the_published_split_but_for_the_row_that_it_lost(ml100k, gene
 
 @pytest.mark.parametrize("kind", [MovieLens100K, MovieLens1M])
 def test_a_folder_with_a_split_is_taken_as_it_is(kind, generator, tmp_path):
-    (tmp_path / "train.txt").write_text("0 3 1\n1 2\n")
-    (tmp_path / "test.txt").write_text("0 2\n")
+    (tmp_path / "train.txt").write_text("0 2 0\n1 1\n")
+    (tmp_path / "test.txt").write_text("0 1\n")
     split = kind(root=str(tmp_path), cache=None, validation=False).load(generator)
     assert split.name == kind.source.dataset
-    assert rows(split.train) == [[3, 1], [2]] and split.test.tolist() == [2, -1]
+    assert rows(split.train) == [[2, 0], [1]] and split.test.tolist() == [1, -1]
 
 
 def test_ml1m_from_the_published_split(published, generator, tmp_path):

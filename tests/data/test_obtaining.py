@@ -1,7 +1,9 @@
-"""Raw files come from dataset.root, else the cache, else a fetch; only whole files count, and one clear error says that nothing works."""
+"""Raw files come from dataset.root if it is given, else from the cache or a fetch; only whole files count, and one line says what fails."""
 
+import gzip
 import hashlib
 import logging
+import os
 import sys
 from dataclasses import dataclass, replace
 
@@ -22,6 +24,7 @@ def source(web_server):
         raw="u.data",
         found_as=("u.data", "ml/u.data", "ml.zip"),
         cached_as="ml/u.data",
+        most_bytes=10 * len(CONTENT),
         sha256=hashlib.sha256(CONTENT).hexdigest(),
         ways=(Address(f"{web_server.url}/u.data"),),
     )
@@ -77,23 +80,45 @@ def test_interrupted_fetch_leaves_nothing(source, cache, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["u.data", "ml/u.data", "ml.zip", "deep.zip"])
-def test_own_file_comes_first_and_needs_no_checksum(source, cache, web_server, tmp_path, place):
-    obtain(source, None, cache)
+def test_own_file_is_the_only_one_and_needs_no_checksum(source, cache, web_server, tmp_path, place):
     path = tmp_path / "own" / place
     path.parent.mkdir(parents=True)
     path.write_bytes(OWN)
     if path.suffix == ".zip":
         path.write_bytes(zipped({"some/folder/u.data": OWN}))
     assert obtain(source, str(path), cache).content == OWN  # the file itself
-    expected = CONTENT if place == "deep.zip" else OWN  # a name nobody looks for
-    assert obtain(source, str(tmp_path / "own"), cache).content == expected
+    if place != "deep.zip":  # a name nobody looks for
+        assert obtain(source, str(tmp_path / "own"), cache).content == OWN
+    assert web_server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        ("absent", r"absent does not exist; dataset\.root=null takes the cache, or downloads"),
+        ("absent/u.data", r"absent/u\.data does not exist; dataset\.root=null takes"),
+        (".", r"holds no u\.data, no ml/u\.data, no ml\.zip and no split \(train\.txt and test\.txt\); dataset\.root=null takes"),
+        ("pipe", r"pipe is no regular file"),
+        ("~nobody_of_this_name", "there is no home folder of this name"),
+    ],
+)
+def test_nothing_takes_the_place_of_a_root_without_the_file(source, cache, web_server, tmp_path, root, message):
+    """Neither the cache, which holds the file, nor a download."""
+    obtain(source, None, cache)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=rf"dataset\.root.*{message}") as error:
+        obtain(source, root if root.startswith("~") else str(tmp_path / root), cache)
+    assert "\n" not in str(error.value)
     assert len(web_server.requests) == 1
 
 
-@pytest.mark.parametrize("root", ["absent", "."])
-def test_root_without_the_file_is_said_and_passed_over(source, cache, tmp_path, root, caplog):
-    assert obtain(source, str(tmp_path / root), cache).content == CONTENT
-    assert "holds neither u.data nor ml/u.data nor ml.zip; looking elsewhere" in caplog.text
+def test_a_file_that_is_too_long_is_not_read(source, cache, tmp_path):
+    (tmp_path / "u.data").write_bytes(CONTENT * 11)
+    with pytest.raises(ValueError, match=r"dataset\.root: .*u\.data is longer than 80,000 bytes, the most that is read"):
+        obtain(source, str(tmp_path), cache)
+    (tmp_path / "u.data").write_bytes(gzip.compress(CONTENT * 11))
+    with pytest.raises(ValueError, match=r"u\.data unpacks to more than 80,000 bytes, the most that is read"):
+        obtain(source, str(tmp_path), cache)
 
 
 def test_next_way_when_the_first_fails(source, cache, web_server):

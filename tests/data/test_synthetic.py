@@ -61,3 +61,8 @@ def test_seed_decides():
 def test_impossible_sizes_are_named(interactions):
     with pytest.raises(ValueError, match=rf"dataset\.interactions={interactions} out of range: .*at least 3000 .*at most 250000"):
         load(interactions=interactions)
+
+
+def test_too_few_items_are_named_whatever_the_number_of_interactions():
+    with pytest.raises(ValueError, match=r"dataset\.items=5: at least 6, so that 3 are half of them or fewer"):
+        load(items=5)

@@ -1,5 +1,6 @@
 """Metrics equal those of the oracle, which goes user by user; samples of users; evaluating disturbs nothing."""
 
+from dataclasses import replace
 from unittest import mock
 
 import pytest
@@ -26,6 +27,7 @@ OPTIONS = {
     "max_users": None,
     "mined_sizes": [1, 3],
 }
+OPTIONS_RANKED = [f"{name}@{k}" for name in ("ER", "HR", "full_HR", "full_NDCG") for k in OPTIONS["k"]]
 
 
 def make(case, system, test, seed=None, **changes):
@@ -45,6 +47,7 @@ def test_equals_the_oracle(case, data):
     """Held-out items may be missing, or trained on as well; users may have met every item."""
     system = build_system(case)
     test = torch.tensor([data.draw(st.integers(-1, case.n_items - 1)) for _ in case.positives])
+    assume((test >= 0).any())
     evaluator = make(case, system, test)
     metrics = evaluator.evaluate()
     seen = [torch.tensor(positives) for positives in case.positives]
@@ -52,7 +55,8 @@ def test_equals_the_oracle(case, data):
     global_model = system.global_model.items, system.global_model.scorer
     expected = oracle.evaluate(list(system.users), *global_model, seen, test.tolist(), candidates, case.targets, OPTIONS["k"])
     for name in (f"{metric}@{k}" for metric in ("ER", "HR", "full_HR", "full_NDCG") for k in OPTIONS["k"]):
-        assert metrics[name] == pytest.approx(expected.get(name, 0.0)), name
+        assert (name in metrics) == (name in expected) == (name not in evaluator.undefined)
+        assert metrics.get(name) == (pytest.approx(expected[name]) if name in expected else None), name
     for user, held_out in enumerate(test.tolist()):
         assert not set(candidates[user].tolist()) & {*case.positives[user], held_out}
         assert len(set(candidates[user].tolist())) == min(4, case.n_items - len({*case.positives[user], held_out} - {-1}))
@@ -64,6 +68,7 @@ def test_whom_er_counts(exposed_users, case, data):
     """Users who trained on a target never count, and those who are tested on it do not count as `unmet`, user by user."""
     system = build_system(case)
     test = [data.draw(st.sampled_from([-1, *case.targets, 0])) for _ in case.positives]
+    assume(max(test) >= 0)
     with mock.patch.multiple(user_block, BLOCK_SCORES=2 * case.n_items, WIDTH_MULTIPLE=2):
         metrics = make(case, system, torch.tensor(test), exposed_users=exposed_users).evaluate()
     exposed = {target: [] for target in case.targets}
@@ -73,7 +78,61 @@ def test_whom_er_counts(exposed_users, case, data):
         for target in set(case.targets) - {*positives} - ({held_out} if exposed_users == "unmet" else set()):
             exposed[target].append(float(target in oracle.top(scores, 2, last=target)))
     shares = [sum(values) / len(values) for values in exposed.values() if values]  # a target without such users does not count
-    assert metrics["ER@2"] == pytest.approx(sum(shares) / len(shares) if shares else 0)
+    assert metrics.get("ER@2") == (pytest.approx(sum(shares) / len(shares)) if shares else None)
+
+
+NOBODY = Case([[0, 1], [1, 2], [1, 3]], 9, [1], "none", {}, None, SYSTEM, 0)  # everybody has trained on the target
+SOMEBODY = replace(NOBODY, targets=[1, 4])
+
+
+@pytest.mark.parametrize("every", [{}, {"max_users": 2}, {"exposed_users": "unmet"}])
+def test_er_of_nobody_is_undefined_and_told_once(caplog, every):
+    """It is no metric at all, neither zero nor not a number; everything else is measured."""
+    evaluator = make(NOBODY, build_system(NOBODY), torch.tensor([4, 5, 6]), **every)
+    metrics = [evaluator.evaluate() for _ in range(2)]
+    assert {name for name in OPTIONS_RANKED if name not in metrics[0]} == {"ER@1", "ER@2", "ER@3"} == set(evaluator.undefined)
+    reason = f"every user has trained on {'or is tested on ' if 'exposed_users' in every else ''}the target item"
+    assert set(evaluator.undefined.values()) == {reason}
+    assert [record.message for record in caplog.records] == [f"ER@K: undefined, because {reason}"]
+
+
+def test_er_is_the_mean_over_the_targets_that_somebody_counts_for(caplog):
+    evaluator = make(SOMEBODY, build_system(SOMEBODY), torch.tensor([5, 5, 6]))
+    alone = make(replace(NOBODY, targets=[4]), build_system(NOBODY), torch.tensor([5, 5, 6]))
+    assert evaluator.undefined == {} and evaluator.evaluate()["ER@2"] == alone.evaluate()["ER@2"]
+    assert [record.message for record in caplog.records] == ["ER@K leaves out 1 of 2 target items: every user has trained on them"]
+
+
+def test_a_selection_that_is_undefined_ends_before_the_training():
+    system = build_system(NOBODY)
+    with pytest.raises(ValueError, match=r"evaluation\.selection = ER@1: undefined, because every user has trained on the target item"):
+        make(NOBODY, system, torch.tensor([4, 5, 6]), selection="ER@1")
+    with pytest.raises(ValueError, match=r"evaluation\.selection = HR@2: undefined, because no user has a test item"):
+        make(NOBODY, system, torch.tensor([-1, -1, -1]))
+
+
+def test_validation_items_that_nobody_has(caplog):
+    evaluator = Evaluator(**{**OPTIONS, "metrics": ["HR", "full_HR"]})
+    system = build_system(NOBODY)
+    evaluator.setup(Split("tiny", NOBODY.train, torch.tensor([4, 5, 6]), torch.full((3,), -1)), system.model, [1], system, 0)
+    names = {f"validation_{name}@{k}" for name in ("HR", "full_HR") for k in OPTIONS["k"]}
+    assert set(evaluator.undefined) == names and not names & set(evaluator.evaluate())
+    assert "validation_HR@K, validation_full_HR@K: undefined, because no user has a validation item" in caplog.text
+
+
+@pytest.mark.parametrize(("candidates", "line"), [(6, None), (7, "1 of 3 users"), (8, "3 of 3 users"), (2**62, "3 of 3 users")])
+@pytest.mark.parametrize("redraw", [False, True])
+def test_fewer_candidates_than_asked_for_are_told_once(caplog, candidates, line, redraw):
+    """Of ten items, two users have met three and one has met four, test items included."""
+    case = Case([[0, 1], [1, 2], [1, 3, 2]], 10, [5], "none", {}, None, SYSTEM, 0)
+    evaluator = make(case, build_system(case), torch.tensor([4, 4, 4]), candidates=candidates, redraw_candidates=redraw)
+    for _ in range(2):
+        evaluator.evaluate()
+    told = [record.message for record in caplog.records]
+    assert bool(told) == bool(line)
+    if line:
+        (message,) = told
+        assert f"HR@K ranks {line} against fewer items than evaluation.candidates={candidates}, one of them against 6:" in message
 
 
 @given(case=cases())

@@ -63,24 +63,6 @@ def test_a_plan_is_a_table_with_times(folder):
     assert "paper/table5" in shown and "runs to measure" in shown and "0:0" in shown
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["onyl=table3"], "unknown option onyl: there are only, datasets, seeds,"),
-        (["only=table99"], "only=table99: no such experiment; there are table2, table3,"),
-        (["launcher=rai"], "hydra/launcher=rai does not exist: choose from "),
-        (["--json"], "--json: only together with --dry-run"),
-        (["only=table8", "datasets=ml100k", "known=nowhere.parquet"], "nowhere.parquet: no table of runs"),
-        (["only=table8", "storage=mysql://x/y"], "storage=mysql://x/y is not allowed: must be null, sqlite:///FILE or postgresql"),
-    ],
-)
-def test_bad_input_is_one_line(arguments, message, folder):
-    ended = call(folder, "paper", *arguments)
-    assert ended.returncode == 2
-    lines = [line for line in ended.stderr.splitlines() if line.strip() and "composing every cell" not in line]
-    assert len(lines) == 1 and lines[0].startswith("error: ") and message in lines[0]
-
-
 def test_data_that_is_not_there_is_one_line(folder, monkeypatch):
     (folder / "data/az/train.txt").unlink()
     monkeypatch.setattr("fedrec.data.amazon.SOURCE", replace(SOURCE, ways=()))

@@ -63,21 +63,6 @@ def test_a_report_is_rebuilt_from_its_own_runs(report, tmp_path):
     assert (tmp_path / "fig4.png").read_bytes() == (report / "fig4.png").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["folder=nowhere"], "folder=nowhere: nothing has been measured there; run python -m experiments.paper first"),
-        (["too=x"], "unknown option too: there are folder, storage, runs, to; did you mean to?"),
-        (["runs=nowhere.parquet"], "nowhere.parquet: no table of runs"),
-        (["--fast"], "--fast: expected KEY=VALUE or --help"),
-    ],
-)
-def test_bad_input_is_one_line(arguments, message, capsys):
-    assert main(arguments) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1 and message in error
-
-
 def test_the_committed_report_is_what_its_runs_say(tmp_path):
     """And every explanation is about a cell that differs."""
     assert main([f"runs={COMMITTED}/runs.parquet", f"to={tmp_path}"]) == 0

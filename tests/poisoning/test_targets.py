@@ -7,33 +7,48 @@ from fedrec.interfaces import Interactions
 from fedrec.poisoning.targets import choose_targets
 
 TRAIN = Interactions(torch.tensor([0, 3, 5]), torch.tensor([0, 1, 2, 0, 1], dtype=torch.int32), 5)
+IDS = torch.tensor([0, 3, 40, 500, 6000])
 
 
 def test_random_targets_are_seeded_and_distinct():
-    draw = [choose_targets("random", 4, TRAIN, torch.Generator().manual_seed(1)) for _ in range(2)]
+    draw = [choose_targets("random", 4, TRAIN, IDS, torch.Generator().manual_seed(1)) for _ in range(2)]
     assert torch.equal(*draw) and len(set(draw[0].tolist())) == 4
 
 
 def test_published_targets_are_those_that_the_released_code_draws():
     train = Interactions(torch.tensor([0, 1]), torch.tensor([0], dtype=torch.int32), 1682)
-    drawn = [choose_targets("published", count, train, torch.Generator().manual_seed(count)).tolist() for count in (1, 3)]
+    drawn = [
+        choose_targets("published", count, train, torch.arange(1682), torch.Generator().manual_seed(count)).tolist() for count in (1, 3)
+    ]
     assert drawn == [[467], [467, 880, 1053]]
 
 
 def test_unpopular_targets_have_fewest_interactions():
-    assert set(choose_targets("unpopular", 2, TRAIN, torch.Generator()).tolist()) == {3, 4}
+    assert set(choose_targets("unpopular", 2, TRAIN, IDS, torch.Generator()).tolist()) == {3, 4}
 
 
 @pytest.mark.parametrize(
     ("targets", "count", "message"),
     [
-        ([7], 1, r"attack\.targets = \[7\]: allowed is a list of one or more item ids from 0 to 4"),
-        ([], 1, "allowed is a list of one or more item ids"),
+        ([3, 4], 1, r"attack\.targets = \[3, 4\]: there is no item 4, the data set has 5 items with ids from 0 to 6000"),
+        ([2**70], 1, "there is no item 1180591620717411303424, "),
+        ([], 1, r"attack\.targets = \[\]: allowed is a list of one id or more"),
         ([2, 2], 1, "named twice"),
-        ([0, 1, 2, 3, 4], 1, "all 5 items would be targets"),
+        (IDS.tolist(), 1, "all 5 items would be targets; at most 4"),
         ("random", 5, r"attack\.num_targets = 5: all 5 items would be targets"),
     ],
 )
 def test_bad_targets(targets, count, message):
     with pytest.raises(ValueError, match=message):
-        choose_targets(targets, count, TRAIN, torch.Generator())
+        choose_targets(targets, count, TRAIN, IDS, torch.Generator())
+
+
+def test_named_targets_are_found_by_their_ids():
+    assert choose_targets([6000, 3], 1, TRAIN, IDS, torch.Generator()).tolist() == [4, 1]
+
+
+@pytest.mark.parametrize("targets", ["random", [7]])
+def test_a_data_set_of_one_item_has_no_targets(targets):
+    train = Interactions(torch.tensor([0, 1]), torch.tensor([0], dtype=torch.int32), 1)
+    with pytest.raises(ValueError, match="the data set has one item only"):
+        choose_targets(targets, 1, train, torch.tensor([7]), torch.Generator())

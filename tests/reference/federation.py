@@ -265,7 +265,8 @@ def evaluate(
     means = {name: sum(values) / len(values) for name, values in results.items()}
     for k in ks:  # a target that everybody has met does not count
         exposed = [value for name, value in means.items() if name.startswith(f"ER@{k} ")]
-        means[f"ER@{k}"] = sum(exposed) / len(exposed) if exposed else 0.0
+        if exposed:
+            means[f"ER@{k}"] = sum(exposed) / len(exposed)
     return means
 
 

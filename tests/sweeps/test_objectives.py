@@ -114,3 +114,19 @@ def test_the_front_of_two_objectives(tmp_path: Path) -> None:
 def dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     """ER lower, HR higher."""
     return one[0] <= other[0] and one[1] >= other[1] and one != other
+
+
+@pytest.mark.parametrize("options", [("sweep=attack", "attack.N=range(2,5)"), ("hydra/sweeper=fedrec_optuna", "attack.N=range(2,5)")])
+def test_an_objective_that_is_undefined_ends_the_trial_in_one_line(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Everybody has trained on the target, so there is no ER@K to tune by."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "train.txt").write_text("".join(f"{user} 0 {user + 3} {user + 2} {user + 1}\n" for user in range(30)))
+    (tmp_path / "own" / "test.txt").write_text("".join(f"{user} {(user + 9) % 30 + 1}\n" for user in range(30)))
+    data = ("dataset=presplit", f"dataset.root={tmp_path}/own", "attack.targets=[0]", "dataset.validation=true", "system.epochs=2")
+    seeds = ("sweep.seeds=1", "sweep.fresh_seeds=1") if "sweep=attack" in options else ()
+    ended = sweep(
+        tmp_path, *data, *seeds, ONE, "tracking=none", "attack=pieck_uea", "attack.batches=1", "hydra.sweeper.n_trials=3", *options
+    )
+    assert ended.status == 2
+    assert "ER@" in ended.errors.splitlines()[-1] and "undefined" in ended.errors.splitlines()[-1]
+    assert len(of_state(trials(tmp_path), TrialState.FAIL)) == 3 and "Traceback" not in ended.output + ended.errors

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fedrec.config.validation import ConfigError
 from fedrec.interfaces import Evaluation
 from fedrec.sweeps.outcomes import Outcome, Rule
 
@@ -41,3 +42,11 @@ def test_a_run_is_judged_at_any_time_as_if_it_ended_then() -> None:
     """That is what the pruner is told."""
     so_far = [[Outcome.of(evaluations()[:n], "HR@10", rule, 0.5).exposure_ratio for n in range(1, 6)] for rule in ("peak", "exposed")]
     assert so_far == [[0.9, 0.9, 0.9, 1.0, 1.0], [1, 1 / 2, 1 / 3, 2 / 4, 2 / 5]]
+
+
+@pytest.mark.parametrize("rule", ["validation", "near_best", "peak", "exposed", "final"])
+@pytest.mark.parametrize("missing", ["ER@10", "validation_HR@10", "HR@10"])
+def test_a_metric_without_a_value_is_an_error_and_no_number(rule: Rule, missing: str) -> None:
+    less = [Evaluation(one.round, one.epoch, {k: v for k, v in one.metrics.items() if k != missing}) for one in evaluations()]
+    with pytest.raises(ConfigError, match=f"^{missing} of this run is undefined, so there is nothing to tune by: no user "):
+        Outcome.of(less, "HR@10", rule, 0.05)

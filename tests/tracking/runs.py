@@ -52,10 +52,12 @@ def info(folder: Path, n_rounds: int = 6) -> RunInfo:
         folder=folder,
         n_rounds=n_rounds,
         target_items=[1],
+        item_ids=torch.arange(N_ITEMS) * 100,
         popularity=torch.arange(N_ITEMS),
         popularity_ranks=torch.arange(N_ITEMS, 0, -1),
         statistics={"users": 9, "items": N_ITEMS, "interactions": 90, "rate": 10.0, "sparsity": 0.5},
         data_checksum="c" * 64,
+        undefined={},
     )
 
 

@@ -1,7 +1,9 @@
 """The tables that a user sees at the end of a run."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -13,7 +15,13 @@ from fedrec.tracking.results import show_results
 FOLDER = Path("outputs") / ("x" * 60)
 
 
-def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, float]], **options: Any) -> list[str]:
+def shown(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    rows: list[dict[str, float]],
+    undefined: Mapping[str, str] = MappingProxyType({}),
+    **options: Any,
+) -> list[str]:
     """The lines at 80 columns, after an evaluation in every epoch."""
     monkeypatch.setenv("COLUMNS", "80")
     settings = {"selection": "HR@10", "exposed_above": 0.01, **options}
@@ -24,6 +32,7 @@ def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, r
             "target_items": [1494],
             "rounds": 4 * len(rows),
             "evaluations": len(rows),
+            "undefined": undefined,
             **select(evaluations, str(settings["selection"]), float(settings["exposed_above"])),
             "seconds": {"total": 99.9, "train": 88.8, "evaluate": 10.0, "track": 1.1},
             "peak_memory_mb": 312.4,
@@ -86,6 +95,29 @@ def test_a_run_without_er(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     assert not any(word in line for line in lines for word in ("exposed", "peak =", "swings"))
 
 
+def test_a_metric_without_a_value_is_not_available_and_the_reason_stands_below(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undefined = dict.fromkeys(("ER@5", "ER@10"), "everybody has it")
+    lines = shown(capsys, monkeypatch, [{"HR@5": 0.25, "HR@10": 0.5}], undefined)
+    assert cells(lines, "") == ["best", "near_best", "final"]
+    assert cells(lines, "ER@10") == cells(lines, "ER@5") == ["n/a"] * 3
+    assert cells(lines, "HR@10") == ["50.00 %"] * 3
+    assert [line.split()[0] for line in lines if "│" in line and line.strip()] == ["epoch", "ER@10", "HR@10", "HR@5", "ER@5"]
+    assert "n/a: ER@5, ER@10 undefined, because everybody has it" in lines
+    assert not any(word in line for line in lines for word in ("exposed", "peak =", "swings", "nan"))
+
+
 def test_a_metric_that_an_evaluation_lacks_is_left_blank(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     lines = shown(capsys, monkeypatch, [{"HR@10": 0.5}, {"HR@10": 0.25, "attack_mined_popular": 0.75}])
     assert cells(lines, "attack_mined_popular") == ["", "75.00 %", "75.00 %"]
+
+
+def test_a_run_that_was_interrupted_early_and_a_system_that_does_not_tell_its_memory(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    seconds = {"total": 9.9, "train": 8.8, "evaluate": 1.0, "track": 0.1}
+    show_results({"rounds": 3, "evaluations": 0, "seconds": seconds, "peak_memory_mb": None}, FOLDER)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["3 rounds in 9.9 s (train 8.8 s, evaluate 1.0 s, track 0.1 s)", f"results: {FOLDER}"]

@@ -108,6 +108,6 @@ class Delivery:
                 return
             if round not in self._strips:
                 values = np.load(path)
-                self._run.log_snapshot(round, values, self._reader.ranks, self._reader.folder / SNAPSHOTS)
+                self._run.log_snapshot(round, values, self._reader.ids, self._reader.ranks, self._reader.folder / SNAPSHOTS)
                 self._strips[round] = leading_ranks(values, self._reader.ranks)
                 self._report(snapshot=round)

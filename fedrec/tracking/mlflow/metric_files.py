@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fedrec.tracking.delta_norm import Floats, Ranks, write_table
+from fedrec.tracking.delta_norm import Floats, Ids, Ranks, write_table
 
 METRICS = "metrics.csv"
 SNAPSHOTS = "delta_norm"
 _RANKS = "popularity_ranks.npy"
+_IDS = "item_ids.npy"
 _HEADER = b"round,metric,value,timestamp_ms\n"
 _FLUSH_SECONDS = 0.2
 _MOST_BYTES = 64_000_000  # held in memory while the disk takes nothing
@@ -37,10 +38,11 @@ class Row(NamedTuple):
 class MetricFiles:
     """The run's end of the files. `add` and `add_snapshot` take microseconds; a thread writes five times a second."""
 
-    def __init__(self, run_folder: Path, popularity_ranks: Ranks) -> None:
-        """Make a new folder inside `run_folder`; ranks [M]. Raises OSError if that is not possible."""
+    def __init__(self, run_folder: Path, item_ids: Ids, popularity_ranks: Ranks) -> None:
+        """Make a new folder inside `run_folder`; ids and ranks [M]. Raises OSError if that is not possible."""
         self.folder = _new_folder(run_folder)
         (self.folder / SNAPSHOTS).mkdir()
+        np.save(self.folder / _IDS, item_ids)
         np.save(self.folder / _RANKS, popularity_ranks)
         self._file = (self.folder / METRICS).open("ab", buffering=0)
         self.error: OSError | None = None  # why the disk did not take the latest values
@@ -102,6 +104,7 @@ class MetricFilesReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file = (folder / METRICS).open("rb")
+        self.ids: Ids = np.load(folder / _IDS)
         self.ranks: Ranks = np.load(folder / _RANKS)
 
     def rows(self, position: int, at_most: int) -> tuple[list[Row], int]:
@@ -118,9 +121,10 @@ class MetricFilesReader:
     def keep_as_tables(self) -> None:
         """Turn the snapshots into parquet files for the user, because no store has taken them."""
         for _, path in self.snapshots():
-            write_table(path.with_suffix(".parquet"), np.load(path), self.ranks)
+            write_table(path.with_suffix(".parquet"), np.load(path), self.ids, self.ranks)
             path.unlink()
-        (self.folder / _RANKS).unlink()
+        for name in (_IDS, _RANKS):
+            (self.folder / name).unlink()
 
     def remove(self) -> None:
         """Remove the files once the store has everything."""

@@ -95,7 +95,7 @@ def git_tags(folder: Path) -> dict[str, str]:
         return {}
     command = ("git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
     try:
-        described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        described = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return {}
     commit, _, dirty = described.partition("-")

@@ -46,12 +46,12 @@ class StoredRun:
         metrics = [Metric(metric_name(row.metric), row.value, row.timestamp, row.round) for row in rows]
         self.client.log_batch(self.setup(), metrics=metrics)
 
-    def log_snapshot(self, round: int, values: delta_norm.Floats, ranks: delta_norm.Ranks, folder: Path) -> None:
+    def log_snapshot(self, round: int, values: delta_norm.Floats, ids: delta_norm.Ids, ranks: delta_norm.Ranks, folder: Path) -> None:
         """Log the Delta-Norm [M] of one round as a table and as a picture, both written to `folder` first."""
         from PIL import Image
 
         table, picture = folder / f"round_{round:04d}.parquet", folder / f"round_{round:04d}.png"
-        delta_norm.write_table(table, values, ranks)
+        delta_norm.write_table(table, values, ids, ranks)
         delta_norm.write_picture(picture, {round: delta_norm.leading_ranks(values, ranks)}, len(ranks))
         for path in (table, picture):
             self.client.log_artifact(self.setup(), str(path), "delta_norm")
@@ -69,7 +69,7 @@ class StoredRun:
         run_id, now = self.setup(), int(time.time() * 1000)
         if summary:
             path = folder / "summary.json"
-            path.write_text(json.dumps({**summary, "mlflow_run_id": run_id}, indent=2))
+            path.write_text(json.dumps({**summary, "mlflow_run_id": run_id}, indent=2), encoding="utf-8")
             self.client.log_artifact(run_id, str(path))
         metrics = [Metric(name, value, now, last_round) for name, value in numbers(summary).items()]
         self.client.log_batch(run_id, metrics=metrics[:MOST_METRICS])

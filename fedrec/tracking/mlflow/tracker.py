@@ -49,7 +49,7 @@ class MLflowTracker(Callback):
     def on_run_start(self, info: RunInfo) -> None:
         """Raises ConfigError if nothing can be written to the run's folder."""
         try:
-            self._files = MetricFiles(info.folder, info.popularity_ranks.cpu().numpy())
+            self._files = MetricFiles(info.folder, info.item_ids.numpy(), info.popularity_ranks.cpu().numpy())
             self._writer = WriterClient(self._description(info, self._files))
         except OSError as error:
             raise ConfigError(f"tracking cannot start in the run folder {info.folder}: {error}") from None

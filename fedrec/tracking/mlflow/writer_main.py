@@ -41,7 +41,7 @@ def _serve(report: Callable[..., None]) -> bool:
     A thread of its own does what happens in the background of a run, because on Linux a thread that is nice stays nice. The run
     waits for the rest, and whoever sends a request waits for its answer: this thread does both at full priority.
     """
-    with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as background:
+    with ThreadPoolExecutor(1, initializer=_be_nice) as background:
         background.submit(importlib.import_module, "fedrec.tracking.mlflow.delivery")  # imports MLflow, before a run is there
         message = background.submit(_next_message).result()
         if message is None:
@@ -69,15 +69,20 @@ def _next_message() -> dict[str, Any] | None:
     return message
 
 
+def _be_nice() -> None:
+    if hasattr(os, "nice"):  # Windows has other priorities
+        os.nice(_NICENESS)
+
+
 def _ignore_signals() -> None:
     """Ignore signals that are meant for the run: they end the run, and its end or its silence ends this process."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):  # Windows lacks the last one
         signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _take_standard_output() -> TextIO:
     """Return the stream for answers and send what libraries print to standard error, so that it never mixes with answers."""
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers
 

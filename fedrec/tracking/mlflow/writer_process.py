@@ -99,7 +99,8 @@ def release(writer: WriterProcess) -> None:
 def _watch_this_program() -> None:
     """Stop the idle writer when this program ends. A fork of this program leaves the writer to its parent."""
     atexit.register(_stop_idle)
-    os.register_at_fork(after_in_child=_idle.clear)
+    if hasattr(os, "register_at_fork"):  # Windows knows no fork
+        os.register_at_fork(after_in_child=_idle.clear)
 
 
 def _stop_idle() -> None:

@@ -20,7 +20,7 @@ def delivery(
     folder: Path, news: list[dict[str, Any]], retry_seconds: float = 0.0, uri: str = "sqlite:///mlflow.db", ended: bool = True
 ) -> Delivery:
     """Of a run of three rounds with a snapshot of the first, which has ended or goes on. `news` takes what it reports."""
-    files = MetricFiles(info(folder).folder, np.arange(1, N_ITEMS + 1))
+    files = MetricFiles(info(folder).folder, np.arange(N_ITEMS), np.arange(1, N_ITEMS + 1))
     for round in (1, 2, 3):
         files.add(round, {"loss": 1 / round})
     files.add_snapshot(1, np.ones(N_ITEMS, np.float32))

@@ -106,6 +106,7 @@ def test_artifacts(played: Played) -> None:
     assert names == {"fig4.png"} | {f"round_000{round}.{kind}" for round in (2, 4, 6) for kind in ("parquet", "png")}
     table = pd.read_parquet(artifacts / "delta_norm" / "round_0004.parquet")
     assert list(table) == ["item", "popularity_rank", "delta_norm"]
+    assert table["item"].tolist() == [100 * item for item in range(40)]  # as the data set names them
     assert table["popularity_rank"].tolist() == list(range(40, 0, -1))
     assert table["delta_norm"].tolist() == delta_norm(4).tolist()
     steps = {path.name.split("+")[2] for path in (artifacts / "images").glob("delta_norm+step+*.png")}

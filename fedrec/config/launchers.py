@@ -1,0 +1,16 @@
+"""Launchers of Hydra that work on some machines only."""
+
+import shutil
+
+from omegaconf import DictConfig
+
+from fedrec.config.validation import ConfigError
+
+SLURM = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
+
+
+def check_launcher(config: DictConfig) -> None:
+    """Raise ConfigError if the launcher of a configuration cannot work on this machine."""
+    if config.hydra.launcher.get("_target_") == SLURM and not shutil.which("srun"):
+        other = "hydra/launcher=submitit_local runs the jobs here"
+        raise ConfigError(f"hydra/launcher=submitit_slurm: this machine belongs to no Slurm cluster, because it has no srun; {other}")
