@@ -5,8 +5,10 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from fedrec.tracking.mlflow.run_record import Ending
 from fedrec.tracking.mlflow.writer_process import acquire, release
 
 _PATIENCE = 3.0  # seconds, after which the user is told what the end of the run waits for
@@ -32,12 +34,12 @@ class WriterClient:
         self._listener.start()
         self._writer.start(description)
 
-    def finish(self, ending: Mapping[str, Any], silence: float) -> str:
-        """Send how the run ended and wait until MLflow has it. Return "", or the reason why MLflow has not taken all of it.
+    def finish(self, ending: Ending, unwritten: Mapping[str, Any], silence: float) -> str:
+        """Send how the run ended and what its disk has not taken, and wait until MLflow has it all. Return "", or the reason why not.
 
         A writer that stores nothing for `silence` seconds is killed.
         """
-        self._writer.send(ending)
+        self._writer.send({"ending": asdict(ending), "unwritten": unwritten})
         started = self._heard = time.monotonic()
         told, killed = False, ""
         while self._listener.is_alive():
