@@ -20,6 +20,7 @@ from fedrec.tracking.mlflow.writer_client import WriterClient, say
 
 _RETRY_SECONDS = 30.0  # how long the writer goes on trying after the end of a run
 _SILENCE_SECONDS = 120.0  # after which a writer that stores nothing is killed
+_HURRY_SECONDS = 5.0  # the same when the run was killed, because schedulers do not wait for long
 _SECONDS = "seconds_"  # how the name of telemetry in seconds begins
 
 
@@ -94,7 +95,7 @@ class MLflowTracker(Callback):
         ending = Ending(status, summary, int(time.time() * 1000), lost)
         with contextlib.suppress(OSError):  # a full disk
             record_ending(files.folder, replace(ending, lost=lost or _unwritten(files)))
-        trouble = writer.finish(ending, files.unwritten, _SILENCE_SECONDS)
+        trouble = writer.finish(ending, files.unwritten, _HURRY_SECONDS if status == "KILLED" else _SILENCE_SECONDS)
         if files.dropped or (files.error and trouble):
             say(f"the disk did not take some metrics of this run: {files.error or 'it was full for a while'}")
         files.release()

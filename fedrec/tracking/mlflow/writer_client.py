@@ -11,7 +11,10 @@ from typing import Any
 from fedrec.tracking.mlflow.run_record import Ending
 from fedrec.tracking.mlflow.writer_process import acquire, release
 
+lost_stores: set[str] = set()  # addresses: waiting again for a store that cannot be reached would cost every run of a sweep its time
 _PATIENCE = 3.0  # seconds, after which the user is told what the end of the run waits for
+
+_LOST_SILENCE = 1.0  # seconds
 
 
 def say(text: str) -> None:
@@ -37,8 +40,19 @@ class WriterClient:
     def finish(self, ending: Ending, unwritten: Mapping[str, Any], silence: float) -> str:
         """Send how the run ended and what its disk has not taken, and wait until MLflow has it all. Return "", or the reason why not.
 
-        A writer that stores nothing for `silence` seconds is killed.
+        A writer that stores nothing for `silence` seconds is killed, after a second if its store was lost before and is not back.
         """
+        if self._public_uri in lost_stores and self.run_id is None:
+            silence = _LOST_SILENCE
+        try:
+            reason = self._wait(ending, unwritten, silence)
+        except BaseException:  # Ctrl-C again
+            self._writer.process.kill()
+            raise
+        (lost_stores.add if reason else lost_stores.discard)(self._public_uri)
+        return reason
+
+    def _wait(self, ending: Ending, unwritten: Mapping[str, Any], silence: float) -> str:
         self._writer.send({"ending": asdict(ending), "unwritten": unwritten})
         started = self._heard = time.monotonic()
         told, killed = False, ""

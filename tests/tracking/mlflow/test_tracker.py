@@ -155,8 +155,8 @@ def test_a_store_that_fails_leaves_the_metrics_in_the_folder_and_the_next_run_al
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mlflow_tracker, "_RETRY_SECONDS", 0.0)
-    (tmp_path / "bad.db").write_text("no database " * 1000)
     watcher = tracker(uri="sqlite:///bad.db")
+    (tmp_path / "bad.db").write_text("no database " * 1000)  # it breaks after it has been looked at
     play(watcher, tmp_path / "first")
     assert watcher.on_run_end("FINISHED", SUMMARY)["mlflow_run_id"] is None
     kept = tmp_path / "first" / "tracking"
