@@ -59,7 +59,7 @@ def record_ending(folder: Path, ending: Ending) -> None:
 
 def recorded_ending(folder: Path) -> Ending:
     """Return how the run ended, as far as its tracking folder tells."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError):
         return Ending(**json.loads((folder / _ENDING).read_text()))
     return Ending()
 
