@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fedrec.config.validation import convert
 from fedrec.sweeps.launching import settle_launcher, warm_up, work
-from fedrec.sweeps.mlflow_runs import runs_of
+from fedrec.sweeps.mlflow_runs import require_store, runs_of
 from fedrec.sweeps.naming import STUDY_NAME, relevant_options
 
 log = logging.getLogger(__name__)
@@ -39,13 +39,14 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> list[list[float]]:
         """Bring the study to `n_trials` trials, compare and report. Return the values of the best trials. Raises ConfigError."""
-        mlflow = runs_of(self.config.tracking)
+        mlflow = runs_of(self.config.tracking, self.config.hydra.sweep.dir)
         from fedrec.sweeps.planning import as_given, plan_sweep
         from fedrec.sweeps.stages import Stages
         from fedrec.sweeps.sweep_report import Report
         from fedrec.sweeps.worker import Worker
 
         sweep = plan_sweep(self.config, self.context, arguments)
+        require_store(self.config)
         warming = Thread(target=warm_up, args=(self.config,), name="fedrec-workers", daemon=True)
         warming.start()
         stages = Stages(sweep)

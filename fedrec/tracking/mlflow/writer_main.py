@@ -2,7 +2,7 @@
 
 Standard input brings two lines of JSON for each run: its description, then how it ended. A run without a second line was killed.
 Metrics and snapshots come through files (`metric_files`). Standard output reports progress to the run in lines of JSON
-(`Delivery.report`, at last `done` or `failed`). A single line may instead ask for something at once (`parent_runs`). The process
+(`Delivery.report`, at last `done` or `failed`). A single line may instead ask for something at once (`requests`). The process
 ends when standard input ends.
 """
 
@@ -15,7 +15,10 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TextIO
+
+from fedrec.tracking.mlflow.run_record import WRITER_LOCK, locked
 
 _NICENESS = 10  # training comes first while it lasts
 
@@ -46,15 +49,19 @@ def _serve(report: Callable[..., None]) -> bool:
         message = background.submit(_next_message).result()
         if message is None:
             return False
+        from fedrec.tracking.mlflow.answers import answer
         from fedrec.tracking.mlflow.delivery import Delivery
-        from fedrec.tracking.mlflow.parent_runs import answer
+        from fedrec.tracking.mlflow.leftovers import deliver_earlier
 
         if "wanted" in message:
             report(**answer(message))
             return True
+        background.submit(deliver_earlier, message, report).result()
         delivery = Delivery(message, report)
+        lock = locked(Path(message["folder"], WRITER_LOCK))
         background.submit(delivery.follow).result()
     delivery.complete()
+    lock.release()
     return True
 
 
