@@ -38,6 +38,7 @@ class OptunaSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> list[list[float]]:
         """Bring the study to `n_trials` trials, compare and report. Return the values of the best trials. Raises ConfigError."""
         mlflow = runs_of(self.config.tracking)
+        from fedrec.sweeps.leftovers import remove_leftovers
         from fedrec.sweeps.planning import as_given, plan_sweep
         from fedrec.sweeps.stages import Stages
         from fedrec.sweeps.sweep_report import Report
@@ -63,4 +64,6 @@ class OptunaSweeper(Sweeper):
             raise
         finally:
             report.end(status)
+        if not stages.failed():
+            remove_leftovers(Path(self.config.hydra.sweep.dir), sweep.address)
         return [trial.values for trial in stages.best()]
