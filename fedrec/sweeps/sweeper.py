@@ -38,11 +38,11 @@ class OptunaSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> list[list[float]]:
         """Bring the study to `n_trials` trials, compare and report. Return the values of the best trials. Raises ConfigError."""
         mlflow = runs_of(self.config.tracking)
-        from fedrec.sweeps.leftovers import remove_leftovers
         from fedrec.sweeps.planning import as_given, plan_sweep
         from fedrec.sweeps.stages import Stages
         from fedrec.sweeps.sweep_report import Report
         from fedrec.sweeps.worker import Worker
+        from fedrec.sweeps.worker_files import remove_worker_files
 
         sweep = plan_sweep(self.config, self.context, arguments)
         warming = Thread(target=warm_up, args=(self.config,), name="fedrec-workers", daemon=True)
@@ -65,5 +65,5 @@ class OptunaSweeper(Sweeper):
         finally:
             report.end(status)
         if not stages.failed():
-            remove_leftovers(Path(self.config.hydra.sweep.dir), sweep.address)
+            remove_worker_files(Path(self.config.hydra.sweep.dir), sweep.address)
         return [trial.values for trial in stages.best()]

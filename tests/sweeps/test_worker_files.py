@@ -7,8 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from fedrec.sweeps.leftovers import remove_leftovers
 from fedrec.sweeps.study_storage import exclusive
+from fedrec.sweeps.worker_files import remove_worker_files
 
 N_PROCESSES, N_TURNS = 3, 30
 
@@ -34,7 +34,7 @@ def test_a_lock_that_is_held_and_files_of_others_stay(tmp_path: Path) -> None:
     with FileLock(free):
         pass
     with FileLock(held):
-        remove_leftovers(tmp_path, address(tmp_path))
+        remove_worker_files(tmp_path, address(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.db.3.lock", "study.db.1.lock", "worker_bees"]
 
 
@@ -57,6 +57,6 @@ def test_one_process_at_a_time_also_while_the_lock_is_removed(tmp_path: Path) ->
         process.start()
     go.set()
     while any(process.is_alive() for process in processes):
-        remove_leftovers(tmp_path, address(tmp_path))
+        remove_worker_files(tmp_path, address(tmp_path))
     assert [process.exitcode for process in processes] == [0] * N_PROCESSES
     assert int((tmp_path / "count").read_text()) == N_PROCESSES * N_TURNS

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from fedrec.sweeps.launching import WORKER_FOLDER
 
 
-def remove_leftovers(folder: Path, address: str) -> None:
+def remove_worker_files(folder: Path, address: str) -> None:
     """Remove the folders of the workers from `folder`, and the lock files of the storage at `address`."""
     for worker in folder.glob(f"{WORKER_FOLDER}[0-9]*"):
         shutil.rmtree(worker, ignore_errors=True)
