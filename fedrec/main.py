@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from fedrec.cli import completion
 from fedrec.cli.arguments import parse
 from fedrec.config.compose import FOLDER, initialized, register
-from fedrec.sweeps.mlflow_runs import TRACKER
+from fedrec.sweeps.mlflow_runs import TRACKER, require_store
 
 
 class Stop(BaseException):
@@ -47,6 +47,8 @@ def job(config: DictConfig, callback: Any = None) -> float:
             raise ConfigError(f"sweep={sweep} runs many jobs: add -m")
         from fedrec.experiment import run
 
+        if settings.mode == RunMode.RUN:
+            require_store(checked.config)
         return run(checked, Path(settings.runtime.output_dir), callback)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"; what there is lies in {settings.runtime.output_dir}")

@@ -20,7 +20,7 @@ from fedrec.interfaces import Callback
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.hydra_jobs import run_single
 from fedrec.sweeps.launching import settle_launcher, work
-from fedrec.sweeps.mlflow_runs import TRACKER
+from fedrec.sweeps.mlflow_runs import TRACKER, require_store
 from fedrec.sweeps.worker import import_all
 from fedrec.tracking.mlflow.writer_process import start_early
 
@@ -96,8 +96,12 @@ def _run(record: Recorder, config: DictConfig) -> None:
 
 
 def measure(measurer: Measurer, workers: int) -> None:
-    """Measure all cells of the measurer, each once. Cells that fail stay unmeasured. Raises a launcher's error if it starts no worker."""
+    """Measure all cells of the measurer, each once. Cells that fail stay unmeasured.
+
+    Raises ConfigError if MLflow does not take runs, and a launcher's error if it starts no worker.
+    """
     study, config = measurer.store.study, measurer.planner.config
+    require_store(config)
 
     def is_complete() -> bool:
         tried = {trial.user_attrs[KEY] for trial in study.counted()}

@@ -1,15 +1,16 @@
 """A sweep in MLflow: one run for the sweep, below it one for each trial, and below that the trial's own runs."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from fedrec.config.validation import ConfigError
+from fedrec.tracking.mlflow.requests import ask, require_server
 from fedrec.tracking.mlflow.store_uri import locate_store
-from fedrec.tracking.mlflow.writer_process import acquire, release, start_early
+from fedrec.tracking.mlflow.writer_process import start_early
 
 if TYPE_CHECKING:  # the command line imports this module before it knows that there is a study
     from optuna.trial import FrozenTrial, Trial
@@ -35,7 +36,7 @@ class MlflowRuns:
     """Asks the writer process, which has imported MLflow, and waits. The first request makes the store and the experiment."""
 
     def __init__(self, uri: str, experiment: str) -> None:
-        self._store = locate_store(uri).describe(experiment)
+        self._address, self._experiment = locate_store(uri), experiment
 
     def setup(self, name: str, tags: Named, run_id: str | None = None) -> str:
         """Start a run, or continue the one with this id, and return its id. Raises RuntimeError if the store refuses."""
@@ -62,16 +63,16 @@ class MlflowRuns:
             self.end(run_id, _ENDINGS[state], {"state": state}, trial.params, metrics)
 
     def _ask(self, wanted: str, **arguments: Any) -> str:
-        writer = acquire()
-        writer.start({**self._store, "wanted": wanted, "arguments": arguments})
-        line = writer.answers.readline()
-        if not line.endswith(b"\n"):
-            raise RuntimeError(writer.end())
-        release(writer)
-        news = json.loads(line)
-        if "failed" in news:
-            raise RuntimeError(news["failed"])
-        return str(news["answer"])
+        return ask(self._address, self._experiment, wanted, **arguments)
+
+
+def require_store(config: DictConfig) -> None:
+    """Raise ConfigError if the runs of a configuration are tracked in a store that does not take them."""
+    if OmegaConf.select(config, "tracking._target_") == TRACKER:
+        try:
+            require_server(locate_store(config.tracking.uri), config.tracking.experiment)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
 
 
 def runs_of(tracking: DictConfig) -> MlflowRuns | None:

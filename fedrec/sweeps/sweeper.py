@@ -10,7 +10,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fedrec.sweeps.launching import settle_launcher, warm_up, work
-from fedrec.sweeps.mlflow_runs import runs_of
+from fedrec.sweeps.mlflow_runs import require_store, runs_of
 from fedrec.sweeps.naming import relevant_options
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class OptunaSweeper(Sweeper):
         from fedrec.sweeps.worker_files import remove_worker_files
 
         sweep = plan_sweep(self.config, self.context, arguments)
+        require_store(self.config)
         warming = Thread(target=warm_up, args=(self.config,), name="fedrec-workers", daemon=True)
         warming.start()
         stages = Stages(sweep)

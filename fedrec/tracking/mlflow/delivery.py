@@ -1,6 +1,5 @@
 """Brings the metrics and snapshots of a run from its files to MLflow, again and again while the run goes on."""
 
-import contextlib
 import json
 import math
 import sys
@@ -10,11 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fedrec.tracking.delta_norm import Ranks, leading_ranks
-from fedrec.tracking.mlflow.metric_files import SNAPSHOTS, MetricFilesReader
+from fedrec.tracking.mlflow.metric_files import MetricFilesReader
 from fedrec.tracking.mlflow.open_store import is_permanent, one_line
+from fedrec.tracking.mlflow.run_record import Ending, recorded_ending
 from fedrec.tracking.mlflow.stored_run import MOST_METRICS, StoredRun
 
 _BATCH_SECONDS = 2.0  # how long metrics wait for more to fill a batch: a small batch costs almost as much as a full one
@@ -34,13 +32,18 @@ class Delivery:
         self._report = report
         self._retry_seconds = description["retry_seconds"]
         self._ended = threading.Event()
-        self._status: str = "KILLED"  # of a run that does not say how it ended
-        self._summary: Mapping[str, Any] = {}
+        self._ending = Ending()
+        self._unwritten: Mapping[str, Any] | None = None  # what the disk of the run's folder did not take
         self._pause = 0.0  # seconds before the next look or try
         self._position = 0
-        self._last_round = 0
+        self._last_round, self._last_time = 0, description["started"]
         self._last_batch = time.monotonic()
         self._strips: dict[int, Ranks] = {}  # round -> leading ranks
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run in MLflow, once it has one."""
+        return self._run.run_id
 
     def follow(self) -> None:
         """Deliver until the run ends. Whatever fails is tried again."""
@@ -51,10 +54,12 @@ class Delivery:
     def complete(self) -> None:
         """Deliver all that is left of a run that has ended, or give up when an error is permanent or lasts too long."""
         self._pause, deadline = 0.0, math.inf
+        if self._unwritten is not None:
+            self._reader.add(**self._unwritten)
         while (error := self._try(self._finish)) is not None:
             deadline = min(deadline, time.monotonic() + self._retry_seconds)
             if is_permanent(error) or time.monotonic() + self._pause > deadline:
-                self._run.give_up(self._status)
+                self._run.give_up(self._ending)
                 self._report(failed=one_line(error))
                 return
             time.sleep(self._pause)
@@ -72,12 +77,19 @@ class Delivery:
         self._pause = _SHORTEST_PAUSE
         return None
 
+    def end(self, ending: Ending) -> None:
+        """Say how the run ended."""
+        self._ending = ending
+        self._ended.set()
+
     def _await_ending(self) -> None:
         """Read from standard input how the run ended. A run that was killed may have sent nothing, or half a line."""
-        with contextlib.suppress(ValueError):
-            message = json.loads(sys.stdin.readline())
-            self._status, self._summary = message["status"], message["summary"]
-        self._ended.set()
+        line = sys.stdin.readline()
+        if not line.endswith("\n"):
+            return self.end(recorded_ending(self._reader.folder))
+        message = json.loads(line)
+        self._unwritten = message["unwritten"]
+        return self.end(Ending(**message["ending"]))
 
     def _catch_up(self) -> None:
         """Deliver all there is. Stop early if the run ends meanwhile, because `complete` goes on at full priority."""
@@ -89,25 +101,26 @@ class Delivery:
     def _finish(self) -> None:
         self._catch_up()
         if self._strips:
-            self._run.log_figure(self._strips, len(self._reader.ranks), self._reader.folder)
-        self._run.finish(self._status, self._summary, self._last_round, self._reader.folder)
+            self._run.log_figure(self._strips, len(self._reader.ranks))
+        self._run.finish(self._ending, self._ending.time or self._last_time, self._last_round)
 
     def _send_rows(self, ended: bool) -> None:
         while ended or not self._ended.is_set():
             rows, position = self._reader.rows(self._position, MOST_METRICS)
             due = ended or len(rows) == MOST_METRICS or time.monotonic() > self._last_batch + _BATCH_SECONDS
-            if not rows or not due:
+            if position == self._position or not due:
                 return
-            self._run.log_rows(rows)
-            self._position, self._last_round, self._last_batch = position, rows[-1].round, time.monotonic()
+            if rows:
+                self._run.log_rows(rows)
+                self._last_round, self._last_time = rows[-1].round, rows[-1].timestamp
+            self._position, self._last_batch = position, time.monotonic()
             self._report(position=position)
 
     def _send_snapshots(self, ended: bool) -> None:
-        for round, path in self._reader.snapshots():
+        for round, values in self._reader.snapshots():
             if self._ended.is_set() and not ended:
                 return
             if round not in self._strips:
-                values = np.load(path)
-                self._run.log_snapshot(round, values, self._reader.ranks, self._reader.folder / SNAPSHOTS)
+                self._run.log_snapshot(round, values, self._reader.ranks)
                 self._strips[round] = leading_ranks(values, self._reader.ranks)
                 self._report(snapshot=round)

@@ -4,18 +4,22 @@ The run only remembers values; a thread of `MetricFiles` appends them to files i
 store, memory stays bounded, and the files hold everything whatever happens to the store or its writer.
 """
 
+import io
+import os
 import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from fedrec.tracking.delta_norm import Floats, Ranks, write_table
+from fedrec.tracking.delta_norm import Floats, Ranks
+from fedrec.tracking.mlflow.run_record import RUN_LOCK, WRITER_LOCK, forget, locked, record
 
 METRICS = "metrics.csv"
 SNAPSHOTS = "delta_norm"
@@ -37,12 +41,15 @@ class Row(NamedTuple):
 class MetricFiles:
     """The run's end of the files. `add` and `add_snapshot` take microseconds; a thread writes five times a second."""
 
-    def __init__(self, run_folder: Path, popularity_ranks: Ranks) -> None:
-        """Make a new folder inside `run_folder`; ranks [M]. Raises OSError if that is not possible."""
+    def __init__(self, run_folder: Path, popularity_ranks: Ranks, description: Mapping[str, Any]) -> None:
+        """Make a new folder inside `run_folder` and describe the run there; ranks [M]. Raises OSError if that is not possible."""
         self.folder = _new_folder(run_folder)
+        self._lock = locked(self.folder / RUN_LOCK)  # until the run has ended
+        (self.folder / WRITER_LOCK).touch()
         (self.folder / SNAPSHOTS).mkdir()
         np.save(self.folder / _RANKS, popularity_ranks)
         self._file = (self.folder / METRICS).open("ab", buffering=0)
+        record(self.folder, description)  # comes last: now the folder can be delivered
         self.error: OSError | None = None  # why the disk did not take the latest values
         self.dropped = False  # whether values are lost, because the disk took none for too long
         self._added: deque[tuple[int, dict[str, float], float]] = deque()
@@ -61,10 +68,22 @@ class MetricFiles:
         self._snapshots[round] = delta_norm
 
     def close(self) -> None:
-        """Write what is left and close the files."""
+        """Write what is left, wait until a power cut cannot lose it, and close the files."""
         self._closing.set()
         self._thread.join()
+        with suppress(OSError):  # a full disk, or a file that cannot be synchronized
+            os.fsync(self._file.fileno())
         self._file.close()
+
+    @property
+    def unwritten(self) -> dict[str, Any]:
+        """What the disk has not taken, as arguments of `MetricFilesReader.add`."""
+        snapshots = {str(round): values.tolist() for round, values in self._snapshots.items()}
+        return {"rows": self._unwritten.decode(), "snapshots": snapshots}
+
+    def release(self) -> None:
+        """Let other processes deliver the run: this one has nothing more to do with it."""
+        self._lock.release()
 
     def _run(self) -> None:
         while not self._closing.wait(_FLUSH_SECONDS):
@@ -101,36 +120,43 @@ class MetricFilesReader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._file = (folder / METRICS).open("rb")
+        self._file: IO[bytes] = (folder / METRICS).open("rb")
+        self._unwritten: dict[int, Floats] = {}
         self.ranks: Ranks = np.load(folder / _RANKS)
 
     def rows(self, position: int, at_most: int) -> tuple[list[Row], int]:
         """Return the next rows and the position after them. A line that is not complete yet is left for the next call."""
         self._file.seek(position)
         lines = [line for line in islice(self._file, at_most) if line.endswith(b"\n")]
-        return [_parse(line) for line in lines if line != _HEADER], position + sum(map(len, lines))
+        return [row for line in lines if (row := _parse(line))], position + sum(map(len, lines))
 
-    def snapshots(self) -> Iterator[tuple[int, Path]]:
-        """Yield round and file of every snapshot so far."""
+    def snapshots(self) -> Iterator[tuple[int, Floats]]:
+        """Yield round and Delta-Norm [M] of every snapshot so far."""
         for path in sorted((self.folder / SNAPSHOTS).glob("round_*.npy")):
-            yield int(path.stem.removeprefix("round_")), path
+            yield int(path.stem.removeprefix("round_")), np.load(path)
+        yield from self._unwritten.items()
 
-    def keep_as_tables(self) -> None:
-        """Turn the snapshots into parquet files for the user, because no store has taken them."""
-        for _, path in self.snapshots():
-            write_table(path.with_suffix(".parquet"), np.load(path), self.ranks)
-            path.unlink()
-        (self.folder / _RANKS).unlink()
+    def add(self, rows: str, snapshots: Mapping[str, Sequence[float]]) -> None:
+        """Add what the run could not write because its disk was full. The rows may begin within a line."""
+        self._unwritten = {int(round): np.array(values, np.float32) for round, values in snapshots.items()}
+        if rows:
+            self._file.seek(0)
+            self._file = io.BytesIO(self._file.read() + rows.encode())
 
     def remove(self) -> None:
-        """Remove the files once the store has everything."""
+        """Remove the files once the store has everything, the description first: what is left then is never delivered again."""
+        forget(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _parse(line: bytes) -> Row:
-    round, rest = line.decode().split(",", 1)
-    metric, value, timestamp = rest.rsplit(",", 2)
-    return Row(int(round), metric, float(value), int(timestamp))
+def _parse(line: bytes) -> Row | None:
+    """Return the row of a line, or None of the header and of what a power cut has left."""
+    try:
+        round, rest = line.decode().split(",", 1)
+        metric, value, timestamp = rest.rsplit(",", 2)
+        return Row(int(round), metric, float(value), int(timestamp))
+    except ValueError:
+        return None
 
 
 def _new_folder(run_folder: Path) -> Path:

@@ -10,34 +10,47 @@ from typing import Any
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.pool import NullPool
 
-from fedrec.tracking.mlflow.store_uri import without_password
+from fedrec.tracking.mlflow.store_schema import VERSION, schema_problem
+from fedrec.tracking.mlflow.store_uri import DATABASES, without_password
 
 _LOCK_SECONDS = 20  # how long to wait for another process that makes the same store
 _BUSY_SECONDS = 1
+_CONNECT_SECONDS = 10  # how long a database server may take to answer
 _LONGEST_REASON = 200  # characters
 _opened: list[tuple[Path, int]] = []  # the latest SQLite file and its inode
 
 
 def open_experiment(description: Mapping[str, Any]) -> tuple[MlflowClient, str]:
-    """Return a client of the store and the id of the experiment that `StoreAddress.describe` names.
-
-    Raises MlflowException if the experiment is deleted: MLflow keeps it for a while, but takes no runs for it.
-    """
-    if description["database"]:
-        _create_if_new(Path(description["database"]))
-        _close_other_files(Path(description["database"]))
-    client, name = MlflowClient(description["uri"]), description["experiment"]
+    """Return a client of the store and the id of the experiment that `StoreAddress.describe` names, which is made if it is new."""
+    client, name = open_store(description), description["experiment"]
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         with contextlib.suppress(MlflowException):  # another process makes it at the same time
             client.create_experiment(name, artifact_location=description["artifact_location"])
         experiment = client.get_experiment_by_name(name)
         assert experiment is not None
-    if experiment.lifecycle_stage != "active":
-        text = f"the experiment {name} was deleted; restore it or choose another tracking.experiment"
-        raise MlflowException.invalid_parameter_value(text)
     return client, str(experiment.experiment_id)
+
+
+def open_store(description: Mapping[str, Any]) -> MlflowClient:
+    """Return a client of the store that `StoreAddress.describe` names.
+
+    Raises MlflowException if the experiment is deleted: MLflow keeps it for a while, but takes no runs for it.
+    """
+    if description["uri"].partition(":")[0].split("+")[0] in DATABASES:
+        _require_tables(description["uri"])
+    if description["database"]:
+        _create_if_new(Path(description["database"]))
+        _close_other_files(Path(description["database"]))
+    client, name = MlflowClient(description["uri"]), description["experiment"]
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None and experiment.lifecycle_stage != "active":
+        problem = f"the experiment {name} was deleted; restore it or choose another tracking.experiment"
+        raise MlflowException.invalid_parameter_value(problem)
+    return client
 
 
 def is_permanent(error: Exception) -> bool:
@@ -85,6 +98,19 @@ def _alone(file: Path) -> Iterator[None]:
         finally:
             with contextlib.suppress(OSError):  # Windows removes no open file, but there FileLock itself removes it
                 file.unlink()
+
+
+def _require_tables(uri: str) -> None:
+    """Raise what is wrong with a database server at once. MLflow would try for two minutes to reach it.
+
+    Raises SQLAlchemyError if it cannot be reached, and MlflowException if its tables are not those of this MLflow.
+    """
+    options = {"poolclass": NullPool} | ({} if uri.startswith("mssql") else {"connect_args": {"connect_timeout": _CONNECT_SECONDS}})
+    with create_engine(uri, **options).connect() as connection:
+        tables = inspect(connection).get_table_names()
+        revision = connection.execute(text(VERSION)).scalar() if "alembic_version" in tables else None
+    if problem := schema_problem(tables, revision):
+        raise MlflowException.invalid_parameter_value(problem)
 
 
 def _close_other_files(database: Path) -> None:

@@ -9,22 +9,26 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from fedrec.tracking.mlflow.open_store import one_line, open_experiment
+from fedrec.tracking.mlflow.open_store import is_permanent, one_line, open_experiment, open_store
 from fedrec.tracking.mlflow.run_description import metric_name
 
 
-def answer(request: Mapping[str, Any]) -> dict[str, str]:
-    """Do what is `wanted`, `setup` or `end`. Return the id of the run as `answer`, or as `failed` the reason why there is none.
+def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Do what is `wanted`: `check` the store, `setup` or `end` a run. Return the id of the run as `answer`.
 
-    `request` also holds what `StoreAddress.describe` returns, and what is known of the run as `arguments`.
+    If that fails, return the reason as `failed` instead, and as `permanent` whether trying again cannot help. `request` also holds
+    what `StoreAddress.describe` returns, and what is known of the run as `arguments`.
     """
     try:
+        if request["wanted"] == "check":
+            open_store(request)
+            return {"answer": ""}
         client, experiment = open_experiment(request)
         if request["wanted"] == "setup":
             return {"answer": _setup(client, experiment, **request["arguments"])}
         return {"answer": _end(client, **request["arguments"])}
     except Exception as error:
-        return {"failed": one_line(error)}
+        return {"failed": one_line(error), "permanent": is_permanent(error)}
 
 
 def _setup(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], run_id: str | None) -> str:

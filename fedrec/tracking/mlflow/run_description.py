@@ -1,10 +1,13 @@
 """What MLflow is told about a run besides its metrics: name, parameters, tags, data set, git revision, as the flat text that it takes."""
 
+import functools
 import getpass
 import json
 import math
 import re
 import subprocess
+import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,14 +22,17 @@ _GROUPS = ("attack", "defense", "model", "dataset")
 _LONGEST_KEY = 250  # limits of MLflow
 _LONGEST_PARAMETER = 6000
 _LONGEST_DIGEST = 36
+_CHECKOUT = Path(__file__).parents[3]
 
 
 def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) -> dict[str, Any]:
     """Return what `StoredRun` writes about the run of `info`; without a `run_name` it is `default_run_name`."""
     chosen = names(info.config)
     source = {"mlflow.source.name": "fedrec.main", "mlflow.source.type": "LOCAL"}
-    own_tags = {"mlflow.user": _user(), **source, "data_checksum": info.data_checksum}
+    own_tags = {**_revision(), "mlflow.user": _user(), **source, "data_checksum": info.data_checksum}
     return {
+        "key": uuid.uuid4().hex,
+        "started": int(time.time() * 1000),
         "run_name": run_name or default_run_name(info.config),
         "tags": {**own_tags, **chosen, **{name: str(value) for name, value in tags.items()}},
         "parameters": {name: without_password(value) for name, value in parameters(info.config).items()},
@@ -100,6 +106,11 @@ def git_tags(folder: Path) -> dict[str, str]:
         return {}
     commit, _, dirty = described.partition("-")
     return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(dirty)).lower()}
+
+
+@functools.cache  # the code that runs is the one that was imported
+def _revision() -> dict[str, str]:
+    return git_tags(_CHECKOUT)
 
 
 def _leaves(tree: Mapping[str, Any], separator: str, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,14 +1,18 @@
 """The address of an MLflow store: made absolute and checked cheaply, before any training."""
 
+import contextlib
 import os
 import re
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from fedrec.tracking.mlflow.store_schema import VERSION, schema_problem
+
 _ALLOWED = "sqlite:///FILE, http(s)://SERVER or postgresql://USER@HOST/DATABASE"
-_DATABASES = ("postgresql", "mysql", "mssql")
+DATABASES = ("postgresql", "mysql", "mssql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,19 @@ def without_password(uri: str) -> str:
 def locate_store(uri: str) -> StoreAddress:
     """Resolve `uri` against the working directory.
 
-    Raises ValueError, one line, if it is malformed or its SQLite file cannot be written.
+    Raises ValueError, one line, if it is malformed, or its SQLite file cannot be written or holds something else. Asks no server.
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port  # is read here because it may be impossible
+    except ValueError as error:
+        raise ValueError(f"tracking.uri={without_password(uri)}: {error}") from None
     kind = parts.scheme.split("+")[0]
     if kind == "sqlite":
         return _locate_sqlite(uri)
     if kind in ("http", "https") and parts.hostname:
         return StoreAddress(uri, None, None)
-    if kind in _DATABASES and (parts.hostname or parts.path.strip("/")):
+    if kind in DATABASES and (parts.hostname or parts.path.strip("/")):
         return StoreAddress(uri, None, Path.cwd() / "mlartifacts")
     raise ValueError(f"tracking.uri={without_password(uri)}: not the address of an MLflow store; allowed: {_ALLOWED}")
 
@@ -65,7 +73,7 @@ def _locate_sqlite(uri: str) -> StoreAddress:
 
 
 def _problem(database: Path) -> str | None:
-    """Return why the file cannot be written. Do not open it: closing it would release the locks this process may hold on it."""
+    """Return why the file cannot be a store."""
     folder = database.parent
     if not folder.is_dir():
         return f"{folder} is not an existing folder"
@@ -75,4 +83,19 @@ def _problem(database: Path) -> str | None:
         return None
     if not database.is_file():
         return f"{database} is not a file"
-    return None if os.access(database, os.R_OK | os.W_OK) else f"{database} is read-only"
+    if not os.access(database, os.R_OK | os.W_OK):
+        return f"{database} is read-only"
+    return _content_problem(database)
+
+
+def _content_problem(database: Path) -> str | None:
+    """Return why MLflow cannot work with what the file holds. Only SQLite may open it: closing it otherwise would release its locks."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=0)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            row = connection.execute(VERSION).fetchone() if "alembic_version" in tables else None
+    except sqlite3.OperationalError:  # it is locked, perhaps for a moment
+        return None
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return schema_problem(tables, str(row[0]) if row else None)

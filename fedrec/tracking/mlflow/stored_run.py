@@ -2,9 +2,9 @@
 
 import contextlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
@@ -13,11 +13,14 @@ from mlflow.tracking import MlflowClient
 from fedrec.tracking import delta_norm
 from fedrec.tracking.mlflow.metric_files import Row
 from fedrec.tracking.mlflow.open_store import open_experiment
-from fedrec.tracking.mlflow.run_description import git_tags, metric_name, numbers
+from fedrec.tracking.mlflow.run_description import metric_name, numbers
+from fedrec.tracking.mlflow.run_record import Ending, command
 
 MOST_METRICS = 1000  # limits of MLflow for one batch
 _MOST_PARAMETERS = 100
-_CHECKOUT = Path(__file__).parents[3]
+KEY = "run_key"  # tag: unlike MLflow's id, it is known before the run is stored, so no run is made twice
+DELIVERY = "delivery"  # tag: whether all of the run has arrived
+_IMAGES = "images"  # folder of the artifacts that `MlflowClient.log_image` makes
 
 
 class StoredRun:
@@ -31,57 +34,71 @@ class StoredRun:
         self._is_described = False
 
     def setup(self) -> str:
-        """Open the store, make the run, log its parameters and data set, each once. Return the run's id."""
+        """Open the store, find or make the run, log its parameters and data set. Return the run's id."""
         if self.run_id is None:
             self.client, experiment = open_experiment(self.description)
-            tags = {**git_tags(_CHECKOUT), **self.description["tags"]}
-            self.run_id = self.client.create_run(experiment, tags=tags, run_name=self.description["run_name"]).info.run_id
+            known = self.client.search_runs([experiment], f"tags.{KEY} = '{self.description['key']}'", max_results=1)
+            self.run_id = known[0].info.run_id if known else self._make(experiment)
         if not self._is_described:
             self._log_description(self.run_id)
             self._is_described = True
         return self.run_id
+
+    def _make(self, experiment: str) -> str:
+        missing = f"incomplete: {command(Path(self.description['folder']))} brings what is missing"
+        tags = {**self.description["tags"], KEY: self.description["key"], DELIVERY: missing}
+        made = self.client.create_run(experiment, self.description["started"], tags, self.description["run_name"])
+        return str(made.info.run_id)
 
     def log_rows(self, rows: Sequence[Row]) -> None:
         """Log at most `MOST_METRICS` metrics."""
         metrics = [Metric(metric_name(row.metric), row.value, row.timestamp, row.round) for row in rows]
         self.client.log_batch(self.setup(), metrics=metrics)
 
-    def log_snapshot(self, round: int, values: delta_norm.Floats, ranks: delta_norm.Ranks, folder: Path) -> None:
-        """Log the Delta-Norm [M] of one round as a table and as a picture, both written to `folder` first."""
+    def log_snapshot(self, round: int, values: delta_norm.Floats, ranks: delta_norm.Ranks) -> None:
+        """Log the Delta-Norm [M] of one round as a table and as a picture."""
         from PIL import Image
 
-        table, picture = folder / f"round_{round:04d}.parquet", folder / f"round_{round:04d}.png"
-        delta_norm.write_table(table, values, ranks)
-        delta_norm.write_picture(picture, {round: delta_norm.leading_ranks(values, ranks)}, len(ranks))
-        for path in (table, picture):
-            self.client.log_artifact(self.setup(), str(path), "delta_norm")
-        with Image.open(picture) as image:
-            self.client.log_image(self.setup(), image, key="delta_norm", step=round)
+        with TemporaryDirectory() as folder:
+            table, picture = Path(folder, f"round_{round:04d}.parquet"), Path(folder, f"round_{round:04d}.png")
+            delta_norm.write_table(table, values, ranks)
+            delta_norm.write_picture(picture, {round: delta_norm.leading_ranks(values, ranks)}, len(ranks))
+            for path in (table, picture):
+                self.client.log_artifact(self.setup(), str(path), "delta_norm")
+            if round not in self._pictured():
+                with Image.open(picture) as image:
+                    self.client.log_image(self.setup(), image, key="delta_norm", step=round)
 
-    def log_figure(self, strips: Mapping[int, delta_norm.Ranks], n_items: int, folder: Path) -> None:
-        """Log one picture of all snapshots (Fig. 4), written to `folder` first."""
-        picture = folder / "fig4.png"
-        delta_norm.write_picture(picture, strips, n_items)
-        self.client.log_artifact(self.setup(), str(picture), "delta_norm")
+    def log_figure(self, strips: Mapping[int, delta_norm.Ranks], n_items: int) -> None:
+        """Log one picture of all snapshots (Fig. 4)."""
+        with TemporaryDirectory() as folder:
+            picture = Path(folder, "fig4.png")
+            delta_norm.write_picture(picture, strips, n_items)
+            self.client.log_artifact(self.setup(), str(picture), "delta_norm")
 
-    def finish(self, status: str, summary: Mapping[str, Any], last_round: int, folder: Path) -> None:
-        """Log the summary and end the run. MLflow has no status PRUNED: such a run ends as KILLED with the tag `state`."""
-        run_id, now = self.setup(), int(time.time() * 1000)
-        if summary:
-            path = folder / "summary.json"
-            path.write_text(json.dumps({**summary, "mlflow_run_id": run_id}, indent=2))
-            self.client.log_artifact(run_id, str(path))
-        metrics = [Metric(name, value, now, last_round) for name, value in numbers(summary).items()]
+    def finish(self, ending: Ending, now: int, last_round: int) -> None:
+        """Log the summary and end the run at `now`, in ms. MLflow has no status PRUNED: such a run is KILLED with the tag `state`."""
+        run_id = self.setup()
+        if ending.summary:
+            self.client.log_text(run_id, json.dumps({**ending.summary, "mlflow_run_id": run_id}, indent=2), "summary.json")
+        metrics = [Metric(name, value, now, last_round) for name, value in numbers(ending.summary).items()]
         self.client.log_batch(run_id, metrics=metrics[:MOST_METRICS])
-        if status == "PRUNED":
-            self.client.set_tag(run_id, "state", status)
-        self.client.set_terminated(run_id, "KILLED" if status == "PRUNED" else status)
+        if ending.status == "PRUNED":
+            self.client.set_tag(run_id, "state", ending.status)
+        self.client.set_tag(run_id, DELIVERY, f"incomplete: {ending.lost}" if ending.lost else "complete")
+        status = "FAILED" if ending.lost and ending.status == "FINISHED" else ending.status
+        self.client.set_terminated(run_id, "KILLED" if status == "PRUNED" else status, now)
 
-    def give_up(self, status: str) -> None:
-        """End a run that has not arrived whole, if the store allows it."""
+    def give_up(self, ending: Ending) -> None:
+        """End a run that has not arrived whole, if the store allows it. It is never FINISHED there, and its tag tells the reason."""
         if self.run_id is not None:
             with contextlib.suppress(Exception):
-                self.client.set_terminated(self.run_id, status)
+                self.client.set_terminated(self.run_id, "FAILED" if ending.status == "FINISHED" else "KILLED")
+
+    def _pictured(self) -> set[int]:
+        """Return the rounds whose picture has arrived in an earlier delivery: MLflow would show it twice."""
+        names = [file.path for file in self.client.list_artifacts(self.setup(), _IMAGES)]
+        return {int(name.split("+step+")[1].split("+")[0]) for name in names if "+step+" in name}
 
     def _log_description(self, run_id: str) -> None:
         parameters = [Param(key, value) for key, value in self.description["parameters"].items()]

@@ -1,9 +1,10 @@
 """Records a run in MLflow: configuration, data set, git revision, metrics of every round, Delta-Norm snapshots (Eq. 7, Fig. 4), summary."""
 
 import contextlib
+import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,13 +12,15 @@ from pydantic import Field
 
 from fedrec.config.validation import ConfigError
 from fedrec.interfaces import Callback, Evaluation, Positive, RoundResult, RunInfo, Status
-from fedrec.tracking.mlflow.metric_files import MetricFiles, MetricFilesReader
+from fedrec.tracking.mlflow.metric_files import MetricFiles
 from fedrec.tracking.mlflow.run_description import describe, plain
+from fedrec.tracking.mlflow.run_record import Ending, command, record_ending
 from fedrec.tracking.mlflow.store_uri import StoreAddress, locate_store
 from fedrec.tracking.mlflow.writer_client import WriterClient, say
 
 _RETRY_SECONDS = 30.0  # how long the writer goes on trying after the end of a run
 _SILENCE_SECONDS = 120.0  # after which a writer that stores nothing is killed
+_HURRY_SECONDS = 5.0  # the same when the run was killed, because schedulers do not wait for long
 _SECONDS = "seconds_"  # how the name of telemetry in seconds begins
 
 
@@ -48,9 +51,10 @@ class MLflowTracker(Callback):
 
     def on_run_start(self, info: RunInfo) -> None:
         """Raises ConfigError if nothing can be written to the run's folder."""
+        description = self._description(info)
         try:
-            self._files = MetricFiles(info.folder, info.popularity_ranks.cpu().numpy())
-            self._writer = WriterClient(self._description(info, self._files))
+            self._files = MetricFiles(info.folder, info.popularity_ranks.cpu().numpy(), description)
+            self._writer = WriterClient({**description, "folder": str(self._files.folder)})
         except OSError as error:
             raise ConfigError(f"tracking cannot start in the run folder {info.folder}: {error}") from None
 
@@ -76,16 +80,26 @@ class MLflowTracker(Callback):
             self._files.add(self._latest.round, self._mean_seconds())  # of an epoch that was cut short
             if self._latest.round != self._latest_snapshot:
                 self._take_snapshot(self._latest)
-        self._files.close()
-        trouble = self._writer.finish({"status": status, "summary": plain(summary)}, _SILENCE_SECONDS)
-        if self._files.error or self._files.dropped:
-            say(f"the disk did not take some metrics of this run: {self._files.error or 'it was full for a while'}")
+        trouble = self._finish(self._writer, status, plain(summary))
         if not trouble:
             return {**result, "mlflow_run_id": self._writer.run_id}
-        with contextlib.suppress(OSError):  # on a full disk the snapshots stay as they are
-            MetricFilesReader(self._files.folder).keep_as_tables()
-        say(f"MLflow store {self._address.public_uri} did not take the run ({trouble}); its metrics are in {self._files.folder}")
+        told = f"MLflow store {self._address.public_uri} did not take the run ({trouble}); its metrics wait on disk"
+        say(f"{told}. To deliver them later: {command(self._files.folder)}")
         return result
+
+    def _finish(self, writer: WriterClient, status: Status, summary: Mapping[str, Any]) -> str:
+        """Close the files and wait for the writer. Return "", or the reason why MLflow has not taken the whole run."""
+        files = self._files
+        files.close()
+        lost = "the disk of the run was full for long, and metrics are lost" if files.dropped else ""
+        ending = Ending(status, summary, int(time.time() * 1000), lost)
+        with contextlib.suppress(OSError):  # a full disk
+            record_ending(files.folder, replace(ending, lost=lost or _unwritten(files)))
+        trouble = writer.finish(ending, files.unwritten, _HURRY_SECONDS if status == "KILLED" else _SILENCE_SECONDS)
+        if files.dropped or (files.error and trouble):
+            say(f"the disk did not take some metrics of this run: {files.error or 'it was full for a while'}")
+        files.release()
+        return trouble
 
     def _without_seconds(self, telemetry: Mapping[str, float]) -> dict[str, float]:
         """Return the telemetry of a round but for its seconds, which are remembered: their means are a third of the work for the store."""
@@ -108,7 +122,11 @@ class MLflowTracker(Callback):
         self._files.add_snapshot(result.round, result.delta_norm.detach().cpu().numpy().astype(np.float32))  # [M], a copy
         self._latest_snapshot = result.round
 
-    def _description(self, info: RunInfo, files: MetricFiles) -> Mapping[str, Any]:
-        """Return the first message to the writer."""
+    def _description(self, info: RunInfo) -> Mapping[str, Any]:
+        """Return what the writer must know of the run but for its folder."""
         store = {**self._address.describe(self.experiment), "public_uri": self._address.public_uri, "retry_seconds": _RETRY_SECONDS}
-        return {**store, **describe(info, self.run_name, self.tags), "folder": str(files.folder)}
+        return {**store, **describe(info, self.run_name, self.tags)}
+
+
+def _unwritten(files: MetricFiles) -> str:
+    return f"the disk of the run did not take its last metrics: {files.error}" if files.error else ""

@@ -5,11 +5,16 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from fedrec.tracking.mlflow.run_record import Ending
 from fedrec.tracking.mlflow.writer_process import acquire, release
 
+lost_stores: set[str] = set()  # addresses: waiting again for a store that cannot be reached would cost every run of a sweep its time
 _PATIENCE = 3.0  # seconds, after which the user is told what the end of the run waits for
+
+_LOST_SILENCE = 1.0  # seconds
 
 
 def say(text: str) -> None:
@@ -32,12 +37,23 @@ class WriterClient:
         self._listener.start()
         self._writer.start(description)
 
-    def finish(self, ending: Mapping[str, Any], silence: float) -> str:
-        """Send how the run ended and wait until MLflow has it. Return "", or the reason why MLflow has not taken all of it.
+    def finish(self, ending: Ending, unwritten: Mapping[str, Any], silence: float) -> str:
+        """Send how the run ended and what its disk has not taken, and wait until MLflow has it all. Return "", or the reason why not.
 
-        A writer that stores nothing for `silence` seconds is killed.
+        A writer that stores nothing for `silence` seconds is killed, after a second if its store was lost before and is not back.
         """
-        self._writer.send(ending)
+        if self._public_uri in lost_stores and self.run_id is None:
+            silence = _LOST_SILENCE
+        try:
+            reason = self._wait(ending, unwritten, silence)
+        except BaseException:  # Ctrl-C again
+            self._writer.process.kill()
+            raise
+        (lost_stores.add if reason else lost_stores.discard)(self._public_uri)
+        return reason
+
+    def _wait(self, ending: Ending, unwritten: Mapping[str, Any], silence: float) -> str:
+        self._writer.send({"ending": asdict(ending), "unwritten": unwritten})
         started = self._heard = time.monotonic()
         told, killed = False, ""
         while self._listener.is_alive():

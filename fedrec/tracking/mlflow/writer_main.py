@@ -15,9 +15,11 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TextIO
 
 from fedrec.parent_process import EndWithParent
+from fedrec.tracking.mlflow.run_record import WRITER_LOCK, locked
 
 _NICENESS = 10  # training comes first while it lasts
 
@@ -50,14 +52,18 @@ def _serve(report: Callable[..., None]) -> bool:
         if message is None:
             return False
         from fedrec.tracking.mlflow.delivery import Delivery
+        from fedrec.tracking.mlflow.leftovers import deliver_earlier
         from fedrec.tracking.mlflow.parent_runs import answer
 
         if "wanted" in message:
             report(**answer(message))
             return True
+        background.submit(deliver_earlier, message, report).result()
         delivery = Delivery(message, report)
+        lock = locked(Path(message["folder"], WRITER_LOCK))
         background.submit(delivery.follow).result()
     delivery.complete()
+    lock.release()
     return True
 
 

@@ -37,14 +37,14 @@ class WriterProcess:
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  it lives as long as the process
         program, pipe = ("-P", "-m", "fedrec.tracking.mlflow.writer_main"), subprocess.PIPE
         command = [sys.executable, *program, str(os.getpid()), str(_GRACE_SECONDS)]
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, env=_environment(), process_group=0)
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, env=environment(), process_group=0)
         assert self.process.stdin is not None and self.process.stdout is not None
         self._input: IO[bytes] = self.process.stdin
         self.answers: IO[bytes] = self.process.stdout
 
     def start(self, message: Mapping[str, Any]) -> None:
         """Send the first message of a run or of a request, together with the environment of this process."""
-        self.send({**message, "environment": _environment()})
+        self.send({**message, "environment": environment()})
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message as one line of JSON. It is lost if the process has ended."""
@@ -110,6 +110,7 @@ def _stop_idle() -> None:
         writer.process.kill()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return the environment in which MLflow runs: that of this process, and what suits a process that only writes."""
     path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
     return _DEFAULTS | os.environ | _FORCED | {"PYTHONPATH": path}

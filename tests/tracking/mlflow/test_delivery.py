@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
+from fedrec.interfaces import Status
 from fedrec.tracking.mlflow.delivery import Delivery
 from fedrec.tracking.mlflow.metric_files import MetricFiles
+from fedrec.tracking.mlflow.run_record import Ending, command
 from tests.tracking.runs import N_ITEMS, info, tracker
 from tests.tracking.stores import history, locked, stored
 
@@ -20,13 +22,15 @@ def delivery(
     folder: Path, news: list[dict[str, Any]], retry_seconds: float = 0.0, uri: str = "sqlite:///mlflow.db", ended: bool = True
 ) -> Delivery:
     """Of a run of three rounds with a snapshot of the first, which has ended or goes on. `news` takes what it reports."""
-    files = MetricFiles(info(folder).folder, np.arange(1, N_ITEMS + 1))
+    description = tracker(uri=uri)._description(info(folder))
+    files = MetricFiles(info(folder).folder, np.arange(1, N_ITEMS + 1), description)
     for round in (1, 2, 3):
         files.add(round, {"loss": 1 / round})
     files.add_snapshot(1, np.ones(N_ITEMS, np.float32))
     files.close()
-    description = {**tracker(uri=uri)._description(info(folder), files), "retry_seconds": retry_seconds}
-    delivered = Delivery(description, lambda **told: news.append(told))
+    files.release()
+    told = {**description, "folder": str(files.folder), "retry_seconds": retry_seconds}
+    delivered = Delivery(told, lambda **told: news.append(told))
     if ended:
         delivered._ended.set()
     return delivered
@@ -60,17 +64,40 @@ def test_a_store_that_stays_locked(tmp_path: Path) -> None:
     assert "3,loss," in (tmp_path / "run" / "tracking" / "metrics.csv").read_text()
 
 
-def test_a_run_that_does_not_arrive_whole_is_ended_in_the_store_all_the_same(tmp_path: Path) -> None:
-    """Here a snapshot's table can never be written, as on a full disk."""
+@pytest.mark.parametrize(("ended", "told"), [("FINISHED", "FAILED"), ("FAILED", "KILLED"), ("PRUNED", "KILLED")])
+def test_a_run_that_does_not_arrive_whole_is_never_finished_in_the_store(tmp_path: Path, ended: Status, told: str) -> None:
+    """Here no artifact can be written, as on a full disk."""
+    (tmp_path / "mlartifacts").touch()
     news: list[dict[str, Any]] = []
     delivered = delivery(tmp_path / "run", news)
-    (tmp_path / "run" / "tracking" / "delta_norm" / "round_0001.parquet").mkdir()
+    delivered.end(Ending(ended))
     delivered.complete()
     assert news[-1].keys() == {"failed"}
     client, (run,) = stored(tmp_path)
-    assert run.info.status == "KILLED"
+    assert run.info.status == told
+    assert run.data.tags["delivery"] == f"incomplete: {command(tmp_path / 'run' / 'tracking')} brings what is missing"
     assert history(client, run, "loss").keys() == {1, 2, 3}
     assert "3,loss," in (tmp_path / "run" / "tracking" / "metrics.csv").read_text()
+
+
+def test_what_a_full_disk_did_not_take_comes_with_the_ending(tmp_path: Path) -> None:
+    """The file ends within a line."""
+    delivered = delivery(tmp_path / "run", [])
+    delivered._unwritten = {"rows": ".25,9\n5,loss,0.5,9\n", "snapshots": {"5": [0.0] * N_ITEMS}}
+    with (tmp_path / "run" / "tracking" / "metrics.csv").open("a") as file:
+        file.write("4,loss,0")
+    delivered.complete()
+    client, (run,) = stored(tmp_path)
+    assert history(client, run, "loss") == {1: 1.0, 2: 1 / 2, 3: 1 / 3, 4: 0.25, 5: 0.5}
+    assert {file.path for file in client.list_artifacts(run.info.run_id, "delta_norm")} >= {"delta_norm/round_0005.parquet"}
+
+
+def test_a_run_that_has_lost_metrics_for_good_is_not_finished(tmp_path: Path) -> None:
+    delivered = delivery(tmp_path / "run", [])
+    delivered.end(Ending("FINISHED", {"rounds": 3}, lost="the disk was full"))
+    delivered.complete()
+    _, (run,) = stored(tmp_path)
+    assert (run.info.status, run.data.tags["delivery"]) == ("FAILED", "incomplete: the disk was full")
 
 
 def test_what_can_never_succeed_is_not_tried_again(tmp_path: Path) -> None:
@@ -92,8 +119,12 @@ def test_a_server_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("line", "status", "rounds"),
     [
-        (json.dumps({"status": "FINISHED", "summary": {"rounds": 3}}) + "\n", "FINISHED", {3: 3.0}),
-        ('{"status": "FINI', "KILLED", {}),
+        (
+            json.dumps({"ending": {"status": "FINISHED", "summary": {"rounds": 3}}, "unwritten": {"rows": "", "snapshots": {}}}) + "\n",
+            "FINISHED",
+            {3: 3.0},
+        ),
+        ('{"ending": {"status": "FINI', "KILLED", {}),
         ("", "KILLED", {}),
     ],
 )

@@ -12,12 +12,16 @@ from tests.tracking.runs import wait_until
 RANKS = np.arange(1, 6)
 
 
+def metric_files_of(folder: Path) -> MetricFiles:
+    return MetricFiles(folder, RANKS, {"public_uri": "sqlite:///mlflow.db"})
+
+
 def values(rows: list[Row]) -> list[tuple[int, str, float]]:
     return [(row.round, row.metric, row.value) for row in rows]
 
 
 def test_rows_arrive_while_the_run_goes_on(tmp_path: Path) -> None:
-    files = MetricFiles(tmp_path, RANKS)
+    files = metric_files_of(tmp_path)
     reader = MetricFilesReader(files.folder)
     before = time.time() * 1000
     files.add(1, {"loss": 0.1, "ER@10": 1 / 3, "odd,name": np.float32(0.5)})
@@ -34,7 +38,7 @@ def test_rows_arrive_while_the_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_what_is_not_a_number_costs_no_other_metric(tmp_path: Path) -> None:
-    files = MetricFiles(tmp_path, RANKS)
+    files = metric_files_of(tmp_path)
     files.add(1, {"loss": 0.5})
     with pytest.raises(ValueError, match="could not convert"):
         files.add(2, {"loss": "many"})
@@ -43,7 +47,7 @@ def test_what_is_not_a_number_costs_no_other_metric(tmp_path: Path) -> None:
 
 
 def test_rows_in_portions_are_all_rows(tmp_path: Path) -> None:
-    files = MetricFiles(tmp_path, RANKS)
+    files = metric_files_of(tmp_path)
     for round in range(500):
         files.add(round, {"loss": round, "epoch": 1})
     files.close()
@@ -55,7 +59,7 @@ def test_rows_in_portions_are_all_rows(tmp_path: Path) -> None:
 
 
 def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
-    files = MetricFiles(tmp_path, RANKS)
+    files = metric_files_of(tmp_path)
     files.close()
     with (files.folder / "metrics.csv").open("ab") as file:
         file.write(b"1,loss,0.5,10\n2,los")
@@ -63,20 +67,18 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
     assert rows == [Row(1, "loss", 0.5, 10)]
 
 
-def test_snapshots_and_tables(tmp_path: Path) -> None:
-    files = MetricFiles(tmp_path, RANKS)
+def test_snapshots(tmp_path: Path) -> None:
+    files = metric_files_of(tmp_path)
     files.add_snapshot(12, np.arange(5, dtype=np.float32))
     files.close()
     reader = MetricFilesReader(files.folder)
-    ((round, path),) = reader.snapshots()
+    ((round, values),) = reader.snapshots()
     assert round == 12
-    assert np.load(path).tolist() == [0, 1, 2, 3, 4]
-    reader.keep_as_tables()
-    assert [path.name for path in (files.folder / "delta_norm").iterdir()] == ["round_0012.parquet"]
+    assert values.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_what_an_earlier_run_left_is_kept(tmp_path: Path) -> None:
-    first, second = MetricFiles(tmp_path, RANKS), MetricFiles(tmp_path, RANKS)
+    first, second = metric_files_of(tmp_path), metric_files_of(tmp_path)
     first.close()
     second.close()
     assert (first.folder.name, second.folder.name) == ("tracking", "tracking_2")
@@ -85,7 +87,7 @@ def test_what_an_earlier_run_left_is_kept(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_full_disk_is_survived_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metric_files, "_MOST_BYTES", 10_000)
-    files = MetricFiles(tmp_path, RANKS)
+    files = metric_files_of(tmp_path)
     good = files._file
     files._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115
     files.add(1, {"loss": 0.5})

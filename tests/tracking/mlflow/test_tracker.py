@@ -14,6 +14,7 @@ from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from fedrec.tracking.mlflow import tracker as mlflow_tracker
+from fedrec.tracking.mlflow.run_record import command
 from tests.tracking.runs import SUMMARY, delta_norm, info, play, result, tracker
 from tests.tracking.stores import history, process_of, run_program, stored
 
@@ -57,7 +58,7 @@ def played(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Playe
 def test_a_run_says_what_it_is(played: Played) -> None:
     run = played.runs[0]
     assert played.answers[0] == {"mlflow_run_id": run.info.run_id, "mlflow_uri": f"sqlite:///{played.folder}/mlflow.db"}
-    assert run.info.status == "FINISHED"
+    assert (run.info.status, run.data.tags["delivery"]) == ("FINISHED", "complete")
     assert run.info.run_name == "pieck_uea-ours-mf-tiny-seed3"
     assert run.data.params["attack.N"] == "50"
     assert run.data.params["attack.targets"] == "[1, 2]"
@@ -154,18 +155,18 @@ def test_a_store_that_fails_leaves_the_metrics_in_the_folder_and_the_next_run_al
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mlflow_tracker, "_RETRY_SECONDS", 0.0)
-    (tmp_path / "bad.db").write_text("no database " * 1000)
     watcher = tracker(uri="sqlite:///bad.db")
+    (tmp_path / "bad.db").write_text("no database " * 1000)  # it breaks after it has been looked at
     play(watcher, tmp_path / "first")
     assert watcher.on_run_end("FINISHED", SUMMARY)["mlflow_run_id"] is None
     kept = tmp_path / "first" / "tracking"
     trouble, told = [line for line in capfd.readouterr().err.splitlines() if "waiting" not in line]
     assert trouble.endswith("file is not a database; the run goes on and the writer tries again")
-    assert told.endswith(f"bad.db did not take the run (file is not a database); its metrics are in {kept}")
+    assert f"bad.db did not take the run (file is not a database); its metrics wait on disk. To deliver them later: {command(kept)}" in told
     metrics = pd.read_csv(kept / "metrics.csv")
     assert metrics[metrics["metric"] == "loss"]["value"].tolist() == [1 / round for round in range(1, 7)]
     assert metrics[metrics["metric"] == "ER@10"]["round"].tolist() == [2, 4, 6]
-    assert {path.name for path in (kept / "delta_norm").iterdir()} == {f"round_000{round}.parquet" for round in (2, 4, 6)}
+    assert {path.name for path in (kept / "delta_norm").iterdir()} == {f"round_000{round}.npy" for round in (2, 4, 6)}
     later = tracker()
     later.on_run_start(info(tmp_path / "second"))
     assert later.on_run_end("FINISHED", {})["mlflow_run_id"] == stored(tmp_path)[1][0].info.run_id

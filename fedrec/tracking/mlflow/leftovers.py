@@ -1,0 +1,60 @@
+"""Brings to MLflow what runs have left in their folders, once neither they nor their writers are at work."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fedrec.tracking.mlflow.delivery import Delivery
+from fedrec.tracking.mlflow.open_store import one_line
+from fedrec.tracking.mlflow.run_record import claimed, is_recorded, recorded, recorded_ending, undelivered
+from fedrec.tracking.mlflow.store_uri import locate_store
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What has become of one run."""
+
+    folder: Path  # of its tracking
+    uri: str = ""  # of the store, without a password
+    run_id: str | None = None  # None: it is not in the store, or nobody knows
+    is_busy: bool = False  # whether it or its writer is still at work, so it was left alone
+    failure: str = ""  # why it was not delivered
+
+
+def deliver(folders: Iterable[Path], uri: str | None, retry_seconds: float) -> Iterator[Outcome]:
+    """Deliver the runs of tracking folders to the stores that they name, or to `uri`. A store that cannot be opened is tried once."""
+    closed: dict[str, str] = {}  # address -> why it cannot be opened
+    for folder in folders:
+        try:
+            with claimed(folder) as is_ours:
+                yield _deliver(folder, uri, retry_seconds, closed) if is_ours else Outcome(folder, is_busy=True)
+        except (OSError, ValueError, KeyError) as error:
+            if is_recorded(folder):  # else another process has just delivered it
+                yield Outcome(folder, failure=one_line(error))
+
+
+def deliver_earlier(description: Mapping[str, Any], report: Callable[..., None]) -> None:
+    """Deliver what earlier runs have left in the folder of the run that is described, as far as they belong to the same store."""
+    own = Path(description["folder"])
+    for folder in undelivered(own.parent):
+        with suppress(OSError, ValueError, KeyError):  # damaged files
+            if folder.parent == own.parent and folder != own and recorded(folder)["public_uri"] == description["public_uri"]:
+                report(earlier=[outcome.run_id for outcome in deliver([folder], description["uri"], 0.0)])
+
+
+def _deliver(folder: Path, uri: str | None, retry_seconds: float, closed: dict[str, str]) -> Outcome:
+    description = {**recorded(folder), "retry_seconds": retry_seconds}
+    if uri is not None:
+        address = locate_store(uri)
+        description |= {**address.describe(description["experiment"]), "public_uri": address.public_uri}
+    public_uri, failures = description["public_uri"], [""]
+    if public_uri in closed:
+        return Outcome(folder, public_uri, failure=closed[public_uri])
+    delivery = Delivery(description, lambda **news: failures.append(news["failed"]) if "failed" in news else None)
+    delivery.end(recorded_ending(folder))
+    delivery.complete()
+    if failures[-1] and delivery.run_id is None:
+        closed[public_uri] = failures[-1]
+    return Outcome(folder, public_uri, delivery.run_id, failure=failures[-1])
