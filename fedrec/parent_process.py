@@ -25,7 +25,9 @@ class EndWithParent:
             Thread(target=self._watch, name="fedrec-parent", daemon=True).start()
 
     def _watch(self) -> None:
+        grace = 0.0  # a process that never saw its parent has begun nothing
         while os.getppid() == self.parent:
+            grace = self.grace
             time.sleep(_PAUSE)
-        time.sleep(self.grace)
+        time.sleep(grace)
         os._exit(1)

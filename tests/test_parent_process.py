@@ -36,11 +36,14 @@ def test_a_process_that_is_blocked_ends_with_its_parent() -> None:
     wait_for_end(int(killed.stdout))
 
 
-def test_it_lives_as_long_as_its_parent_and_the_grace_after_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-    parents = iter([7, 7, 1])
-    monkeypatch.setattr(os, "getppid", lambda: next(parents))
-    monkeypatch.setattr(parent_process.time, "sleep", lambda seconds: seen.append(f"sleep {seconds}"))
+@pytest.mark.parametrize(("parents", "expected"), [([7, 7, 1], ["0.5", "0.5", "9.0", "exit 1"]), ([1], ["0.0", "exit 1"])])
+def test_it_lives_as_long_as_its_parent_and_the_grace_after_that(
+    monkeypatch: pytest.MonkeyPatch, parents: list[int], expected: list[str]
+) -> None:
+    """One whose parent was gone before it began has no grace."""
+    seen, told = [], iter(parents)
+    monkeypatch.setattr(os, "getppid", lambda: next(told))
+    monkeypatch.setattr(parent_process.time, "sleep", lambda seconds: seen.append(str(seconds)))
     monkeypatch.setattr(os, "_exit", lambda status: seen.append(f"exit {status}"))
     EndWithParent(7, grace=9.0)._watch()
-    assert seen == ["sleep 0.5", "sleep 0.5", "sleep 9.0", "exit 1"]
+    assert seen == expected

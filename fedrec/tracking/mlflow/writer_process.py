@@ -22,7 +22,7 @@ _FORCED = {
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",  # a value that is reported as stored must be stored
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),  # the cores are for the training
 }
-_GRACE_SECONDS = 10.0  # that a writer has to store the rest of a run whose process was killed
+_GRACE_SECONDS = 8.0  # that a writer has to store the rest of a run whose process was killed
 _idle: list["WriterProcess"] = []  # at most one
 
 
