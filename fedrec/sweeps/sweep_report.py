@@ -1,6 +1,7 @@
 """What a sweep leaves behind: a table on the terminal, its study as files, and the sweep's own run in MLflow."""
 
 import logging
+import uuid
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +14,13 @@ from rich.table import Column, Table
 
 from fedrec.config.validation import ConfigError
 from fedrec.evaluation.epoch_selection import exposure_of
-from fedrec.sweeps.mlflow_runs import RUN_ID, MlflowRuns
+from fedrec.sweeps.mlflow_runs import RUN_ID, RUN_KEY, MlflowRuns
 from fedrec.sweeps.outcomes import summary
 from fedrec.sweeps.pictures import draw
 from fedrec.sweeps.search_space import in_one_line
 from fedrec.sweeps.stages import LABEL, Stages
 from fedrec.sweeps.study_storage import exclusive
+from fedrec.tracking.mlflow.run_record import command
 
 _COLUMNS = ("number", "value", "state", "datetime_start", "datetime_complete", "duration", "params", "user_attrs")
 _PAUSE = 1.0  # seconds between two looks at the study
@@ -44,10 +46,12 @@ class Report:
         self._recorder.start()
         if self.mlflow is None:
             return
+        self.mlflow.deliver()  # what a sweep that was killed has left
         sweep, study = self.stages.sweep, self.stages.tuning.study
         try:
             with exclusive(sweep.address, "mlflow"):  # when several machines start at once, the first one makes MLflow's tables
-                self.run_id = self.mlflow.setup(sweep.name, {"sweep": sweep.name}, study.user_attrs.get(RUN_ID))
+                study.set_user_attr(RUN_KEY, study.user_attrs.get(RUN_KEY) or uuid.uuid4().hex)
+                self.run_id = self.mlflow.setup(study.user_attrs[RUN_KEY], sweep.name, {"sweep": sweep.name})
                 study.set_user_attr(RUN_ID, self.run_id)
         except RuntimeError as error:
             raise ConfigError(f"MLflow does not take the sweep: {error}") from None
@@ -69,9 +73,10 @@ class Report:
         tags = {f"best/{name}": str(value) for name, value in best.items()}  # a longer sweep may change them, unlike MLflow's parameters
         metrics = {f"{label}/{name}": row[name] for label, row in rows.items() for name in ("ER", "HR")}
         try:
-            self.mlflow.end(self.run_id, status, tags, {}, metrics, str(self.files) if self.found else None)
+            self.mlflow.end(status, tags, {}, metrics, str(self.files) if self.found else None)
         except RuntimeError as error:
-            log.warning(f"MLflow did not take the end of the sweep: {error}")
+            log.warning(f"MLflow did not take the end of the sweep: {error}. To deliver it later: {command(self.files.parent)}")
+        self.mlflow.deliver()  # what workers that died have left
 
     def results(self) -> dict[str, Any]:
         """Return the best trials, how many trials ended in which state, and the comparisons."""

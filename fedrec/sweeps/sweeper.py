@@ -37,7 +37,7 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> list[list[float]]:
         """Bring the study to `n_trials` trials, compare and report. Return the values of the best trials. Raises ConfigError."""
-        mlflow = runs_of(self.config.tracking)
+        mlflow = runs_of(self.config.tracking, self.config.hydra.sweep.dir)
         from fedrec.sweeps.planning import as_given, plan_sweep
         from fedrec.sweeps.stages import Stages
         from fedrec.sweeps.sweep_report import Report

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from fedrec.config.validation import ConfigError
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.hydra_jobs import Composer
-from fedrec.sweeps.mlflow_runs import RUN_ID, MlflowRuns, runs_of
+from fedrec.sweeps.mlflow_runs import RUN_ID, MlflowRuns, runs_of, trial_folder
 from fedrec.sweeps.objectives import NO_DEFENSE, Values
 from fedrec.sweeps.search_space import in_one_line
 from fedrec.sweeps.stages import LABEL, OVERRIDES, REFERENCE, SEED, Stages, Sweep
@@ -50,7 +50,7 @@ class Worker:
 
     def __call__(self, config: DictConfig) -> None:
         """Run trials until the sweep is complete. Raises ConfigError if no trial can succeed."""
-        self.mlflow = runs_of(config.tracking)
+        self.mlflow = runs_of(config.tracking, self.config.hydra.sweep.dir)
         import_all()
         use_own_device(config.get("device", "cpu"))
         self.stages = stages = Stages(self.sweep)
@@ -94,9 +94,11 @@ class Worker:
 
     def _tune(self, trial: Trial) -> Values | None:
         overrides = self.sweep.space.overrides(trial.params)
-        run_id = self.mlflow.start_trial(trial, str(self.parent)) if self.mlflow else None
-        folder, arguments = f"trial_{trial.number:04d}", self.sweep.arguments
-        runs = TrialRuns(self.task, self.composer, self.stages, trial, folder, self.references, run_id, arguments)
+        repeats: list[int] = self.stages.tuning.trial(trial).system_attrs.get("retry_history", [])
+        # If MLflow does not take the trial's run now, the runs of the trial lie below that of the sweep.
+        parent = self.mlflow.start_trial(trial, str(self.parent), repeats) or self.parent if self.mlflow else None
+        folder, arguments = trial_folder(trial.number), self.sweep.arguments
+        runs = TrialRuns(self.task, self.composer, self.stages, trial, folder, self.references, parent, arguments)
         return self.sweep.objective.measure(runs, overrides, self.sweep.seeds)
 
     def _single(self, trial: Trial) -> Values:

@@ -76,7 +76,7 @@ def test_campaign_on_single_runs(tmp_path: Path) -> None:
     while killer.kills.total() < N_KILLS:
         number += 1
         killer.run_and_kill(f"hydra.run.dir=outputs/{number}", deaths=1)
-        assert_honest(tmp_path)
+    assert_honest(tmp_path)
     assert_many(killer)
 
 
@@ -94,7 +94,7 @@ def test_campaign_on_a_sweep(tmp_path: Path) -> None:
         finished = assert_honest(folder)
         for trial in found:
             if trial.values:
-                assert f"trial {trial.number}" in finished and f"trial {trial.number:04d} seed 0" in finished
+                assert f"trial {trial.number:04d} seed 0" in finished
         assert not list(folder.rglob("*.lock")) and not list(folder.rglob("worker_*"))
     assert_many(killer)
 

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,13 @@ PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 @contextmanager
 def server() -> Iterator[str]:
     """Yield its address without a database, postgresql+psycopg://USER@HOST:PORT. Skip the test if the package is not installed."""
+    with controlled() as (address, _):
+        yield address
+
+
+@contextmanager
+def controlled() -> Iterator[tuple[str, Callable[[str], None]]]:
+    """Yield the address, as `server` does, and a function that does what it is told: "stop" the server or "start" it again."""
     if not PROGRAMS:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     programs = PROGRAMS[-1].parent
@@ -41,11 +48,16 @@ def server() -> Iterator[str]:
     try:
         run(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "fedrec", "--no-sync")
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-        run(programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w", "-o", options, "start")
+
+        def control(action: str) -> None:
+            how = ("-m", "immediate") if action == "stop" else ("-l", folder / "log", "-w", "-o", options)
+            run(programs / "pg_ctl", "-D", folder / "data", *how, action)
+
+        control("start")
         try:
-            yield f"postgresql+psycopg://fedrec@127.0.0.1:{port}"
+            yield f"postgresql+psycopg://fedrec@127.0.0.1:{port}", control
         finally:
-            run(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
+            control("stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

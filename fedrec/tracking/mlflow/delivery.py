@@ -12,7 +12,7 @@ from typing import Any
 from fedrec.tracking.delta_norm import Ranks, leading_ranks
 from fedrec.tracking.mlflow.metric_files import MetricFilesReader
 from fedrec.tracking.mlflow.open_store import is_permanent, one_line
-from fedrec.tracking.mlflow.run_record import Ending, recorded_ending
+from fedrec.tracking.mlflow.run_record import Ending, recorded_ending, remove
 from fedrec.tracking.mlflow.stored_run import MOST_METRICS, StoredRun
 
 _BATCH_SECONDS = 2.0  # how long metrics wait for more to fill a batch: a small batch costs almost as much as a full one
@@ -63,7 +63,7 @@ class Delivery:
                 self._report(failed=one_line(error))
                 return
             time.sleep(self._pause)
-        self._reader.remove()
+        remove(self._reader.folder)
         self._report(done=True)
 
     def _try(self, step: Callable[[], None]) -> Exception | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fedrec.tracking.mlflow.delivery import Delivery
-from fedrec.tracking.mlflow.open_store import one_line
-from fedrec.tracking.mlflow.run_record import claimed, is_recorded, recorded, recorded_ending, undelivered
+from fedrec.tracking.mlflow.open_store import is_permanent, one_line
+from fedrec.tracking.mlflow.parent_runs import finish
+from fedrec.tracking.mlflow.run_record import claimed, is_recorded, recorded, recorded_ending, remove, undelivered
 from fedrec.tracking.mlflow.store_uri import locate_store
 
 
@@ -52,6 +53,15 @@ def _deliver(folder: Path, uri: str | None, retry_seconds: float, closed: dict[s
     public_uri, failures = description["public_uri"], [""]
     if public_uri in closed:
         return Outcome(folder, public_uri, failure=closed[public_uri])
+    if description.get("is_parent"):
+        try:
+            run_id = finish(description, recorded_ending(folder))
+        except Exception as error:
+            if not is_permanent(error):
+                closed[public_uri] = one_line(error)
+            return Outcome(folder, public_uri, failure=one_line(error))
+        remove(folder)
+        return Outcome(folder, public_uri, run_id)
     delivery = Delivery(description, lambda **news: failures.append(news["failed"]) if "failed" in news else None)
     delivery.end(recorded_ending(folder))
     delivery.complete()

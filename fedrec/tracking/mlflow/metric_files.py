@@ -6,7 +6,6 @@ store, memory stays bounded, and the files hold everything whatever happens to t
 
 import io
 import os
-import shutil
 import threading
 import time
 from collections import deque
@@ -19,7 +18,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from fedrec.tracking.delta_norm import Floats, Ranks
-from fedrec.tracking.mlflow.run_record import RUN_LOCK, WRITER_LOCK, forget, locked, record
+from fedrec.tracking.mlflow.run_record import RUN_LOCK, WRITER_LOCK, locked, record
 
 METRICS = "metrics.csv"
 SNAPSHOTS = "delta_norm"
@@ -142,11 +141,6 @@ class MetricFilesReader:
         if rows:
             self._file.seek(0)
             self._file = io.BytesIO(self._file.read() + rows.encode())
-
-    def remove(self) -> None:
-        """Remove the files once the store has everything, the description first: what is left then is never delivered again."""
-        forget(self.folder)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _parse(line: bytes) -> Row | None:

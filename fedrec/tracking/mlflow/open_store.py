@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from fedrec.tracking.mlflow.store_schema import VERSION, schema_problem
 from fedrec.tracking.mlflow.store_uri import DATABASES, without_password
 
+KEY = "run_key"  # tag: unlike MLflow's id, it is known before the run is stored, so no run is made twice
 _LOCK_SECONDS = 20  # how long to wait for another process that makes the same store
 _BUSY_SECONDS = 1
 _CONNECT_SECONDS = 10  # how long a database server may take to answer
@@ -33,6 +34,12 @@ def open_experiment(description: Mapping[str, Any]) -> tuple[MlflowClient, str]:
         experiment = client.get_experiment_by_name(name)
         assert experiment is not None
     return client, str(experiment.experiment_id)
+
+
+def find_run(client: MlflowClient, experiment: str, key: str) -> str | None:
+    """Return the id of the run that has this key, or None if the store does not have it."""
+    found = client.search_runs([experiment], f"tags.{KEY} = '{key}'", max_results=1)
+    return str(found[0].info.run_id) if found else None
 
 
 def open_store(description: Mapping[str, Any]) -> MlflowClient:

@@ -1,52 +1,48 @@
-"""Runs that hold other runs, such as the run of a sweep. The writer process makes and ends them on request."""
+"""Runs that hold other runs, such as the run of a sweep. They have no metrics until they end.
 
-import time
+What is known of one lies in a tracking folder (`run_record`), so it can be made and ended without the process that it belongs to.
+"""
+
 from collections.abc import Mapping
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from fedrec.tracking.mlflow.open_store import is_permanent, one_line, open_experiment, open_store
+from fedrec.tracking.mlflow.open_store import KEY, find_run, open_experiment
 from fedrec.tracking.mlflow.run_description import metric_name
+from fedrec.tracking.mlflow.run_record import Ending
 
 
-def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Do what is `wanted`: `check` the store, `setup` or `end` a run. Return the id of the run as `answer`.
+def setup(description: Mapping[str, Any]) -> str:
+    """Make the run, or continue it if the store has it already. Return its id."""
+    client, experiment = open_experiment(description)
+    run_id = find_run(client, experiment, description["key"])
+    if run_id is None:
+        return _make(client, experiment, description)
+    client.update_run(run_id, "RUNNING", description["run_name"])
+    return run_id
 
-    If that fails, return the reason as `failed` instead, and as `permanent` whether trying again cannot help. `request` also holds
-    what `StoreAddress.describe` returns, and what is known of the run as `arguments`.
+
+def finish(description: Mapping[str, Any], ending: Ending) -> str:
+    """End the run, with the `tags`, `parameters` and `metrics` and the files of `folder` in the ending's summary. Return its id.
+
+    A run that did not say how it ended may belong to several machines: it is KILLED only if no other machine has ended it.
     """
-    try:
-        if request["wanted"] == "check":
-            open_store(request)
-            return {"answer": ""}
-        client, experiment = open_experiment(request)
-        if request["wanted"] == "setup":
-            return {"answer": _setup(client, experiment, **request["arguments"])}
-        return {"answer": _end(client, **request["arguments"])}
-    except Exception as error:
-        return {"failed": one_line(error), "permanent": is_permanent(error)}
-
-
-def _setup(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str], run_id: str | None) -> str:
-    """Continue the run `run_id`, or make a new one if there is none of this id in the store."""
-    if run_id is not None:
-        with suppress(MlflowException):
-            client.update_run(run_id, "RUNNING", name)
-            return run_id
-    return str(client.create_run(experiment, tags=dict(tags), run_name=name).info.run_id)
-
-
-def _end(client: MlflowClient, run_id: str, status: str, folder: str | None, **known: Mapping[str, Any]) -> str:
-    """Log the tags, parameters and metrics that are `known` and the files of `folder` if there is one, and end the run."""
-    now = int(time.time() * 1000)
-    metrics = [Metric(metric_name(name), value, now, 0) for name, value in known["metrics"].items()]
+    client, experiment = open_experiment(description)
+    run_id = find_run(client, experiment, description["key"]) or _make(client, experiment, description)
+    known = {"tags": {}, "parameters": {}, "metrics": {}, "folder": None, **ending.summary}
+    metrics = [Metric(metric_name(name), value, ending.time or 0, 0) for name, value in known["metrics"].items()]
     parameters = [Param(name, str(value)) for name, value in known["parameters"].items()]
     client.log_batch(run_id, metrics, parameters, [RunTag(name, value) for name, value in known["tags"].items()])
-    if folder is not None:
-        client.log_artifacts(run_id, folder)
-    client.set_terminated(run_id, status)
+    if known["folder"] is not None and Path(known["folder"]).is_dir():
+        client.log_artifacts(run_id, known["folder"])
+    if ending.time is not None or client.get_run(run_id).info.status == "RUNNING":
+        client.set_terminated(run_id, ending.status, ending.time)
     return run_id
+
+
+def _make(client: MlflowClient, experiment: str, description: Mapping[str, Any]) -> str:
+    tags = {**description["tags"], KEY: description["key"]}
+    return str(client.create_run(experiment, description["started"], tags, description["run_name"]).info.run_id)

@@ -11,7 +11,7 @@ from fedrec.tracking.mlflow.writer_process import acquire, release
 
 
 def ask(address: StoreAddress, experiment: str, wanted: str, **arguments: Any) -> str:
-    """Return the answer of `parent_runs.answer`. Raises RuntimeError if the store refuses, or at once if it is lost."""
+    """Return the answer of `answers.answer`. Raises RuntimeError if the store refuses, or at once if it is lost."""
     if address.public_uri in lost_stores:
         raise RuntimeError("it could not be reached before")
     writer = acquire()

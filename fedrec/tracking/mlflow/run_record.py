@@ -6,6 +6,7 @@ whether the run itself or a process that delivers it is still at work: the opera
 
 import json
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -47,9 +48,10 @@ def is_recorded(folder: Path) -> bool:
     return (folder / _DESCRIPTION).exists()
 
 
-def forget(folder: Path) -> None:
-    """Remove the description of a run. Raises OSError."""
+def remove(folder: Path) -> None:
+    """Remove a tracking folder whose run has arrived, the description first: what is left then is never delivered again."""
     (folder / _DESCRIPTION).unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def record_ending(folder: Path, ending: Ending) -> None:
@@ -59,7 +61,7 @@ def record_ending(folder: Path, ending: Ending) -> None:
 
 def recorded_ending(folder: Path) -> Ending:
     """Return how the run ended, as far as its tracking folder tells."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError):
         return Ending(**json.loads((folder / _ENDING).read_text()))
     return Ending()
 

@@ -12,13 +12,12 @@ from mlflow.tracking import MlflowClient
 
 from fedrec.tracking import delta_norm
 from fedrec.tracking.mlflow.metric_files import Row
-from fedrec.tracking.mlflow.open_store import open_experiment
+from fedrec.tracking.mlflow.open_store import KEY, find_run, open_experiment
 from fedrec.tracking.mlflow.run_description import metric_name, numbers
 from fedrec.tracking.mlflow.run_record import Ending, command
 
 MOST_METRICS = 1000  # limits of MLflow for one batch
 _MOST_PARAMETERS = 100
-KEY = "run_key"  # tag: unlike MLflow's id, it is known before the run is stored, so no run is made twice
 DELIVERY = "delivery"  # tag: whether all of the run has arrived
 _IMAGES = "images"  # folder of the artifacts that `MlflowClient.log_image` makes
 
@@ -37,8 +36,7 @@ class StoredRun:
         """Open the store, find or make the run, log its parameters and data set. Return the run's id."""
         if self.run_id is None:
             self.client, experiment = open_experiment(self.description)
-            known = self.client.search_runs([experiment], f"tags.{KEY} = '{self.description['key']}'", max_results=1)
-            self.run_id = known[0].info.run_id if known else self._make(experiment)
+            self.run_id = find_run(self.client, experiment, self.description["key"]) or self._make(experiment)
         if not self._is_described:
             self._log_description(self.run_id)
             self._is_described = True

@@ -20,7 +20,7 @@ from fedrec.tracking.mlflow.writer_client import WriterClient, say
 
 _RETRY_SECONDS = 30.0  # how long the writer goes on trying after the end of a run
 _SILENCE_SECONDS = 120.0  # after which a writer that stores nothing is killed
-_HURRY_SECONDS = 5.0  # the same when the run was killed, because schedulers do not wait for long
+_HURRY_SECONDS = 20.0  # the same when the run was killed, because schedulers often wait for half a minute only
 _SECONDS = "seconds_"  # how the name of telemetry in seconds begins
 
 

@@ -66,7 +66,7 @@ class WriterClient:
                 killed = self._trouble or f"no answer for {silence:.0f} s"
         if self._outcome is None or killed:
             last_words = self._writer.end()
-            return killed or last_words
+            return (killed or last_words) if self._outcome is None else self._outcome
         release(self._writer)
         return self._outcome
 

@@ -2,7 +2,7 @@
 
 Standard input brings two lines of JSON for each run: its description, then how it ended. A run without a second line was killed.
 Metrics and snapshots come through files (`metric_files`). Standard output reports progress to the run in lines of JSON
-(`Delivery.report`, at last `done` or `failed`). A single line may instead ask for something at once (`parent_runs`). The process
+(`Delivery.report`, at last `done` or `failed`). A single line may instead ask for something at once (`requests`). The process
 ends when standard input ends. Its arguments are the process that started it, and the seconds that it has left when that is gone.
 """
 
@@ -51,9 +51,9 @@ def _serve(report: Callable[..., None]) -> bool:
         message = background.submit(_next_message).result()
         if message is None:
             return False
+        from fedrec.tracking.mlflow.answers import answer
         from fedrec.tracking.mlflow.delivery import Delivery
         from fedrec.tracking.mlflow.leftovers import deliver_earlier
-        from fedrec.tracking.mlflow.parent_runs import answer
 
         if "wanted" in message:
             report(**answer(message))

@@ -1,3 +1,4 @@
+import io
 import re
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,15 @@ from fedrec.tracking.mlflow.requests import ask, require_server
 from fedrec.tracking.mlflow.store_uri import StoreAddress, locate_store
 from fedrec.tracking.mlflow.writer_client import lost_stores
 from tests.tracking.stores import locked
+
+
+class Refusing:
+    """A writer whose store can never do what is asked."""
+
+    answers = io.BytesIO(b'{"failed": "the experiment was deleted", "permanent": true}\n')
+
+    def start(self, message: object) -> None:
+        pass
 
 
 @pytest.fixture
@@ -50,11 +60,12 @@ def test_a_locked_file_is_asked_again(tmp_path: Path) -> None:
     assert ask(address, "trial", "check") == ""
 
 
-def test_a_request_that_can_never_succeed_does_not_make_the_store_a_lost_one() -> None:
-    address = locate_store("sqlite:///mlflow.db")
-    known = {"tags": {}, "parameters": {}, "metrics": {}, "folder": None}
-    with pytest.raises(RuntimeError, match="0" * 32):
-        ask(address, "trial", "end", run_id="0" * 32, status="FINISHED", **known)
+def test_a_request_that_can_never_succeed_does_not_make_the_store_a_lost_one(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = locate_store(f"http://127.0.0.1:{closed_port}")
+    monkeypatch.setattr(requests, "acquire", lambda: Refusing())
+    monkeypatch.setattr(requests, "release", lambda writer: None)
+    with pytest.raises(RuntimeError, match="deleted"):
+        ask(address, "trial", "check")
     assert address.public_uri not in lost_stores
 
 

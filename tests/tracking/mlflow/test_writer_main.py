@@ -115,7 +115,11 @@ def test_requests_come_between_runs(tmp_path: Path) -> None:
     watcher.on_run_start(info(tmp_path / "run"))
     watcher.on_run_end("FINISHED", {})
     writer = process_of(watcher)
-    request = {**watcher._address.describe("trial"), "wanted": "setup", "arguments": {"name": "sweep", "tags": {}, "run_id": None}}
+    request = {
+        **watcher._address.describe("trial"),
+        "wanted": "setup",
+        "arguments": {"key": "k", "run_name": "sweep", "tags": {}, "started": None},
+    }
     writer.start(request)
     answer = writer.answers.readline().decode()
     _, (sweep, run) = stored(tmp_path)
