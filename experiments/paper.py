@@ -44,6 +44,7 @@ from fedrec.cli.ending import exit_after
 from fedrec.config.compose import initialized
 from fedrec.config.validation import ConfigError
 from fedrec.sweeps.study_storage import FILE, locate
+from fedrec.sweeps.worker_files import remove_worker_files
 
 REPORTED = Path(__file__).parent / "results" / "runs.parquet"  # the runs of the committed report, which tell how long cells take
 TIMED = ("paper/fig6_cost",)  # experiments whose cells are measured one at a time
@@ -108,6 +109,8 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
     for cell, reason in failures:
         print(f"failed: {cell.title}: {reason}", file=sys.stderr)
     print(f"{len(runs) - len(failures)} of {len(runs)} runs are measured: {len(cells)} cells; python -m experiments.report shows them")
+    if not failures:
+        remove_worker_files(folder, store.study.address)
     return 1 if failures else 0
 
 

@@ -18,6 +18,7 @@ PACKAGE = ROOT / "fedrec"
 MAY_IMPORT = {  # of the rooms below it, each room may import these
     "ragged": set(),
     "randomness": set(),
+    "parent_process": set(),
     "interfaces": {"ragged"},
     "mining": set(),
     "data": {"interfaces", "ragged", "randomness"},
@@ -30,14 +31,16 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "evaluation": {"interfaces", "ragged", "randomness", "data"},
     "config": {"interfaces"},
     "cli": {"config"},
-    "tracking": {"interfaces", "config", "evaluation"},  # of evaluation, which items are popular and which epochs are reported
+    # of evaluation, which items are popular and which epochs are reported
+    "tracking": {"interfaces", "config", "evaluation", "parent_process"},
     "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "config"},
-    "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment"},
+    "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
     "catalog": {"config", "cli"},
     "campaigns": {"interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
 }
-LOOSE = {"__init__", "main", "catalog", "experiment", "ragged", "mining", "randomness"}  # modules in the root of the package
+# modules in the root of the package
+LOOSE = {"__init__", "main", "catalog", "experiment", "ragged", "mining", "randomness", "parent_process"}
 FOR_PLUGINS = {"fedrec.interfaces", "fedrec.aggregation", "fedrec.ragged"}  # all that an author of a plug-in imports
 HOT_FILES = [
     *(

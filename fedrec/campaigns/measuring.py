@@ -1,10 +1,9 @@
 """Measures cells through a launcher of Hydra: each of its workers takes the next cell that nobody has taken yet."""
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,13 +50,11 @@ class Measurer:
     cells: Sequence[Cell]  # in the order in which they are measured
     sharing: Mapping[str, Sequence[str]]  # key -> the experiments that the run belongs to
     make_record: Callable[[], Recorder]
-    process: int = field(default_factory=os.getpid)  # the process that started the workers
 
     def __call__(self, config: DictConfig) -> None:
         import_all()
         use_own_device(config.get("device", "cpu"))
-        is_child = os.getppid() == self.process
-        while not is_child or os.getppid() == self.process:  # a worker ends when the process that started it is killed
+        while True:
             if (trial := self.store.study.claim()) is not None:
                 self._measure(trial)
             elif (cell := self._next()) is not None:

@@ -15,9 +15,10 @@ from pydantic import Field
 from fedrec.config.launchers import check_launcher
 from fedrec.config.validation import ConfigError, convert
 from fedrec.sweeps.hydra_jobs import value_of
+from fedrec.sweeps.joblib_launcher import JOBLIB, ends_with_this_process
 
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
+WORKER_FOLDER = "worker_"  # and a number; it holds the log of a worker
 _FRUITLESS = 3  # after so many launches in a row that raised and ended no further run, `work` gives up
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def warm_up(config: DictConfig) -> None:
 
         from fedrec.sweeps.worker import import_all
 
-        Parallel(n_jobs, backend="loky")(delayed(import_all)() for _ in range(n_jobs))
+        Parallel(n_jobs, backend="loky", **ends_with_this_process())(delayed(import_all)() for _ in range(n_jobs))
 
 
 def work(
@@ -57,7 +58,8 @@ def work(
         os.environ["PYTHONPATH"] = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)  # for workers that are not forked
         launcher: Any = Plugins.instance().instantiate_launcher(context, worker, config)
         settings = ["hydra.job.chdir=false"]  # of a worker; its runs may change to their folders
-        jobs = [[*arguments, f"hydra.sweep.subdir=worker_{number}", *settings] for number in range(config.hydra.sweeper.n_jobs)]
+        subfolders = [f"hydra.sweep.subdir={WORKER_FOLDER}{number}" for number in range(config.hydra.sweeper.n_jobs)]
+        jobs = [[*arguments, subfolder, *settings] for subfolder in subfolders]
         try:
             for job in launcher.launch(jobs, 0):
                 value_of(job)

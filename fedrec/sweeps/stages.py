@@ -1,6 +1,5 @@
 """The three studies of a sweep: references (no defense, the trials' seeds), the tuning, comparisons (fresh seeds, test item)."""
 
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,7 +40,6 @@ class Sweep:
     selection: str  # the metric that, on the validation item, chooses the epoch
     exposed_above: float  # the ER@K above which an evaluation counts as exposed
     host: str = field(default_factory=platform.node)  # that started the sweep
-    process: int = field(default_factory=os.getpid)  # that started the sweep
 
 
 class Stages:
@@ -98,6 +96,11 @@ class Stages:
     def n_ended(self) -> int:
         """Return the number of trials, references and comparisons that are over."""
         return sum(len(study.counted()) for study in (self.references, self.tuning, self.comparisons))
+
+    def failed(self) -> bool:
+        """Return whether a trial, a reference or a comparison has failed."""
+        studies = (self.references, self.tuning, self.comparisons)
+        return any(trial.state == TrialState.FAIL for study in studies for trial in study.counted())
 
     def best(self) -> list[FrozenTrial]:
         """Return the best trial, or all trials of the Pareto front by number. Raises ConfigError if no trial was completed."""

@@ -44,6 +44,7 @@ class OptunaSweeper(Sweeper):
         from fedrec.sweeps.stages import Stages
         from fedrec.sweeps.sweep_report import Report
         from fedrec.sweeps.worker import Worker
+        from fedrec.sweeps.worker_files import remove_worker_files
 
         sweep = plan_sweep(self.config, self.context, arguments)
         require_store(self.config)
@@ -66,4 +67,6 @@ class OptunaSweeper(Sweeper):
             raise
         finally:
             report.end(status)
+        if not stages.failed():
+            remove_worker_files(Path(self.config.hydra.sweep.dir), sweep.address)
         return [trial.values for trial in stages.best()]

@@ -1,7 +1,6 @@
 """What a launcher runs, in as many processes as there are workers: each takes trials from the shared studies until none is left."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -48,7 +47,6 @@ class Worker:
     composer: Composer = field(init=False)
     parent: str | None = field(init=False)  # the sweep's run in MLflow
     references: Mapping[int, float] = field(init=False)
-    is_child: bool = field(init=False)  # whether the process that started the sweep started this one, too
 
     def __call__(self, config: DictConfig) -> None:
         """Run trials until the sweep is complete. Raises ConfigError if no trial can succeed."""
@@ -58,7 +56,6 @@ class Worker:
         self.stages = stages = Stages(self.sweep)
         self.composer = Composer(self.context, self.config)
         self.parent = stages.tuning.study.user_attrs[RUN_ID] if self.mlflow else None
-        self.is_child = os.getppid() == self.sweep.process
         self.references = {}
         self._drain(stages.references, stages.comparisons)
         self.references = stages.reference_hit_ratios()
@@ -68,7 +65,7 @@ class Worker:
 
     def _drain(self, study: SharedStudy, *meanwhile: SharedStudy) -> None:
         """Run the trials of a study until it is complete. While other workers run its last trials, run those of `meanwhile`."""
-        while not self.is_child or os.getppid() == self.sweep.process:  # the process that started this one may be killed
+        while True:
             for one in (study, *meanwhile):
                 if (trial := one.claim()) is not None:
                     self._run(one, trial)

@@ -163,9 +163,9 @@ def silence(storage: Any, *trial_ids: int) -> None:
         session.commit()
 
 
-def bury(folder: Path, storage: str | None = None) -> None:
+def bury(folder: Path, storage: str | None = None, name: str = "tuned") -> None:
     """Silence the trials whose worker has died, so that nobody waits until their silence has lasted for long enough."""
-    study = open_study(folder, storage)
+    study = open_study(folder, storage, name)
     running = [trial for trial in study.get_trials() if trial.state == TrialState.RUNNING and WORKER in trial.user_attrs] if study else []
     if study and (dead := [trial._trial_id for trial in running if not lives(pid_of(trial))]):
         silence(study._storage._backend, *dead)

@@ -72,6 +72,19 @@ def test_a_worker_of_a_command_is_killed(tmp_path: Path) -> None:
     assert_complete(trials(tmp_path), 5)
 
 
+def test_workers_end_with_their_command(tmp_path: Path) -> None:
+    """Also if the command alone is killed; what its workers have begun is repeated."""
+    build_gate(tmp_path, 1)
+    process = start(tmp_path, *SWEEP, TWO)
+    running = wait_for_running(tmp_path, 1, n_workers=2)
+    process.kill()
+    process.wait(300)
+    wait_until(lambda: not any(lives(pid_of(trial)) for trial in running))
+    open_gate(tmp_path)
+    finish(start(tmp_path, *SWEEP, TWO), tmp_path)
+    assert_complete(trials(tmp_path), 5)
+
+
 def test_ctrl_c_ends_all_workers_of_a_command(tmp_path: Path) -> None:
     build_gate(tmp_path, 1)
     process = start(tmp_path, *SWEEP, TWO)

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -82,7 +82,7 @@ def _create_if_new(database: Path) -> None:
     Raises sqlite3.Error if the file is locked, full or no database.
     """
     with (
-        FileLock(database.with_name(f"{database.name}.lock"), timeout=_LOCK_SECONDS),
+        _alone(database.with_name(f"{database.name}.lock")),
         contextlib.closing(sqlite3.connect(database, timeout=_BUSY_SECONDS, isolation_level=None)) as target,
     ):
         target.execute("BEGIN IMMEDIATE")  # fails at once if the file is locked; MLflow would take minutes
@@ -94,6 +94,17 @@ def _create_if_new(database: Path) -> None:
                 MlflowClient(f"sqlite:///{new}").search_experiments(max_results=1)
                 with contextlib.closing(sqlite3.connect(new)) as source:
                     source.backup(target)  # one transaction
+
+
+@contextlib.contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Let one process at a time in, and leave no lock file behind. Whoever waits for a file that is gone locks a new one."""
+    with FileLock(file, timeout=_LOCK_SECONDS):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # Windows removes no open file, but there FileLock itself removes it
+                file.unlink()
 
 
 def _require_tables(uri: str) -> None:

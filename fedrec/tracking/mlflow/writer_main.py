@@ -3,7 +3,7 @@
 Standard input brings two lines of JSON for each run: its description, then how it ended. A run without a second line was killed.
 Metrics and snapshots come through files (`metric_files`). Standard output reports progress to the run in lines of JSON
 (`Delivery.report`, at last `done` or `failed`). A single line may instead ask for something at once (`requests`). The process
-ends when standard input ends.
+ends when standard input ends. Its arguments are the process that started it, and the seconds that it has left when that is gone.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TextIO
 
+from fedrec.parent_process import EndWithParent
 from fedrec.tracking.mlflow.run_record import WRITER_LOCK, locked
 
 _NICENESS = 10  # training comes first while it lasts
@@ -25,6 +26,7 @@ _NICENESS = 10  # training comes first while it lasts
 
 def main() -> None:
     """Serve runs until there are no more, then exit without the slow shutdown of everything that was imported."""
+    EndWithParent(int(sys.argv[1]), float(sys.argv[2]))()
     gc.set_threshold(100_000)  # saves a sixth of the processor time of the imports and of SQLAlchemy
     _ignore_signals()
     answers = _take_standard_output()

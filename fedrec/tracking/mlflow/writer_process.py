@@ -22,6 +22,7 @@ _FORCED = {
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",  # a value that is reported as stored must be stored
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),  # the cores are for the training
 }
+_GRACE_SECONDS = 8.0  # that a writer has to store the rest of a run whose process was killed
 _idle: list["WriterProcess"] = []  # at most one
 
 
@@ -34,7 +35,8 @@ class WriterProcess:
     def __init__(self) -> None:
         """Start the process. Raises OSError if that is not possible."""
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  it lives as long as the process
-        command, pipe = [sys.executable, "-P", "-m", "fedrec.tracking.mlflow.writer_main"], subprocess.PIPE
+        program, pipe = ("-P", "-m", "fedrec.tracking.mlflow.writer_main"), subprocess.PIPE
+        command = [sys.executable, *program, str(os.getpid()), str(_GRACE_SECONDS)]
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._log, env=environment(), process_group=0)
         assert self.process.stdin is not None and self.process.stdout is not None
         self._input: IO[bytes] = self.process.stdin

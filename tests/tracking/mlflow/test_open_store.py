@@ -25,6 +25,7 @@ def test_an_experiment_is_made_once() -> None:
     client, first = open_experiment(description)
     assert open_experiment(description)[1] == first
     assert client.get_experiment(first).artifact_location == description["artifact_location"]
+    assert not Path("mlflow.db.lock").exists()
 
 
 def test_a_store_that_is_not_made_whole_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

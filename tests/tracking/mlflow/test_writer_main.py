@@ -1,5 +1,6 @@
 """Runs that are killed, and runs that share the writer process: none feels the one before it."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -10,7 +11,7 @@ import pytest
 
 from fedrec.tracking.mlflow import tracker as mlflow_tracker
 from tests.tracking.runs import info, tracker, wait_until
-from tests.tracking.stores import history, process_of, run_program, stored, wait_for_end
+from tests.tracking.stores import history, locked, process_of, run_program, stored, wait_for_end
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -23,7 +24,9 @@ def test_a_run_that_is_killed_ends_as_killed_with_its_metrics(tmp_path: Path, n_
 import os, signal
 from pathlib import Path
 from typing import Any
+from fedrec.tracking.mlflow import writer_process
 from tests.tracking.runs import play, tracker, wait_until
+writer_process._GRACE_SECONDS = 600  # whatever the machine
 for number in range({n_runs}):
     watcher = tracker(snapshot_every=None)
     play(watcher, Path(str(number)), n_rounds=1500)
@@ -40,6 +43,27 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert [run.info.status for run in runs] == ["KILLED", "FINISHED"][:n_runs]
     assert len(client.get_metric_history(runs[0].info.run_id, "loss")) == 1500
     assert len(client.get_metric_history(runs[0].info.run_id, "ER_at_10")) == 750
+
+
+@linux
+def test_a_writer_that_cannot_deliver_does_not_outlive_its_run_for_long(tmp_path: Path) -> None:
+    """The store stays locked. What the run has left is delivered later."""
+    lock = locked(tmp_path / "mlflow.db")
+    program = """
+import os, signal
+from pathlib import Path
+from typing import Any
+from fedrec.tracking.mlflow import writer_process
+from tests.tracking.runs import play, tracker
+writer_process._GRACE_SECONDS = 0.1
+watcher = tracker()
+play(watcher, Path("run"))
+print(watcher._writer._writer.process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with contextlib.closing(lock):
+        wait_for_end(int(run_program(program, stdout=-1, text=True).stdout))
+    assert (tmp_path / "run/tracking/run.json").exists()
 
 
 def test_every_run_has_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
