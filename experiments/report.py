@@ -22,6 +22,7 @@ from experiments.render.markdown import markdown
 from experiments.render.page import page
 from experiments.render.plots import draw
 from fedrec.campaigns.store import Store, read_table
+from fedrec.cli.errors import show
 from fedrec.config.validation import ConfigError, unknown
 from fedrec.sweeps.study_storage import FILE, locate
 
@@ -40,8 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         options = _parse(arguments)
         print(_write(_runs(options), Path(options["to"])))
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return show(error, str(error))
     return 0
 
 

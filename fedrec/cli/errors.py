@@ -1,13 +1,26 @@
 """What bad input makes Hydra, OmegaConf, the operating system or fedrec raise, as one line for the user."""
 
 import errno
+import os
+import sys
+import traceback
 from collections.abc import Iterator
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from fedrec.config.compose import FOLDER
+from fedrec.config.secrets import masked
 from fedrec.config.validation import did_you_mean, unknown
+
+
+def show(error: BaseException, line: str | None) -> int:
+    """Print the line, or the traceback if there is none, and return the exit status. No password is printed."""
+    if line is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+    if line is not None:
+        print(f"error: {masked(line)}", file=sys.stderr)
+    return 1 if line is None else 2
 
 
 def explain(error: BaseException) -> str | None:

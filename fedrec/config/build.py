@@ -4,6 +4,7 @@ The keys beside `_target_` are the arguments. The group `defense` holds such nod
 `server`, and the options that they refer to (`beta: ${...beta}`). An error names the option that the user sets, here `defense.beta`.
 """
 
+import copy
 import importlib
 import inspect
 import re
@@ -11,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, read_write
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import Field
 
 from fedrec.config.compose import FOLDER
 from fedrec.config.interpolation import option_name
+from fedrec.config.secrets import masked, rewrite
 from fedrec.config.validation import ConfigError, convert, shown, unknown
 
 HALVES = {"client": "client-side defenses", "server": "server-side rules (aggregators)"}  # a defense has at most one of each
@@ -50,7 +52,7 @@ NOTHING = Part(lambda: None, {})  # what a group describes that has no object, t
 class Checked:
     """A configuration in which every option is known and given, and every value has the right type and range."""
 
-    config: DictConfig
+    config: DictConfig  # without passwords
     parts: Mapping[str, Part]  # by group; one without an object builds None
 
 
@@ -65,7 +67,8 @@ def check(config: DictConfig) -> Checked:
     for name, node in nodes.items():
         if not isinstance(node, DictConfig | None):
             raise ConfigError(f"{name}={shown(_plain(node))}: {name} is a group of options")
-    return Checked(config, {name: read(node) for name, node in nodes.items()})
+    parts = {name: read(node) for name, node in nodes.items()}
+    return Checked(_without_secrets(config, nodes), parts)
 
 
 def build(node: DictConfig | None) -> Any:
@@ -83,6 +86,17 @@ def read(node: DictConfig | None) -> Part:
     if node is not None:
         _refuse_options_without_effect(node)
     return NOTHING
+
+
+def _without_secrets(config: DictConfig, nodes: Mapping[str, DictConfig | None]) -> DictConfig:
+    """Return the configuration with every secret masked, those that its nodes refer to included."""
+    plain: Any = {name: _plain(node) for name, node in nodes.items() if node is not None}
+    if (public := masked(plain)) == plain:
+        return config
+    config = copy.deepcopy(config)
+    with read_write(config):
+        rewrite(config, plain, public)
+    return config
 
 
 def _arguments(node: DictConfig, constructor: Callable[..., Any], keys: set[str], others: Iterable[str] = ()) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 from pydantic import Field
 
+from fedrec.config.secrets import masked
 from fedrec.config.validation import ConfigError, convert
 from fedrec.sweeps.hydra_jobs import value_of
 
@@ -64,5 +65,5 @@ def work(
             fruitless = 0 if n_ended() > before else fruitless + 1
             if fruitless == _FRUITLESS:
                 raise
-            reason = " ".join(str(error).split())[:200]
+            reason = " ".join(masked(str(error)).split())[:200]
             log.warning(f"a worker ended early, and its trial is repeated ({type(error).__name__}: {reason})")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from fedrec.config.secrets import masked
 from fedrec.tracking.mlflow.store_uri import locate_store
 from fedrec.tracking.mlflow.writer_process import acquire, release, start_early
 
@@ -66,7 +67,7 @@ class MlflowRuns:
         writer.start({**self._store, "wanted": wanted, "arguments": arguments})
         line = writer.answers.readline()
         if not line.endswith(b"\n"):
-            raise RuntimeError(writer.end())
+            raise RuntimeError(masked(writer.end()))
         release(writer)
         news = json.loads(line)
         if "failed" in news:

@@ -11,7 +11,7 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from fedrec.tracking.mlflow.store_uri import without_password
+from fedrec.config.secrets import masked
 
 _LOCK_SECONDS = 20  # how long to wait for another process that makes the same store
 _BUSY_SECONDS = 1
@@ -51,7 +51,7 @@ def one_line(error: Exception) -> str:
     cause: BaseException = error
     while earlier := cause.__cause__ or cause.__context__:
         cause = earlier
-    return without_password((str(cause).strip() or type(cause).__name__).splitlines()[0])[:_LONGEST_REASON]
+    return masked((str(cause).strip() or type(cause).__name__).splitlines()[0])[:_LONGEST_REASON]
 
 
 def _create_if_new(database: Path) -> None:

@@ -7,14 +7,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from fedrec.config.secrets import masked
 from fedrec.tracking.mlflow.writer_process import acquire, release
 
 _PATIENCE = 3.0  # seconds, after which the user is told what the end of the run waits for
 
 
 def say(text: str) -> None:
-    """Print one line for the user."""
-    print(f"fedrec: {text}", file=sys.stderr, flush=True)
+    """Print one line for the user, without passwords."""
+    print(f"fedrec: {masked(text)}", file=sys.stderr, flush=True)
 
 
 class WriterClient:
