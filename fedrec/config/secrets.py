@@ -26,19 +26,19 @@ _NAME = rf"(?:\w*(?:password|passwd|passphrase)|pwd|(?:\w+_)?secret\w*|{_TOKEN}|
 _REFERENCE = r"\$\{[^}]*\}"
 
 
-def _named(separator: str, characters: str) -> re.Pattern[str]:
-    """Return the pattern of a secret that follows its name, in quotes or not."""
+def _named(before: str, separator: str, characters: str) -> re.Pattern[str]:
+    """Return the pattern of a secret that follows its name, in quotes or not; `before` and `characters` stand for what cannot be there."""
     one = rf"(?:{_REFERENCE}|[^{characters}])"
     secret = rf"(?(quote)(?:(?!(?P=quote)).)+|{one}+?(?=:?(?!{one})))"  # without the colon of a message that goes on
-    return re.compile(rf"(?i)((?<!\w){_NAME}{separator}(?P<quote>[\"'])?)(?P<secret>{secret})")
+    return re.compile(rf"(?i)((?<![{before}]){_NAME}{separator}(?P<quote>[\"'])?)(?P<secret>{secret})")
 
 
 _PATTERNS = (  # of a text that stays, and of the secret after it
-    # from the first colon up to the last @, because somebody may forget to write one as %40
-    re.compile(rf"(://(?:{_REFERENCE}|(?!\$\{{)[^\s:/])*:)(?P<secret>(?:(?!://).)+)(?=@)"),
+    # from the first colon up to the last @, because somebody may forget to write one as %40; Hydra may show a double slash as one
+    re.compile(rf"(:/{{1,2}}(?:{_REFERENCE}|(?!\$\{{)[^\s:/])*:)(?P<secret>(?:(?!://).)+)(?=@)"),
     re.compile(rf"(https?://)(?P<secret>(?:{_REFERENCE}|[^\s:/@])+)(?=@)"),  # a token in place of user and password
-    _named("=", r"\s&;'\""),
-    _named(r"[\"']?:\s*", r"\s&;,'\"}\]"),
+    _named(r"\w", "=", r"\s&;'\""),
+    _named(r"\w.", r"[\"']?:\s*", r"\s&;,'\"}\]"),  # a message may begin with the name of an option and a colon
 )
 
 

@@ -35,6 +35,7 @@ TEXTS = [
 PLAIN = [
     *("http://host:5000/path", "postgresql://me@host:5432/runs", "sqlite:////folder/mlflow.db", "no password supplied", "pad_token=[PAD]"),
     *("tracking.uri=postgresql+psycopg://USER@HOST/DATABASE", "PGPASSFILE=/home/me/.pgpass", "tokenizer=words", "ER@10: 0.5", ""),
+    "unknown option hydra.job.env_set.PGPASSWORD: hydra.job.env_set has no options",
 ]
 
 

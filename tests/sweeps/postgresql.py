@@ -16,8 +16,11 @@ PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Yield its address without a database, postgresql+psycopg://USER@HOST:PORT. Skip the test if the package is not installed."""
+def server(password: str = "") -> Iterator[str]:
+    """Yield its address without a database, postgresql+psycopg://USER@HOST:PORT. Skip the test if the package is not installed.
+
+    With a `password` it asks for it.
+    """
     if not PROGRAMS:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     programs = PROGRAMS[-1].parent
@@ -39,7 +42,10 @@ def server() -> Iterator[str]:
         assert ended.returncode == 0, ended.stdout
 
     try:
-        run(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "fedrec", "--no-sync")
+        method, file = "scram-sha-256" if password else "trust", folder / "password"
+        file.write_text(f"{password or 'none'}\n")
+        run(programs / "initdb", "-D", folder / "data", "-A", method, "--pwfile", file, "-U", "fedrec", "--no-sync")
+        file.unlink()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
         run(programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w", "-o", options, "start")
         try:
