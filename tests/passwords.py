@@ -49,6 +49,10 @@ def run(folder: Path, module: str, *arguments: str, **environment: str) -> tuple
         seen.update(visible(process.pid))  # the user has typed that one
         return process.poll() is not None
 
-    wait_until(ended)
+    try:
+        wait_until(ended)
+    finally:
+        process.kill()
+        process.wait()
     assert seen == set()
     return process.returncode, log.read_text()

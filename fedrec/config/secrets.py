@@ -21,8 +21,6 @@ Value = TypeVar("Value")
 
 _TOKEN = r"(?:(?:\w+_)?(?:access|api|auth|tracking)_)?token"
 _NAME = rf"(?:\w*(?:password|passwd|passphrase)|pwd|(?:\w+_)?secret\w*|{_TOKEN}|(?:\w+_)?api_?key)"
-
-
 _REFERENCE = r"\$\{[^}]*\}"
 
 
