@@ -42,6 +42,7 @@ from fedrec.campaigns.progress import shown
 from fedrec.campaigns.store import Store, attributes, read_table
 from fedrec.cli.ending import exit_after
 from fedrec.config.compose import initialized
+from fedrec.config.secrets import stowed
 from fedrec.config.validation import ConfigError
 from fedrec.sweeps.study_storage import FILE, locate
 from fedrec.sweeps.worker_files import remove_worker_files
@@ -61,20 +62,16 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if flags == {"--json"}:
             raise ConfigError("--json: only together with --dry-run")
-        options, passed = parse([argument for argument in arguments if argument not in flags])
+        options, passed = parse([stowed(argument) for argument in arguments if argument not in flags])
         with initialized():
             return _run(options, passed, "--dry-run" in flags, "--json" in flags)
     except KeyboardInterrupt as interrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except Exception as error:
-        from fedrec.cli.errors import explain
+        from fedrec.cli.errors import explain, show
 
-        line = None if type(error) is ValueError else explain(error)  # wrong input raises a ConfigError
-        if line is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
+        return show(error, None if type(error) is ValueError else explain(error))  # wrong input raises a ConfigError
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -24,6 +24,7 @@ from experiments.render.page import page
 from experiments.render.plots import draw
 from fedrec.campaigns.store import Store, read_table
 from fedrec.cli.ending import exit_after
+from fedrec.cli.errors import explain, show
 from fedrec.config.validation import ConfigError, unknown
 from fedrec.sweeps.study_storage import FILE, locate
 
@@ -42,12 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         options = _parse(arguments)
         print(_write(_runs(options), Path(options["to"])))
     except (ConfigError, OSError) as error:
-        from fedrec.cli.errors import explain
-
-        if (line := explain(error)) is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
+        return show(error, explain(error))
     return 0
 
 

@@ -4,12 +4,12 @@ The exit status is 0 for done, 2 for bad input (one line on stderr), 130 for Ctr
 its traceback. Nothing heavy is imported before the check, so that `--help` and most mistakes are answered at once.
 """
 
-import os
+import io
 import signal
 import sys
-import traceback
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +25,7 @@ from fedrec.cli import completion
 from fedrec.cli.arguments import parse
 from fedrec.cli.ending import exit_after
 from fedrec.config.compose import FOLDER, initialized, register
+from fedrec.config.secrets import masked
 from fedrec.sweeps.mlflow_runs import TRACKER, require_store
 
 
@@ -49,7 +50,7 @@ def job(config: DictConfig, callback: Any = None) -> float:
         from fedrec.experiment import run
 
         if settings.mode == RunMode.RUN:
-            require_store(checked.config)
+            require_store(config)
         return run(checked, Path(settings.runtime.output_dir), callback)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"; what there is lies in {settings.runtime.output_dir}")
@@ -71,16 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # nobody reads what is printed
         raise
     except (Stop, Exception) as error:
-        from fedrec.cli.errors import explain
+        from fedrec.cli.errors import explain, show
 
         failure = error.__cause__ or error if isinstance(error, Stop) else error
         # A run reports bad input in a ConfigError. A bare ValueError is a mistake in the code, perhaps in a plug-in.
-        line = None if isinstance(error, Stop) and type(failure) is ValueError else explain(failure)
-        if line is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
-            traceback.print_exception(failure)
-        if line is not None:
-            print(f"error: {line}", file=sys.stderr)
-        return 1 if line is None else 2
+        return show(failure, None if isinstance(error, Stop) and type(failure) is ValueError else explain(failure))
     return 0
 
 
@@ -94,8 +90,9 @@ def _start(flags: Namespace) -> None:
         print(text)
     elif {flag for flag, value in vars(flags).items() if value} - {"overrides", "run", "multirun"}:
         register()
+        is_shown = flags.cfg or flags.info
         try:
-            with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra then leaves exceptions to us
+            with env_override({"HYDRA_FULL_ERROR": "1"}), _masked_output() if is_shown else nullcontext():  # Hydra leaves exceptions to us
                 _run_hydra(flags, get_args_parser(), job, str(FOLDER), "config")
         except SystemExit:
             raise SystemExit(2) from None  # Hydra has said that there is no such --package
@@ -104,6 +101,17 @@ def _start(flags: Namespace) -> None:
         with initialized():
             application: Any = GlobalHydra.instance().hydra
             (application.multirun if flags.multirun else application.run)("config", job, overrides)
+
+
+@contextmanager
+def _masked_output() -> Iterator[None]:
+    """Print at the end what is printed meanwhile, without passwords."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        print(masked(printed.getvalue()), end="")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,5 +1,6 @@
 """Measures cells through a launcher of Hydra: each of its workers takes the next cell that nobody has taken yet."""
 
+import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.store import CELL, KEY, RESULT, Store, attributes, cell_of
 from fedrec.config.build import check
+from fedrec.config.secrets import masked
 from fedrec.config.validation import ConfigError
 from fedrec.experiment import run
 from fedrec.interfaces import Callback, RunInfo
@@ -79,7 +81,7 @@ class Measurer:
         except ConfigError:
             pass  # the store has its message
         except Exception:
-            traceback.print_exc()
+            print(masked(traceback.format_exc()), end="", file=sys.stderr)
 
     def _configuration(self, cell: Cell) -> DictConfig:
         """Return the configuration of a cell's run. Raises ConfigError if options, code or data have changed since it was queued."""

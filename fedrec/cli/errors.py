@@ -1,7 +1,10 @@
 """What bad input makes Hydra, OmegaConf, the operating system or fedrec raise, as one line for the user."""
 
 import errno
+import os
 import re
+import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from traceback import extract_tb, walk_tb
@@ -11,6 +14,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeError, OmegaConfBaseException
 
 from fedrec.config.compose import FOLDER
+from fedrec.config.secrets import masked
 from fedrec.config.validation import ConfigError, did_you_mean, unknown
 
 HYDRA = str(Path(hydra.__file__).parent)
@@ -19,6 +23,15 @@ COSTLY = (  # options whose large values need much memory
     *("model.dim", "model.layers", "system.clients_per_round", "system.negatives_per_positive"),
     *("mining_times", "attack.synthetic_users", "attack.hidden", "evaluation.candidates"),
 )
+
+
+def show(error: BaseException, line: str | None) -> int:
+    """Print the line, or the traceback if there is none, and return the exit status. No password is printed."""
+    if line is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+    if line is not None:
+        print(f"error: {masked(line)}", file=sys.stderr)
+    return 1 if line is None else 2
 
 
 def explain(error: BaseException) -> str | None:

@@ -4,19 +4,21 @@ The keys beside `_target_` are the arguments. The group `defense` holds such nod
 `server`, and the options that they refer to (`beta: ${...beta}`). An error names the option that the user sets, here `defense.beta`.
 """
 
+import copy
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import Field
 
 from fedrec.config.compose import FOLDER
 from fedrec.config.interpolation import option_name
 from fedrec.config.kinds import locate
+from fedrec.config.secrets import masked, rewrite
 from fedrec.config.validation import ConfigError, convert, shown, unknown
 
 GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking")  # a run has a choice of each
@@ -51,7 +53,7 @@ NOTHING = Part(lambda: None, {})  # what a group describes that has no object, t
 class Checked:
     """A configuration in which every option is known and given, and every value has the right type and range."""
 
-    config: DictConfig
+    config: DictConfig  # without passwords
     parts: Mapping[str, Part]  # by group; one without an object builds None
 
 
@@ -72,7 +74,7 @@ def check(config: DictConfig) -> Checked:
             raise ConfigError(f"{name} is missing: {name}=NAME chooses one")
         if parts[name] is NOTHING and name != "tracking":
             raise ConfigError(f"{name} names no class: its yaml needs `_target_: MODULE.CLASS`")
-    return Checked(config, parts)
+    return Checked(_without_secrets(config, nodes), parts)
 
 
 def build(node: DictConfig | None) -> Any:
@@ -90,6 +92,17 @@ def read(node: DictConfig | None) -> Part:
     if node is not None:
         _refuse_options_without_effect(node)
     return NOTHING
+
+
+def _without_secrets(config: DictConfig, nodes: Mapping[str, DictConfig | None]) -> DictConfig:
+    """Return the configuration with every secret masked, those that its nodes refer to included."""
+    plain: Any = {name: _plain(node) for name, node in nodes.items() if node is not None}
+    if (public := masked(plain)) == plain:
+        return config
+    config = copy.deepcopy(config)
+    with read_write(config):
+        rewrite(config, plain, public)
+    return config
 
 
 def _arguments(node: DictConfig, constructor: Callable[..., Any], keys: set[str], others: Iterable[str] = ()) -> dict[str, Any]:

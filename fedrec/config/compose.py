@@ -3,11 +3,15 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hydra
+import hydra._internal.hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.sources_registry import SourcesRegistry
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from fedrec.config.secrets import rewrite, stowed, without_references
 from fedrec.config.yaml_files import FileConfigSource
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -19,8 +23,22 @@ RESOLVERS: dict[str, Callable[..., object]] = {
 }
 
 
+class Loader(ConfigLoaderImpl):
+    """Hydra's loader of configurations. What it returns refers to passwords and tokens, and holds none: Hydra saves it."""
+
+    def load_configuration(self, *arguments: Any, **options: Any) -> DictConfig:
+        config = super().load_configuration(*arguments, **options)
+        before: Any = OmegaConf.to_container(config)
+        after = stowed(before)
+        after["hydra"]["job"]["override_dirname"] = without_references(after["hydra"]["job"]["override_dirname"])  # may name a folder
+        with read_write(config), open_dict(config):
+            rewrite(config, before, after)
+        return config
+
+
 def register() -> None:
-    """Make fedrec's resolvers and Hydra plug-ins known in this process. A configuration can be neither composed nor read before."""
+    """Make fedrec's resolvers, loader and Hydra plug-ins known in this process. A configuration can be neither composed nor read before."""
+    hydra._internal.hydra.ConfigLoaderImpl = Loader  # type: ignore[attr-defined]  # a private name; Hydra has no hook before it saves
     for name, resolver in RESOLVERS.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     if str(PLUGINS) not in sys.path:

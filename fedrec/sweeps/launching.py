@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from pydantic import Field
 
 from fedrec.config.launchers import check_launcher
+from fedrec.config.secrets import masked
 from fedrec.config.validation import ConfigError, convert
 from fedrec.sweeps.hydra_jobs import value_of
 from fedrec.sweeps.joblib_launcher import JOBLIB, ends_with_this_process
@@ -69,5 +70,5 @@ def work(
             fruitless = 0 if n_ended() > before else fruitless + 1
             if fruitless == _FRUITLESS:
                 raise
-            reason = " ".join(str(error).split())[:200]
+            reason = " ".join(masked(str(error)).split())[:200]
             log.warning(f"a worker ended early, and its trial is repeated ({type(error).__name__}: {reason})")

@@ -12,6 +12,7 @@ import optuna
 from optuna.pruners import BasePruner, NopPruner
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from fedrec.config.secrets import masked, stowed
 from fedrec.sweeps.repetition import ERROR, INTERRUPTED, WORKER, repeat_lost, repeated, to_repeat
 from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.study_storage import HEARTBEAT_SECONDS, exclusive
@@ -37,7 +38,7 @@ class SharedStudy:
         directions: Sequence[Direction] = ("minimize",),
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.address, self.n_trials, self.space, self._sampler = str(storage.url), n_trials, space or SearchSpace({}), sampler
+        self.address, self.n_trials, self.space, self._sampler = stowed(str(storage.url)), n_trials, space or SearchSpace({}), sampler
         with exclusive(self.address, name):
             self.study = optuna.create_study(
                 storage=storage, study_name=name, directions=list(directions), load_if_exists=True, pruner=pruner or NopPruner()
@@ -121,7 +122,7 @@ class SharedStudy:
         try:
             yield
         except Exception as error:
-            self.tell(trial, None, error=" ".join(str(error).split()) or type(error).__name__)
+            self.tell(trial, None, error=" ".join(masked(str(error)).split()) or type(error).__name__)
             raise
         except BaseException:
             with suppress(Exception):

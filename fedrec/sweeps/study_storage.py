@@ -17,8 +17,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from fedrec.config.secrets import masked, refuse_ambiguous, revealed, stowed
 from fedrec.config.validation import ConfigError
-from fedrec.tracking.mlflow.store_uri import without_password
 
 HEARTBEAT_SECONDS = 5  # time between two signs of life of a running trial
 GRACE_SECONDS = 30  # a trial without a sign of life for this time counts as lost, and is repeated
@@ -27,9 +27,14 @@ _BUSY_SECONDS = 60.0  # how long a process waits while others write to the same 
 
 
 def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.storage") -> str:
-    """Return the absolute address of a storage, by default of an SQLite file in `folder`, which is made. Raises ConfigError."""
+    """Return the absolute address of a storage, by default of an SQLite file in `folder`, which is made. Raises ConfigError.
+
+    The address refers to its password, and `open_storage` and `exclusive` look it up: so no worker finds it in a file.
+    """
+    storage = revealed(storage or f"sqlite:///{folder / FILE}")
+    refuse_ambiguous(option, storage)
     with suppress(ArgumentError, ValueError):  # of which a port that is no number raises the second
-        url = make_url(storage or f"sqlite:///{folder / FILE}")
+        url = make_url(storage)
         if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
             path = Path.cwd() / url.database
             try:
@@ -38,9 +43,9 @@ def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.stora
                 raise ConfigError(f"{option}: cannot make the folder of {path} ({error.strerror})") from None
             return f"sqlite:///{path}"
         if url.get_backend_name() == "postgresql":
-            return url.render_as_string(hide_password=False)
+            return stowed(url.render_as_string(hide_password=False))
     allowed = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
-    raise ConfigError(f"{option}={without_password(str(storage))} is not allowed: must be {allowed}")
+    raise ConfigError(f"{option}={masked(storage)} is not allowed: must be {allowed}")
 
 
 def open_storage(address: str) -> RDBStorage:
@@ -54,10 +59,10 @@ def open_storage(address: str) -> RDBStorage:
         _refuse_foreign(address)
         with exclusive(address, "tables"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
-            storage = RDBStorage(address, options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+            storage = RDBStorage(revealed(address), options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
     except (SQLAlchemyError, StorageInternalError, sqlite3.Error, ImportError, RuntimeError) as error:
-        reason = without_password(str(error).splitlines()[0])
-        raise ConfigError(f"hydra.sweeper.storage={without_password(address)}: {reason}") from None
+        reason = masked(str(error).splitlines()[0])
+        raise ConfigError(f"hydra.sweeper.storage={masked(address)}: {reason}") from None
     if is_file:  # without waiting for the disk, a power cut may cost the last moments of a study, but never its integrity
         event.listen(storage.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
     return storage
@@ -65,7 +70,7 @@ def open_storage(address: str) -> RDBStorage:
 
 def _refuse_foreign(address: str) -> None:
     """Raise RuntimeError if a database is another program's: if it has Optuna's tables with other columns, or Alembic without them."""
-    engine = create_engine(address, poolclass=NullPool)
+    engine = create_engine(revealed(address), poolclass=NullPool)
     with engine.connect() as connection:
         found = inspect(connection)
         names = set(found.get_table_names())
@@ -84,7 +89,7 @@ def exclusive(address: str, name: str) -> Iterator[None]:
         with FileLock(f"{address.removeprefix('sqlite:///')}.{zlib.crc32(name.encode()):08x}.lock"):
             yield
         return
-    engine = create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = create_engine(revealed(address), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:  # the lock belongs to the connection
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": zlib.crc32(f"fedrec {name}".encode())})
         yield

@@ -16,14 +16,17 @@ PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Yield its address without a database, postgresql+psycopg://USER@HOST:PORT. Skip the test if the package is not installed."""
-    with controlled() as (address, _):
+def server(password: str = "") -> Iterator[str]:
+    """Yield its address without a database, postgresql+psycopg://USER@HOST:PORT. Skip the test if the package is not installed.
+
+    With a `password` it asks for it.
+    """
+    with controlled(password) as (address, _):
         yield address
 
 
 @contextmanager
-def controlled() -> Iterator[tuple[str, Callable[[str], None]]]:
+def controlled(password: str = "") -> Iterator[tuple[str, Callable[[str], None]]]:
     """Yield the address, as `server` does, and a function that does what it is told: "stop" the server or "start" it again."""
     if not PROGRAMS:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
@@ -46,7 +49,10 @@ def controlled() -> Iterator[tuple[str, Callable[[str], None]]]:
         assert ended.returncode == 0, ended.stdout
 
     try:
-        run(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "fedrec", "--no-sync")
+        method, file = "scram-sha-256" if password else "trust", folder / "password"
+        file.write_text(f"{password or 'none'}\n")
+        run(programs / "initdb", "-D", folder / "data", "-A", method, "--pwfile", file, "-U", "fedrec", "--no-sync")
+        file.unlink()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
 
         def control(action: str) -> None:

@@ -13,8 +13,9 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
+from fedrec.config.secrets import masked
 from fedrec.tracking.mlflow.store_schema import VERSION, schema_problem
-from fedrec.tracking.mlflow.store_uri import DATABASES, without_password
+from fedrec.tracking.mlflow.store_uri import DATABASES
 
 KEY = "run_key"  # tag: unlike MLflow's id, it is known before the run is stored, so no run is made twice
 _LOCK_SECONDS = 20  # how long to wait for another process that makes the same store
@@ -71,7 +72,7 @@ def one_line(error: Exception) -> str:
     cause: BaseException = error
     while earlier := cause.__cause__ or cause.__context__:
         cause = earlier
-    return without_password((str(cause).strip() or type(cause).__name__).splitlines()[0])[:_LONGEST_REASON]
+    return masked((str(cause).strip() or type(cause).__name__).splitlines()[0])[:_LONGEST_REASON]
 
 
 def _create_if_new(database: Path) -> None:

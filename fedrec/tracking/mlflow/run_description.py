@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fedrec.tracking.mlflow.store_uri import without_password
+from fedrec.config.secrets import masked
 
 if TYPE_CHECKING:
     from fedrec.interfaces import RunInfo
@@ -26,21 +26,22 @@ _CHECKOUT = Path(__file__).parents[3]
 
 
 def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) -> dict[str, Any]:
-    """Return what `StoredRun` writes about the run of `info`; without a `run_name` it is `default_run_name`."""
-    chosen = names(info.config)
+    """Return what `StoredRun` writes about the run of `info`; without a `run_name` it is `default_run_name`. No secret is in it."""
+    config = masked(info.config)
+    chosen = names(config)
     source = {"mlflow.source.name": "fedrec.main", "mlflow.source.type": "LOCAL"}
     own_tags = {**_revision(), "mlflow.user": _user(), **source, "data_checksum": info.data_checksum}
     return {
         "key": uuid.uuid4().hex,
         "started": int(time.time() * 1000),
-        "run_name": run_name or default_run_name(info.config),
-        "tags": {**own_tags, **chosen, **{name: str(value) for name, value in tags.items()}},
-        "parameters": {name: without_password(value) for name, value in parameters(info.config).items()},
+        "run_name": masked(run_name) or default_run_name(config),
+        "tags": {**own_tags, **chosen, **{name: str(value) for name, value in masked(tags).items()}},
+        "parameters": parameters(config),
         "dataset": {
             "name": chosen["dataset"],
             "digest": info.data_checksum[:_LONGEST_DIGEST],
             "source_type": "fedrec",
-            "source": json.dumps(info.config.get("dataset", {}), default=str),
+            "source": json.dumps(config.get("dataset", {}), default=str),
             "profile": json.dumps(plain(info.statistics)),
         },
     }

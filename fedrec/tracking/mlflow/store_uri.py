@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from fedrec.config.secrets import masked, refuse_ambiguous
 from fedrec.tracking.mlflow.store_schema import VERSION, schema_problem
 
 _ALLOWED = "sqlite:///FILE, http(s)://SERVER or postgresql://USER@HOST/DATABASE"
@@ -24,7 +25,7 @@ class StoreAddress:
     @property
     def public_uri(self) -> str:
         """The address without a password."""
-        return without_password(self.uri)
+        return masked(self.uri)
 
     def describe(self, experiment: str) -> dict[str, Any]:
         """Return what `open_store.open_experiment` needs. The artifact location, a file URI, is only for a new experiment."""
@@ -33,25 +34,17 @@ class StoreAddress:
         return {"uri": self.uri, "database": database, "experiment": experiment, "artifact_location": location}
 
 
-def without_password(uri: str) -> str:
-    """Return a text with the password of every address in it replaced.
-
-    >>> without_password("postgresql://me:secret@host/runs")
-    'postgresql://me:***@host/runs'
-    """
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", uri)
-
-
 def locate_store(uri: str) -> StoreAddress:
     """Resolve `uri` against the working directory.
 
     Raises ValueError, one line, if it is malformed, or its SQLite file cannot be written or holds something else. Asks no server.
     """
+    refuse_ambiguous("tracking.uri", uri)
     try:
         parts = urlsplit(uri)
         _ = parts.port  # is read here because it may be impossible
     except ValueError as error:
-        raise ValueError(f"tracking.uri={without_password(uri)}: {error}") from None
+        raise ValueError(f"tracking.uri={masked(uri)}: {error}") from None
     kind = parts.scheme.split("+")[0]
     if kind == "sqlite":
         return _locate_sqlite(uri)
@@ -59,16 +52,16 @@ def locate_store(uri: str) -> StoreAddress:
         return StoreAddress(uri, None, None)
     if kind in DATABASES and (parts.hostname or parts.path.strip("/")):
         return StoreAddress(uri, None, Path.cwd() / "mlartifacts")
-    raise ValueError(f"tracking.uri={without_password(uri)}: not the address of an MLflow store; allowed: {_ALLOWED}")
+    raise ValueError(f"tracking.uri={masked(uri)}: not the address of an MLflow store; allowed: {_ALLOWED}")
 
 
 def _locate_sqlite(uri: str) -> StoreAddress:
     match = re.fullmatch(r"(sqlite(?:\+\w+)?):///([^?#]+)", uri)
     if match is None or match[2] == ":memory:":
-        raise ValueError(f"tracking.uri={uri}: an SQLite store needs a file; allowed: {_ALLOWED}")
+        raise ValueError(f"tracking.uri={masked(uri)}: an SQLite store needs a file; allowed: {_ALLOWED}")
     database = Path.cwd() / match[2]
     if problem := _problem(database):
-        raise ValueError(f"tracking.uri={uri}: {problem}")
+        raise ValueError(f"tracking.uri={masked(uri)}: {problem}")
     return StoreAddress(f"{match[1]}:///{database}", database, database.parent / "mlartifacts")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from fedrec.config.secrets import masked
 from fedrec.tracking.mlflow.run_record import Ending
 from fedrec.tracking.mlflow.writer_process import acquire, release
 
@@ -18,8 +19,8 @@ _LOST_SILENCE = 1.0  # seconds
 
 
 def say(text: str) -> None:
-    """Print one line for the user."""
-    print(f"fedrec: {text}", file=sys.stderr, flush=True)
+    """Print one line for the user, without passwords."""
+    print(f"fedrec: {masked(text)}", file=sys.stderr, flush=True)
 
 
 class WriterClient:
