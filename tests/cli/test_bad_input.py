@@ -85,6 +85,7 @@ CASES = [
     (["defense=ours", "defense.N=glob(*)"], ["glob(...) stands for choices of a group", "defense.N=A,B"]),
     (["seed=${threads}", "threads=${seed}"], ["seed: it refers to itself, perhaps through other options"]),
     (["-m", "seed=${threads}", "threads=${seed}"], ["seed: it refers to itself"]),
+    (["seed=" + "[" * 100 + "]" * 100], ["seed=[[[", "too deep in each other"]),
     (["seed=" + "[" * 400 + "]" * 400], ["seed=[[[", "too deep in each other"]),
     (["seed=" + "1" * 5000], ["seed=111", "Exceeds the limit"]),
     (["seed=9223372036854775808"], ["seed=9223372036854775808 is not allowed", "< 9223372036854775808"]),
