@@ -11,6 +11,8 @@ from hydra.core.override_parser.types import Override, OverrideType
 from fedrec.config.compose import FOLDER
 from fedrec.config.overrides import check_override, is_name
 
+DEEPEST = 50  # lists and mappings in each other
+
 
 def parse(arguments: Sequence[str]) -> Namespace:
     """Return the flags, and as `overrides` the overrides and what --config-dir means.
@@ -50,11 +52,19 @@ def parse(arguments: Sequence[str]) -> Namespace:
 
 def _parsed(text: str) -> Override:
     try:
-        return OverridesParser.create().parse_overrides([text])[0]
+        override = OverridesParser.create().parse_overrides([text])[0]
+        if _depth(override.value()) <= DEEPEST:
+            return override
     except RecursionError:
-        raise ValueError(f"{text[:50]}...: the values lie too deep in each other") from None
+        pass
     except ValueError as error:  # a number with thousands of digits
         raise ValueError(f"{text[:50]}...: {error}") from None
+    raise ValueError(f"{text[:50]}...: its values lie too deep in each other")
+
+
+def _depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner), default=0)
 
 
 def _forced(override: Override, swept: Container[str]) -> str:

@@ -22,7 +22,7 @@ class Launching:
         monkeypatch.setattr(Plugins.instance(), "instantiate_launcher", lambda context, worker, config: self)
 
     def launch(self, jobs: list[list[str]], first: int) -> list[JobReturn]:
-        assert jobs == [["attack=none", "hydra.sweep.subdir=worker_0"]]
+        assert jobs == [["attack=none", "hydra.sweep.subdir=worker_0", "hydra.job.chdir=false"]]
         error, n_ended = self.launches[self.n_launches]
         self.n_launches += 1
         self.n_ended += n_ended
