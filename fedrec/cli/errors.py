@@ -41,7 +41,7 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, OverrideParseException):
         return _unreadable(error)
     if isinstance(error, RecursionError):
-        return _circle(error)
+        return _circle(error) or "the values of an option lie too deep in each other"
     if isinstance(error, RuntimeError) and "plugin" in str(error):  # a launcher or a sweeper that Hydra does not know
         return f"hydra/launcher and hydra/sweeper take plug-ins of Hydra: {_line(str(error))}"
     if isinstance(error, AssertionError) and (last := extract_tb(error.__traceback__)[-1]).filename.startswith(HYDRA):

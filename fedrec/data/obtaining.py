@@ -50,8 +50,8 @@ def obtain(source: Source, root: str | None, cache: str | None) -> RawFile:
 
     path = (path_of(cache, "dataset.cache") if cache else Path(pooch.os_cache("fedrec"))) / source.cached_as
     if path.is_file():
+        kept = RawFile.read(path, "dataset.cache", source.most_bytes)
         try:
-            kept = RawFile.read(path, "dataset.cache", source.most_bytes)
             source.check(kept)
             return kept.unpacked(source.raw, source.most_bytes)
         except ValueError as error:

@@ -33,17 +33,18 @@ def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.stora
     """
     storage = revealed(storage or f"sqlite:///{folder / FILE}")
     refuse_ambiguous(option, storage)
+    url = None
     with suppress(ArgumentError, ValueError):  # of which a port that is no number raises the second
         url = make_url(storage)
-        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-            path = Path.cwd() / url.database
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ConfigError(f"{option}: cannot make the folder of {path} ({error.strerror})") from None
-            return f"sqlite:///{path}"
-        if url.get_backend_name() == "postgresql":
-            return stowed(url.render_as_string(hide_password=False))
+    if url is not None and url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        path = Path.cwd() / url.database
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{option}: cannot make the folder of {path} ({error.strerror})") from None
+        return f"sqlite:///{path}"
+    if url is not None and url.get_backend_name() == "postgresql":
+        return stowed(url.render_as_string(hide_password=False))
     allowed = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
     raise ConfigError(f"{option}={masked(storage)} is not allowed: must be {allowed}")
 
@@ -53,10 +54,10 @@ def open_storage(address: str) -> RDBStorage:
     is_file = address.startswith("sqlite")
     options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_SECONDS}} if is_file else {"pool_pre_ping": True}
     try:
+        _refuse_foreign(address)  # before anything of it is changed
         if is_file:
             with closing(sqlite3.connect(address.removeprefix("sqlite:///"), timeout=_BUSY_SECONDS)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")  # readers and writers then do not wait for each other
-        _refuse_foreign(address)
         with exclusive(address, "tables"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
             storage = RDBStorage(revealed(address), options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)

@@ -76,7 +76,7 @@ def test_every_option_has_a_bad_value(group: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [("[" * 400 + "]" * 400, "the values lie too deep in each other"), ("1" * 5000, "Exceeds the limit")]
+    ("value", "words"), [("[" * 400 + "]" * 400, "its values lie too deep in each other"), ("1" * 5000, "Exceeds the limit")]
 )
 def test_values_that_are_too_long_for_a_line_of_the_corpus(program: Program, value: str, words: str) -> None:
     line = one_line(program(*TINY, f"seed={value}"))

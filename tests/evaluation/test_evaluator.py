@@ -132,7 +132,7 @@ def test_fewer_candidates_than_asked_for_are_told_once(caplog, candidates, line,
     assert bool(told) == bool(line)
     if line:
         (message,) = told
-        assert f"HR@K ranks {line} against fewer items than evaluation.candidates={candidates}, one of them against 6:" in message
+        assert f"HR@K ranks {line} against fewer items than evaluation.candidates={candidates}, one of them against 6, because " in message
 
 
 @given(case=cases())

@@ -19,7 +19,8 @@ SPACE = SearchSpace.parse(["x=interval(0,1)", "n=range(0,4)"], OverridesParser.c
 
 
 def open_study(folder: Path, n_trials: int, sampler: str = "random", space: SearchSpace = SPACE) -> SharedStudy:
-    node = OmegaConf.load(FOLDER / f"hydra/sweeper/sampler/{sampler}.yaml")
+    file = OmegaConf.load(FOLDER / f"hydra/sweeper/sampler/{sampler}.yaml")
+    node = OmegaConf.create({"hydra": {"sweeper": {"sampler": file}}}).hydra.sweeper.sampler  # its place tells what it may be
     return SharedStudy(open_storage(locate(None, folder)), "study", n_trials, space, partial(make_sampler, node, space))
 
 
