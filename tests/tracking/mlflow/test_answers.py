@@ -1,4 +1,3 @@
-import sqlite3
 from pathlib import Path
 
 from fedrec.tracking.mlflow.answers import answer
@@ -16,7 +15,6 @@ def test_what_is_wanted(tmp_path: Path) -> None:
 
 
 def test_what_fails_is_told(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
-        connection.execute("DROP TABLE experiments")
-    told = answer({**locate_store("sqlite:///mlflow.db").describe("trial"), "wanted": "check", "arguments": {}})
-    assert told["failed"] and not told["permanent"]
+    store = locate_store("sqlite:///mlflow.db").describe("trial")
+    (tmp_path / "mlflow.db").write_text("no database " * 1000)
+    assert answer({**store, "wanted": "check", "arguments": {}}) == {"failed": "file is not a database", "permanent": False}
