@@ -54,5 +54,5 @@ def run(folder: Path, module: str, *arguments: str, **environment: str) -> tuple
     finally:
         process.kill()
         process.wait()
-    assert seen == set()
+    assert seen == set(), (process.pid, seen)
     return process.returncode, log.read_text()

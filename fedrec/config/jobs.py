@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Annotated, Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import Field
@@ -59,8 +60,19 @@ class CheckingSweeper(BasicSweeper):
                 check(config)
             except ConfigError as error:
                 raise ConfigError(f"{error} (job {number} of the sweep: {' '.join(text.lstrip('+') for text in overrides)})") from None
-            with open_dict(config):
-                config.hydra.job.num, config.hydra.job.id = number, str(number)  # as a launcher sets them
-            folder = str(config.hydra.sweep.subdir)
+            folder = _folder(config, number)
             if (other := folders.setdefault(folder, number)) != number:
                 raise ConfigError(f"hydra.sweep.subdir={folder}: jobs {other} and {number} would write to the same folder")
+
+
+def _folder(config: DictConfig, number: int) -> str:
+    """Return the folder of a job, which may refer to what a launcher sets: to its number, and to Hydra's configuration of the job."""
+    with open_dict(config):
+        config.hydra.job.num, config.hydra.job.id = number, str(number)
+    of_job = HydraConfig.instance()
+    before = of_job.cfg
+    try:
+        of_job.set_config(config)
+        return str(config.hydra.sweep.subdir)
+    finally:
+        of_job.cfg = before

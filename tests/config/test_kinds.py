@@ -88,7 +88,7 @@ def test_what_names_no_class_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_every_place_where_the_files_name_a_class_has_a_kind() -> None:
     groups = {path.relative_to(FOLDER).parts[0] for path in FOLDER.rglob("*.yaml") if "_target_" in path.read_text()}
-    assert groups - {"hydra", "experiment"} == {place.partition(".")[0] for place in KINDS} - {"hydra"}
+    assert groups - {"hydra", "experiment", "variant"} == {place.partition(".")[0] for place in KINDS} - {"hydra"}
 
 
 @pytest.mark.parametrize("group", ["dataset", "model", "system", "attack", "evaluation"])

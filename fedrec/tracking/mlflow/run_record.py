@@ -39,7 +39,7 @@ def record(folder: Path, description: Mapping[str, Any]) -> None:
 
 def recorded(folder: Path) -> dict[str, Any]:
     """Return the description in a tracking folder. Its address lacks the password. Raises OSError or ValueError."""
-    description: dict[str, Any] = json.loads((folder / _DESCRIPTION).read_text())
+    description: dict[str, Any] = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
     return {**description, "folder": str(folder), "uri": description["uri"].replace(":***@", "@")}
 
 
@@ -62,7 +62,7 @@ def record_ending(folder: Path, ending: Ending) -> None:
 def recorded_ending(folder: Path) -> Ending:
     """Return how the run ended, as far as its tracking folder tells."""
     with suppress(OSError, ValueError, TypeError):
-        return Ending(**json.loads((folder / _ENDING).read_text()))
+        return Ending(**json.loads((folder / _ENDING).read_text(encoding="utf-8")))
     return Ending()
 
 
@@ -101,5 +101,5 @@ def command(folder: Path) -> str:
 def _write(path: Path, content: Mapping[str, Any]) -> None:
     """Write under another name first, so that nobody reads half a file."""
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(content))
+    part.write_text(json.dumps(content), encoding="utf-8")
     part.replace(path)
