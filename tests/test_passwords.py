@@ -136,18 +136,20 @@ def test_what_shows_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     "option",
     [
-        *(
-            f"tracking.uri=http://me:{PASSWORD}@host",
-            f"tracking.uri=ftp://me:{ENCODED}@host",
-            f"tracking.uri=sqlite:///x?password={ENCODED}",
-        ),
-        *(f"tracking.uri=http://me:{ENCODED}@", f"tracking.uri=[http://me:{ENCODED}@host]", f"tracking.url=http://me:{ENCODED}@host"),
-        *(f"traking.uri=http://me:{ENCODED}@host", f"seed=http://me:{ENCODED}@host", f"dataset=http://me:{ENCODED}@host"),
-        f'tracking.uri="sqlite:///x?password={ENCODED}"',
+        "tracking.uri=http://me:PASSWORD@host",
+        "tracking.uri=http://me:ENCODED@",
+        "tracking.uri=ftp://me:ENCODED@host",
+        "tracking.uri=sqlite:///x?password=ENCODED",
+        'tracking.uri="sqlite:///x?password=ENCODED"',
+        "tracking.uri=[http://me:ENCODED@host]",
+        "tracking.url=http://me:ENCODED@host",
+        "traking.uri=http://me:ENCODED@host",
+        "seed=http://me:ENCODED@host",
+        "dataset=http://me:ENCODED@host",
     ],
 )
 def test_messages_of_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # the traceback, too
-    ended = program(tmp_path, option)
+    ended = program(tmp_path, option.replace("PASSWORD", PASSWORD).replace("ENCODED", ENCODED))
     assert ended.status == 2 and "error: " in ended.errors and not shows(ended.output + ended.errors)
     assert holders(tmp_path) == []
