@@ -101,12 +101,15 @@ def test_a_tuning_sweep_with_its_store(tmp_path: Path) -> None:
     assert again.status == 0 and len(trials(tmp_path, f"sqlite:///{tmp_path}/study.db")) == 2
 
 
-def test_the_paper(tmp_path: Path) -> None:
+def test_the_paper(tmp_path: Path, mlflow_server: tuple[str, set[str]]) -> None:
+    host, logins = mlflow_server
     write_data(tmp_path / "data")
-    options = ("only=fig4", "seeds=1", *QUICK, f"storage=sqlite:///results.db?password={ENCODED}")
+    stores = f"storage=sqlite:///results.db?password={ENCODED}", f"tracking.uri=http://me:{ENCODED}@{host}"
+    options = ("only=fig4", "seeds=1", "datasets=ml100k", "workers=1", *stores)
     planned = call(tmp_path, "paper", *options, "--dry-run", "--json")
     ended = call(tmp_path, "paper", *options)
     assert ended.returncode == planned.returncode == 0, ended.stderr + planned.stderr
+    assert logins == {f"me:{PASSWORD}"}
     assert (tmp_path / "results.db").exists() and "2 of 2 runs are measured" in ended.stdout
     assert holders(tmp_path) == [] and not shows(ended.stdout + ended.stderr + planned.stdout + planned.stderr)
 
