@@ -3,7 +3,8 @@
 A run leaves its metrics in its folder when its store fails, or when a power cut, say, ends its writer, too. The command takes each
 such run in the folders and below them to the store that it was meant for. There it gets the status with which it ended, KILLED if it
 never said one, and no metric twice, however often the command is given. Runs that go on are left alone.
-A password is never kept on disk: give the whole address with --uri, or keep the password in ~/.pgpass or in an environment variable.
+A password is never kept on disk: name a variable that holds the whole address (--uri '${oc.env:FEDREC_STORE}'), or keep the password in
+~/.pgpass or in an environment variable.
 Exit status: 0 nothing is left, 1 a run could not be delivered or goes on, 2 bad input, 130 Ctrl-C.
 """
 
@@ -13,6 +14,9 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
+from omegaconf.errors import OmegaConfBaseException
+
+from fedrec.config.secrets import masked, revealed
 from fedrec.tracking.mlflow.run_record import undelivered
 from fedrec.tracking.mlflow.store_uri import locate_store
 from fedrec.tracking.mlflow.writer_process import environment
@@ -30,13 +34,14 @@ def main(arguments: Sequence[str]) -> int:
         for folder in given.folders:
             if not folder.is_dir():
                 raise ValueError(f"{folder} is not a folder")
-        if given.uri is not None:
-            locate_store(given.uri)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        uri = None if given.uri is None else revealed(given.uri)
+        if uri is not None:
+            locate_store(uri)
+    except (ValueError, OmegaConfBaseException) as error:
+        print(f"error: {masked(str(error).splitlines()[0])}", file=sys.stderr)
         return 2
     try:
-        return _deliver(list(dict.fromkeys(one for folder in given.folders for one in undelivered(folder.resolve()))), given.uri)
+        return _deliver(list(dict.fromkeys(one for folder in given.folders for one in undelivered(folder.resolve()))), uri)
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return 130

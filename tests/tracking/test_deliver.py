@@ -122,6 +122,7 @@ def test_a_store_that_cannot_be_opened_is_tried_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("FEDREC_STORE", "sqlite:///mlflow.db")
     tried, opened = [], leftovers.Delivery
     monkeypatch.setattr(leftovers, "Delivery", lambda description, report: tried.append(description) or opened(description, report))
     for number in range(3):
@@ -131,7 +132,7 @@ def test_a_store_that_cannot_be_opened_is_tried_once(
     assert told.err.count("Connection refused") == 3
     assert len(tried) == 1
     assert "secret" not in told.err + "".join(path.read_text() for path in tmp_path.rglob("run.json"))
-    assert deliver.main([".", "--uri", "sqlite:///mlflow.db"]) == 0
+    assert deliver.main([".", "--uri", "${oc.env:FEDREC_STORE}"]) == 0
     assert len(stored(tmp_path)[1]) == 3
 
 
@@ -144,7 +145,14 @@ def test_damaged_files_cost_no_other_run(tmp_path: Path, capsys: pytest.CaptureF
     assert_whole(tmp_path, "KILLED")
 
 
-@pytest.mark.parametrize(("arguments", "told"), [(["none"], "error: none is not a folder"), ([".", "--uri", "x"], "not the address of an")])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["none"], "error: none is not a folder"),
+        ([".", "--uri", "x"], "not the address of an"),
+        ([".", "--uri", "${oc.env:FEDREC_NOTHING}"], "Environment variable 'FEDREC_NOTHING' not found"),
+    ],
+)
 def test_bad_input(capsys: pytest.CaptureFixture[str], arguments: list[str], told: str) -> None:
     assert deliver.main(arguments) == 2
     assert told in capsys.readouterr().err
