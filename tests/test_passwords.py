@@ -104,14 +104,15 @@ def test_a_tuning_sweep_with_its_store(tmp_path: Path) -> None:
 def test_the_paper(tmp_path: Path, mlflow_server: tuple[str, set[str]]) -> None:
     host, logins = mlflow_server
     write_data(tmp_path / "data")
-    stores = f"storage=sqlite:///results.db?password={ENCODED}", f"tracking.uri=http://me:{ENCODED}@{host}"
-    options = ("only=fig4", "seeds=1", "datasets=ml100k", "workers=1", *stores)
-    planned = call(tmp_path, "paper", *options, "--dry-run", "--json")
-    ended = call(tmp_path, "paper", *options)
-    assert ended.returncode == planned.returncode == 0, ended.stderr + planned.stderr
-    assert logins == {f"me:{PASSWORD}"}
+    tracking = f"tracking.uri=http://me:{ENCODED}@{host}"
+    options = ("only=fig4", "seeds=1", "datasets=ml100k", "workers=1", f"storage=sqlite:///results.db?password={ENCODED}")
+    planned = call(tmp_path, "paper", *options, tracking, "--dry-run", "--json")
+    refused = call(tmp_path, "paper", *options, tracking)
+    ended = call(tmp_path, "paper", *options, "tracking=none")
+    assert (planned.returncode, refused.returncode, ended.returncode) == (0, 2, 0), planned.stderr + refused.stderr + ended.stderr
+    assert logins == {f"me:{PASSWORD}"} and f"tracking.uri=http://me:***@{host}: UNAUTHENTICATED" in refused.stderr
     assert (tmp_path / "results.db").exists() and "2 of 2 runs are measured" in ended.stdout
-    assert holders(tmp_path) == [] and not shows(ended.stdout + ended.stderr + planned.stdout + planned.stderr)
+    assert not any(shows(one.stdout + one.stderr) for one in (planned, refused, ended)) and holders(tmp_path) == []
 
 
 @pytest.mark.parametrize("arguments", [("-m", NAME, *TUNED, ONE, "tracking=none"), ("paper",)])
