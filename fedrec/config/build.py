@@ -187,8 +187,7 @@ def _value(node: DictConfig, key: str) -> Any:
 
 def _name(node: DictConfig, key: str) -> str:
     """Return the option that a user sets to change the value."""
-    root: Any = OmegaConf.to_container(node._get_root(), resolve=False)
-    return option_name(root, tuple(re.findall(r"\w+", node._get_full_key(key))))
+    return option_name(node._get_root(), tuple(re.findall(r"\w+", node._get_full_key(key))))
 
 
 def _plain(value: Any) -> Any:

@@ -4,13 +4,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from omegaconf import Container, ListConfig, Node
+
 Keys = tuple[str, ...]  # from the root
 
 REFERENCE = re.compile(r"\$\{(\.*)([A-Za-z_][\w.]*)\}")
 
 
-def option_name(root: Mapping[str, Any], keys: Keys) -> str:
-    """Return the full name of the option that a user sets to change the value at `keys` of an unresolved configuration.
+def option_name(root: Mapping[str, Any] | Container, keys: Keys) -> str:
+    """Return the full name of the option that a user sets to change the value at `keys` of a configuration.
+
+    The root is plain and unresolved, or a configuration of OmegaConf.
 
     >>> option_name({"defense": {"beta": 1.0, "client": {"beta": "${..beta}"}}}, ("defense", "client", "beta"))
     'defense.beta'
@@ -22,7 +26,7 @@ def option_name(root: Mapping[str, Any], keys: Keys) -> str:
     return ".".join(keys)
 
 
-def _referred(root: Mapping[str, Any], keys: Keys) -> Keys | None:
+def _referred(root: Mapping[str, Any] | Container, keys: Keys) -> Keys | None:
     """Return the keys of the option that the value at `keys` refers to, or None if it is a value of its own."""
     value = _select(root, keys)
     if isinstance(value, str) and (match := REFERENCE.fullmatch(value)):
@@ -33,6 +37,15 @@ def _referred(root: Mapping[str, Any], keys: Keys) -> Keys | None:
 
 
 def _select(node: Any, keys: Keys) -> Any:
+    """Return the unresolved value at some keys, or None if there is none."""
     for key in keys:
-        node = node[int(key)] if isinstance(node, list) else node.get(key) if isinstance(node, Mapping) else None
-    return node
+        if isinstance(node, Container):
+            place = int(key) if isinstance(node, ListConfig) else key
+            node = node._get_node(place, validate_access=False) if _is_filled(node) else None  # `node[place]` would resolve it
+        else:
+            node = node[int(key)] if isinstance(node, list) else node.get(key) if isinstance(node, Mapping) else None
+    return node._value() if isinstance(node, Node) else node
+
+
+def _is_filled(node: Container) -> bool:
+    return not (node._is_none() or node._is_missing() or node._is_interpolation())

@@ -33,17 +33,19 @@ def locate(storage: str | None, folder: Path, option: str = "hydra.sweeper.stora
     """
     storage = revealed(storage or f"sqlite:///{folder / FILE}")
     refuse_ambiguous(option, storage)
-    url = None
-    with suppress(ArgumentError, ValueError):  # of which a port that is no number raises the second
+    try:
         url = make_url(storage)
-    if url is not None and url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        backend = url.get_backend_name()
+    except (ArgumentError, ValueError):  # of which a port that is no number raises the second
+        backend = ""
+    if backend == "sqlite" and url.database and url.database != ":memory:":
         path = Path.cwd() / url.database
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{option}: cannot make the folder of {path} ({error.strerror})") from None
         return f"sqlite:///{path}"
-    if url is not None and url.get_backend_name() == "postgresql":
+    if backend == "postgresql":
         return stowed(url.render_as_string(hide_password=False))
     allowed = "null, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
     raise ConfigError(f"{option}={masked(storage)} is not allowed: must be {allowed}")

@@ -51,8 +51,8 @@ class Delivery:
         while not self._ended.wait(self._pause):
             self._try(self._catch_up)
 
-    def complete(self) -> None:
-        """Deliver all that is left of a run that has ended, or give up when an error is permanent or lasts too long."""
+    def complete(self) -> str:
+        """Deliver all that is left of a run that has ended, and return "". Return the reason if an error is permanent or lasts too long."""
         self._pause, deadline = 0.0, math.inf
         if self._unwritten is not None:
             self._reader.add(**self._unwritten)
@@ -60,11 +60,10 @@ class Delivery:
             deadline = min(deadline, time.monotonic() + self._retry_seconds)
             if is_permanent(error) or time.monotonic() + self._pause > deadline:
                 self._run.give_up(self._ending)
-                self._report(failed=one_line(error))
-                return
+                return one_line(error)
             time.sleep(self._pause)
         remove(self._reader.folder)
-        self._report(done=True)
+        return ""
 
     def _try(self, step: Callable[[], None]) -> Exception | None:
         """Return the error of a step that failed, and report it. The more steps fail in a row, the longer the pause."""

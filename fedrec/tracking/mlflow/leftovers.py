@@ -50,7 +50,7 @@ def _deliver(folder: Path, uri: str | None, retry_seconds: float, closed: dict[s
     if uri is not None:
         address = locate_store(uri)
         description |= {**address.describe(description["experiment"]), "public_uri": address.public_uri}
-    public_uri, failures = description["public_uri"], [""]
+    public_uri = description["public_uri"]
     if public_uri in closed:
         return Outcome(folder, public_uri, failure=closed[public_uri])
     if description.get("is_parent"):
@@ -62,9 +62,9 @@ def _deliver(folder: Path, uri: str | None, retry_seconds: float, closed: dict[s
             return Outcome(folder, public_uri, failure=one_line(error))
         remove(folder)
         return Outcome(folder, public_uri, run_id)
-    delivery = Delivery(description, lambda **news: failures.append(news["failed"]) if "failed" in news else None)
+    delivery = Delivery(description, lambda **news: None)
     delivery.end(recorded_ending(folder))
-    delivery.complete()
-    if failures[-1] and delivery.run_id is None:
-        closed[public_uri] = failures[-1]
-    return Outcome(folder, public_uri, delivery.run_id, failure=failures[-1])
+    failure = delivery.complete()
+    if failure and delivery.run_id is None:
+        closed[public_uri] = failure
+    return Outcome(folder, public_uri, delivery.run_id, failure=failure)

@@ -2,7 +2,7 @@
 
 Standard input brings two lines of JSON for each run: its description, then how it ended. A run without a second line was killed.
 Metrics and snapshots come through files (`metric_files`). Standard output reports progress to the run in lines of JSON
-(`Delivery.report`, at last `done` or `failed`). A single line may instead ask for something at once (`requests`). The process
+(what a `Delivery` reports, at last `done` or `failed`). A single line may instead ask for something at once (`requests`). The process
 ends when standard input ends. Its arguments are the process that started it, and the seconds that it has left when that is gone.
 """
 
@@ -62,8 +62,9 @@ def _serve(report: Callable[..., None]) -> bool:
         delivery = Delivery(message, report)
         lock = locked(Path(message["folder"], WRITER_LOCK))
         background.submit(delivery.follow).result()
-    delivery.complete()
-    lock.release()
+    failed = delivery.complete()
+    lock.release()  # before the answer, after which anybody may deliver what is left
+    report(**({"failed": failed} if failed else {"done": True}))
     return True
 
 
