@@ -16,8 +16,9 @@ from fedrec.models.losses import bce
 from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
 from tests.defenses.uploads import KINDS, case, of_rows, sent_by
-from tests.reference.defenses import FLTrustSum, by_sender
+from tests.reference.defenses import by_sender
 from tests.reference.federation import BenignClient
+from tests.reference.weighing import FLTrustSum
 
 MODELS = {
     "mf": MatrixFactorization(dim=3, init_std=0.3),

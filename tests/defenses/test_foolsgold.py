@@ -14,7 +14,8 @@ from fedrec.interfaces import Defense, GlobalModel, ServerKnowledge
 from fedrec.models.losses import bce
 from fedrec.models.mf import MatrixFactorization
 from tests.defenses.uploads import KINDS, MORE, case, of_rows
-from tests.reference.defenses import FoolsGoldSum, heard
+from tests.reference.defenses import heard
+from tests.reference.weighing import FoolsGoldSum
 
 
 class Model(MatrixFactorization):

@@ -9,7 +9,7 @@ from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.hics import HiCS
 from fedrec.interfaces import Defense
 from tests.defenses.uploads import KINDS, MORE, case, of_rows
-from tests.reference.defenses import BankedSum
+from tests.reference.weighing import BankedSum
 
 
 @MORE
