@@ -49,7 +49,7 @@ class Report:
         self.mlflow.deliver()  # what a sweep that was killed has left
         sweep, study = self.stages.sweep, self.stages.tuning.study
         try:
-            with exclusive(sweep.address, "mlflow"):  # when several machines start at once, the first one makes MLflow's tables
+            with exclusive(sweep.address, "mlflow"):  # machines that start at once share one run
                 study.set_user_attr(RUN_KEY, study.user_attrs.get(RUN_KEY) or uuid.uuid4().hex)
                 self.run_id = self.mlflow.setup(study.user_attrs[RUN_KEY], sweep.name, {"sweep": sweep.name})
                 study.set_user_attr(RUN_ID, self.run_id)

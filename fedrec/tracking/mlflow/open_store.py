@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from fedrec.tracking.mlflow.store_uri import DATABASES
 KEY = "run_key"  # tag: unlike MLflow's id, it is known before the run is stored, so no run is made twice
 _LOCK_SECONDS = 20  # how long to wait for another process that makes the same store
 _BUSY_SECONDS = 1
+_TABLES_LOCK = zlib.crc32(b"fedrec MLflow's tables")  # the number of an advisory lock
 _CONNECT_SECONDS = 10  # how long a database server may take to answer
 _LONGEST_REASON = 200  # characters
 _opened: list[tuple[Path, int]] = []  # the latest SQLite file and its inode
@@ -109,16 +111,21 @@ def _alone(file: Path) -> Iterator[None]:
 
 
 def _require_tables(uri: str) -> None:
-    """Raise what is wrong with a database server at once. MLflow would try for two minutes to reach it.
+    """Raise what is wrong with a database server at once, for MLflow would try for two minutes to reach it; make its tables if it is empty.
 
-    Raises SQLAlchemyError if it cannot be reached, and MlflowException if its tables are not those of this MLflow.
+    One process at a time does so in PostgreSQL, whatever machine it runs on: others would see half of the tables, or make them too.
+    Raises SQLAlchemyError if the server cannot be reached, and MlflowException if its tables are not those of this MLflow.
     """
     options = {"poolclass": NullPool} | ({} if uri.startswith("mssql") else {"connect_args": {"connect_timeout": _CONNECT_SECONDS}})
-    with create_engine(uri, **options).connect() as connection:
+    with create_engine(uri, isolation_level="AUTOCOMMIT", **options).connect() as connection:
+        if uri.startswith("postgresql"):
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _TABLES_LOCK})  # it belongs to the connection
         tables = inspect(connection).get_table_names()
         revision = connection.execute(text(VERSION)).scalar() if "alembic_version" in tables else None
-    if problem := schema_problem(tables, revision):
-        raise MlflowException.invalid_parameter_value(problem)
+        if problem := schema_problem(tables, revision):
+            raise MlflowException.invalid_parameter_value(problem)
+        if not tables:
+            MlflowClient(uri).search_experiments(max_results=1)
 
 
 def _close_other_files(database: Path) -> None:
