@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import math
 import sys
 import time
@@ -15,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from fedrec.config.build import Checked
+from fedrec.config.threads import crowding
 from fedrec.config.validation import ConfigError
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.evaluation.evaluator import Evaluator
@@ -25,6 +27,8 @@ from fedrec.poisoning.targets import choose_targets
 from fedrec.randomness import generator
 from fedrec.tracking.results import show_results
 from fedrec.tracking.run_progress import Progress
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -147,6 +151,8 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
     config = checked.config
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    elif reason := crowding(torch.get_num_threads()):
+        log.warning("threads=null starts %d threads, but %s; threads=1 may be many times faster", torch.get_num_threads(), reason)
     device = choose_device(config.device)
     groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
     tracker, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)

@@ -26,6 +26,7 @@ from fedrec.cli.arguments import parse
 from fedrec.cli.ending import exit_after
 from fedrec.config.compose import FOLDER, initialized, register
 from fedrec.config.secrets import masked
+from fedrec.config.threads import settle_waiting
 from fedrec.sweeps.mlflow_runs import TRACKER, require_store
 
 
@@ -64,6 +65,7 @@ def job(config: DictConfig, callback: Any = None) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments of the command line say and return the exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    settle_waiting()
     try:
         _start(parse(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt as interrupt:

@@ -23,6 +23,14 @@ def trained(folder, *overrides):
     return experiment
 
 
+def test_a_crowded_machine_is_told_if_the_threads_are_not_chosen(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("fedrec.experiment.crowding", lambda n_threads: "the machine is busy")
+    prepare(check(compose(*TINY, "threads=1")), tmp_path)
+    assert "the machine is busy" not in caplog.text
+    prepare(check(compose(*TINY, "threads=null")), tmp_path)
+    assert "threads=null starts 1 threads, but the machine is busy; threads=1 may be many times faster" in caplog.messages
+
+
 @pytest.mark.parametrize(
     "overrides",
     [

@@ -57,7 +57,7 @@ class FederatedData:
         places = np.argsort(first)  # users, their positives before their negatives, in the order of first appearance
         unique, signed = unique[places], counts[places].astype(np.float64)
         owners, kept = unique // (2 * n_items), unique % n_items
-        if len(np.unique(owners * n_items + kept)) < len(kept):
+        if (np.diff(np.sort(owners * n_items + kept)) == 0).any():
             raise ValueError("a user has the same item as a positive and as a negative")
         signed[unique // n_items % 2 == 1] *= -1
         sizes = np.bincount(owners, minlength=len(offsets) - 1)

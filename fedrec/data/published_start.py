@@ -14,7 +14,7 @@ from fedrec.interfaces import GlobalModel, Interactions, Model
 from fedrec.randomness import PUBLISHED_SEED
 
 STD = 0.01
-DRAWN_AT_ONCE = 1 << 20
+DRAWN_AT_ONCE = 1 << 12  # every user looks at all that is drawn and not used yet
 
 
 def published_start(train: Interactions, negatives_per_positive: int, model: Model) -> tuple[FederatedData, Tensor, GlobalModel]:

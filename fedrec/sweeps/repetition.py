@@ -1,5 +1,6 @@
 """Trials that were cut off, by the death of their worker or by an interruption: which ones they are, and how they are repeated."""
 
+import copy
 import logging
 import warnings
 from collections.abc import Sequence
@@ -23,11 +24,12 @@ def repeat_lost(study: optuna.Study) -> None:
         # One worker claims at a time: so a trial that runs without a worker's name was claimed by a worker that died while claiming it.
         if trial.state == TrialState.RUNNING and WORKER not in trial.user_attrs:
             study.tell(trial.number, state=TrialState.FAIL)
-    trials = study.get_trials()
+    trials = study.get_trials(deepcopy=False)  # a copy of all would take most of the time of a claim
     for number in sorted(to_repeat(trials)):
-        attributes = trials[number].user_attrs  # the repetition gets them
-        trials[number].user_attrs = {name: value for name, value in attributes.items() if name not in (WORKER, INTERRUPTED)}
-        repeat(study, trials[number])
+        lost = copy.deepcopy(trials[number])
+        for name in (WORKER, INTERRUPTED):  # the repetition gets the other attributes
+            lost.user_attrs.pop(name, None)
+        repeat(study, lost)
         log.warning(f"trial {number} was cut off and is repeated")
 
 

@@ -31,6 +31,7 @@ class StoredRun:
         self.description = description
         self.run_id: str | None = None
         self._is_described = False
+        self._pictured: set[int] | None = None  # rounds whose picture has arrived, once that is known
 
     def setup(self) -> str:
         """Open the store, find or make the run, log its parameters and data set. Return the run's id."""
@@ -61,11 +62,12 @@ class StoredRun:
             table, picture = Path(folder, f"round_{round:04d}.parquet"), Path(folder, f"round_{round:04d}.png")
             delta_norm.write_table(table, values, ids, ranks)
             delta_norm.write_picture(picture, {round: delta_norm.leading_ranks(values, ranks)}, len(ranks))
-            for path in (table, picture):
-                self.client.log_artifact(self.setup(), str(path), "delta_norm")
-            if round not in self._pictured():
+            self.client.log_artifacts(self.setup(), folder, "delta_norm")
+            pictured, self._pictured = self._find_pictured(), None  # a picture whose sending fails may have arrived
+            if round not in pictured:
                 with Image.open(picture) as image:
                     self.client.log_image(self.setup(), image, key="delta_norm", step=round)
+            self._pictured = pictured | {round}
 
     def log_figure(self, strips: Mapping[int, delta_norm.Ranks], n_items: int) -> None:
         """Log one picture of all snapshots (Fig. 4)."""
@@ -93,8 +95,10 @@ class StoredRun:
             with contextlib.suppress(Exception):
                 self.client.set_terminated(self.run_id, "FAILED" if ending.status == "FINISHED" else "KILLED")
 
-    def _pictured(self) -> set[int]:
-        """Return the rounds whose picture has arrived in an earlier delivery: MLflow would show it twice."""
+    def _find_pictured(self) -> set[int]:
+        """Return the rounds whose picture has arrived, in an earlier delivery perhaps: MLflow would show it twice."""
+        if self._pictured is not None:
+            return self._pictured
         names = [file.path for file in self.client.list_artifacts(self.setup(), _IMAGES)]
         return {int(name.split("+step+")[1].split("+")[0]) for name in names if "+step+" in name}
 

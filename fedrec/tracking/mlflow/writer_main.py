@@ -8,7 +8,6 @@ ends when standard input ends. Its arguments are the process that started it, an
 
 import contextlib
 import gc
-import importlib
 import json
 import os
 import signal
@@ -46,18 +45,17 @@ def _serve(report: Callable[..., None]) -> bool:
     A thread of its own does what happens in the background of a run, because on Linux a thread that is nice stays nice. The run
     waits for the rest, and whoever sends a request waits for its answer: this thread does both at full priority.
     """
-    with ThreadPoolExecutor(1, initializer=_be_nice) as background:
-        background.submit(importlib.import_module, "fedrec.tracking.mlflow.delivery")  # imports MLflow, before a run is there
-        message = background.submit(_next_message).result()
-        if message is None:
-            return False
-        from fedrec.tracking.mlflow.answers import answer
-        from fedrec.tracking.mlflow.delivery import Delivery
-        from fedrec.tracking.mlflow.leftovers import deliver_earlier
+    from fedrec.tracking.mlflow.answers import answer  # imports MLflow, before a run is there
+    from fedrec.tracking.mlflow.delivery import Delivery
+    from fedrec.tracking.mlflow.leftovers import deliver_earlier
 
-        if "wanted" in message:
-            report(**answer(message))
-            return True
+    message = _next_message()
+    if message is None:
+        return False
+    if "wanted" in message:
+        report(**answer(message))
+        return True
+    with ThreadPoolExecutor(1, initializer=_be_nice) as background:
         background.submit(deliver_earlier, message, report).result()
         delivery = Delivery(message, report)
         lock = locked(Path(message["folder"], WRITER_LOCK))

@@ -137,3 +137,25 @@ def test_standard_input_says_how_the_run_ended(
     assert run.info.status == status
     assert history(client, run, "rounds") == rounds
     assert [told["snapshot"] for told in news if "snapshot" in told] == [1]
+
+
+def test_which_pictures_have_arrived_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And again after one whose answer was lost: it has arrived, and MLflow would show it twice."""
+    listed, logged, calls = MlflowClient.list_artifacts, MlflowClient.log_image, []
+
+    def lose(self: MlflowClient, *arguments: Any, **named: Any) -> None:
+        logged(self, *arguments, **named)
+        calls.append(f"picture {named['step']}")
+        if calls.count("picture 5") == 1 and named["step"] == 5:
+            raise ConnectionError("the answer is lost")
+
+    def find(self: MlflowClient, *arguments: Any) -> Any:
+        calls.append("ask")
+        return listed(self, *arguments)
+
+    monkeypatch.setattr(MlflowClient, "log_image", lose)
+    monkeypatch.setattr(MlflowClient, "list_artifacts", find)
+    delivered = delivery(tmp_path / "run", [], retry_seconds=1e9)
+    delivered._unwritten = {"rows": "", "snapshots": {round: [0.0] * N_ITEMS for round in ("3", "5", "7")}}
+    assert delivered.complete() == ""
+    assert calls == ["ask", "picture 1", "picture 3", "picture 5", "ask", "picture 7"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fedrec.tracking.mlflow import tracker as mlflow_tracker
+from fedrec.tracking.mlflow.writer_process import acquire, release
 from tests.tracking.runs import info, tracker, wait_until
 from tests.tracking.stores import history, locked, process_of, run_program, stored, wait_for_end
 
@@ -107,6 +108,17 @@ def test_every_run_is_nice_in_the_background_only(tmp_path: Path) -> None:
         assert os.getpriority(os.PRIO_PROCESS, pid) == before
         assert {os.getpriority(os.PRIO_PROCESS, task) for task in tasks} == {before, min(before + 10, 19)}
         watcher.on_run_end("FINISHED", {})
+
+
+@linux
+def test_a_writer_imports_at_full_priority() -> None:
+    """On a busy machine a run would else wait for an import that nobody lets run."""
+    writer = acquire()
+    writer.start({**tracker()._address.describe("trial"), "wanted": "check", "arguments": {}})
+    assert writer.answers.readline() == b'{"answer": ""}\n'
+    tasks = [int(path.name) for path in Path(f"/proc/{writer.process.pid}/task").iterdir()]
+    assert {os.getpriority(os.PRIO_PROCESS, task) for task in tasks} == {os.nice(0)}
+    release(writer)
 
 
 def test_requests_come_between_runs(tmp_path: Path) -> None:
