@@ -1,8 +1,8 @@
 """The loops over pairs of uploads, which numba compiles to machine code: no operation of torch selects one upload after another.
 
-Compiling takes eight seconds, once: the code is kept in `__pycache__`, or else in the user's cache folder, until this file changes. Importing
-numba takes a third of a second, so only what needs these loops imports this module, when it runs. Numbers are float64 throughout, because
-one type is one compilation, and because of two uploads that are almost alike the distance would be lost in single precision.
+Compiling takes eight seconds, once: the code is kept in `__pycache__`, or else in the user's cache folder, until this file changes. To
+import numba takes a third of a second, so what needs these loops imports this module when it runs. Numbers are float64: one type is one
+compilation, and in single precision small distances would be lost.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Uploads(NamedTuple):
 
 @compiled
 def matrix_product(left: Numbers, right: Numbers) -> Numbers:
-    """Return left [n, p] times right [p, m], [n, m]; added up in the same order on every machine, and always by one thread."""
+    """Return left [n, p] times right [p, m], [n, m]; by one thread, in the same order everywhere, and symmetric to the bit if it can be."""
     product = np.zeros((len(left), right.shape[1]))
     for i in range(len(left)):
         for c in range(len(right)):
@@ -50,19 +50,14 @@ def matrix_product(left: Numbers, right: Numbers) -> Numbers:
 
 
 @compiled
-def products_between(vectors: Numbers) -> Numbers:
-    """Return the scalar products between vectors [n, p], [n, n]; symmetric to the bit."""
-    return matrix_product(vectors, vectors.T.copy())
-
-
-@compiled
 def factors_of(uploads: Uploads, group: int) -> tuple[Numbers, Places, Numbers]:
     """Return [D, D] products between vectors, and of the n uploads of a group which vectors they are [n] times which numbers [n]."""
     start, stop = uploads.offsets[group], uploads.offsets[group + 1]
     pointers, coefficients = uploads.pointers[start:stop], uploads.coefficients[start:stop]
     if len(uploads.products):
         return uploads.products, pointers, coefficients
-    return products_between(uploads.vectors[pointers]), np.arange(len(pointers)).astype(np.uint64), coefficients
+    vectors = uploads.vectors[pointers]
+    return matrix_product(vectors, vectors.T.copy()), np.arange(len(pointers)).astype(np.uint64), coefficients
 
 
 @compiled
@@ -109,14 +104,6 @@ def krum_scores(distances: Numbers, n_left_out: int) -> tuple[Numbers, Numbers]:
 
 
 @compiled
-def least(scores: Numbers, n_selected: int) -> NDArray[np.bool_]:
-    """Return which uploads have the least scores, of equals the first, [n]."""
-    selected = np.zeros(len(scores), np.bool_)
-    selected[np.argsort(scores, kind="mergesort")[:n_selected]] = True
-    return selected
-
-
-@compiled
 def repeat_krum(distances: Numbers, n_left_out: int, n_selected: int) -> NDArray[np.bool_]:
     """Select the upload with the least score, of equals the first, put it aside, score the others anew, and so on; [n].
 
@@ -125,9 +112,12 @@ def repeat_krum(distances: Numbers, n_left_out: int, n_selected: int) -> NDArray
     n, selected = len(distances), np.zeros(len(distances), np.bool_)
     scores, farthest = krum_scores(distances, n_left_out)
     for step in range(n_selected):
-        if step >= n - n_left_out - 2:  # one distance counts, as long as two uploads are left
+        if step >= n - n_left_out - 2:  # the distance to the nearest other counts, as long as two uploads are left
+            scores[:] = np.inf
             for i in range(n):
-                scores[i] = np.inf if selected[i] else nearest(distances[i], i, selected)
+                for k in range(n):
+                    if i != k and not (selected[i] or selected[k]):
+                        scores[i] = min(scores[i], distances[i, k])
         best = np.argmin(scores)
         selected[best], scores[best], farthest[best] = True, np.inf, np.inf
         for i in range(n):
@@ -136,16 +126,6 @@ def repeat_krum(distances: Numbers, n_left_out: int, n_selected: int) -> NDArray
                 lost = farthest[i] = largest_of(distances[i], selected, n_left_out, farthest[i])
             scores[i] -= lost
     return selected
-
-
-@compiled
-def nearest(distances: Numbers, own: int, selected: NDArray[np.bool_]) -> float:
-    """Return an upload's least distance [n] to another that is not selected."""
-    least = np.inf
-    for k in range(len(distances)):
-        if k != own and not selected[k] and distances[k] < least:
-            least = distances[k]
-    return least
 
 
 @compiled
@@ -174,24 +154,21 @@ def select(uploads: Uploads, n_selected: Integers, n_left_out: Integers, squared
         if repeated:
             of_group[:] = repeat_krum(distances, n_left_out[group], n_selected[group])
         else:
-            of_group[:] = least(krum_scores(distances, n_left_out[group])[0], n_selected[group])
+            scores, _ = krum_scores(distances, n_left_out[group])
+            of_group[np.argsort(scores, kind="mergesort")[: n_selected[group]]] = True
     return accepted
 
 
 @compiled
 def nearest_to_each(distances: Numbers, n_nearest: int) -> Numbers:
-    """Return 1 for the n_nearest uploads to each, of equally near ones the first, and 0 for the others, [of whom, to whom]."""
-    near = np.zeros(distances.shape)
-    _, farthest = krum_scores(distances, len(distances) - n_nearest)  # the least distance that is too far, if no other one equals it
-    n_alike = np.full(len(distances), n_nearest)
-    for k in range(len(distances)):
-        for i in range(len(distances)):
-            n_alike[i] -= distances[k, i] < farthest[i]
-    for k in range(len(distances)):
-        for i in range(len(distances)):
-            alike = distances[k, i] == farthest[i] and n_alike[i] > 0
-            near[k, i] = alike or distances[k, i] < farthest[i]
-            n_alike[i] -= alike
+    """Return 1 for the n_nearest uploads to each, of equally near ones the first, and 0 for the others, [to whom, who]."""
+    near, (_, farthest) = np.zeros(distances.shape), krum_scores(distances, len(distances) - n_nearest)
+    for i in range(len(near)):
+        n_alike = n_nearest - np.sum(distances[i] < farthest[i])
+        for k in range(len(near)):
+            alike = distances[i, k] == farthest[i] and n_alike > 0
+            near[i, k] = alike or distances[i, k] < farthest[i]
+            n_alike -= alike
     return near
 
 
@@ -203,7 +180,7 @@ def mix(uploads: Uploads, n_mixed: Integers) -> Numbers:
         start, stop = uploads.offsets[group], uploads.offsets[group + 1]
         rows = uploads.vectors[uploads.pointers[start:stop]] * uploads.coefficients[start:stop].reshape(-1, 1)
         near = nearest_to_each(distances_of(uploads, group, True), n_mixed[group])
-        means[start:stop] = matrix_product(near.T.copy(), rows) / n_mixed[group]
+        means[start:stop] = matrix_product(near, rows) / n_mixed[group]
     return means
 
 

@@ -107,9 +107,10 @@ class GroupedUploads:
 
     def products(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scalar products between the vectors [D, p], [D, D]; none, [0, 0], if they are more than those within all groups."""
-        from fedrec.aggregation.compiled_loops import products_between
+        from fedrec.aggregation.compiled_loops import matrix_product
 
-        return products_between(vectors if len(vectors) ** 2 <= int(self.sizes.square().sum()) else vectors[:0])
+        shared = vectors if len(vectors) ** 2 <= int(self.sizes.square().sum()) else vectors[:0]
+        return matrix_product(shared, shared.T.copy())
 
     def repeat_by_group(self, values: Tensor) -> Tensor:
         """Return the value of its group for each upload, [J] -> [N]."""

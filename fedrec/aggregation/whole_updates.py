@@ -80,10 +80,11 @@ class WholeUpdates(GroupedUploads):
 
     def products(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scalar products between the updates, [S, S]."""
-        from fedrec.aggregation.compiled_loops import products_between, products_of_senders
+        from fedrec.aggregation.compiled_loops import matrix_product, products_of_senders
 
         products = products_of_senders(self.of_items.for_loops(), self.of_items.senders.cpu().numpy(), len(vectors))
         senders = self.scorer[0].cpu().numpy()
         for value in self.scorer[1].values():
-            products[np.ix_(senders, senders)] += products_between(np.ascontiguousarray(value.flatten(1).cpu(), np.float64))
+            rows = np.ascontiguousarray(value.flatten(1).cpu(), np.float64)
+            products[np.ix_(senders, senders)] += matrix_product(rows, rows.T.copy())
         return products
