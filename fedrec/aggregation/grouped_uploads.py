@@ -1,30 +1,24 @@
 """The uploads of a round, grouped by what they are for: an item, or a tensor of the scorer.
 
-Items for which equally many clients sent a row form one dense block: a round of ML-100K has about 100 blocks instead of 1,682 items. An
-upload stays a number times a vector, because under MF-FRS there are hardly more vectors than clients. Letters in shape comments as in
+An upload stays a number times a vector, because under MF-FRS there are hardly more vectors than clients. So a scalar product between two
+uploads is two numbers times one of the products between vectors, each of which is made once. Letters in shape comments as in
 `fedrec.interfaces`; J groups, n_j uploads in group j, N uploads in all, p numbers in an upload, D vectors.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fedrec.interfaces import Upload
 from fedrec.ragged import lexicographic_order, repeat_each, scalar_segment_sum, segment_sum, sort_segments
 
-NUMBERS_AT_ONCE = 4_000_000  # products between uploads that are held at once
-
-
-class Block(NamedTuple):
-    """Neighbouring groups of equally many uploads."""
-
-    groups: slice
-    uploads: slice
-    size: int  # n, the uploads of each group
+if TYPE_CHECKING:
+    from fedrec.aggregation.compiled_loops import Uploads
 
 
 @dataclass(frozen=True)
@@ -102,25 +96,21 @@ class GroupedUploads:
         columns = self.vectors.T.contiguous().index_select(1, self.pointers).mul_(self.coefficients)
         return sort_segments(columns, self.runs)
 
-    def blocks(self) -> Iterator[Block]:
-        """Yield all groups in blocks; the products between the uploads of a block fit into memory together."""
-        group = upload = 0
-        for n, n_groups in self.runs:
-            at_once = max(1, NUMBERS_AT_ONCE // max(n, 1) ** 2)
-            for done in range(0, n_groups, at_once):
-                g = min(at_once, n_groups - done)
-                yield Block(slice(group, group + g), slice(upload, upload + g * n), n)
-                group, upload = group + g, upload + g * n
+    def for_loops(self) -> "Uploads":
+        """Return what `fedrec.aggregation.compiled_loops` read, on the CPU."""
+        from fedrec.aggregation.compiled_loops import Uploads
 
-    def rows_of(self, block: Block) -> Tensor:
-        """Return the uploads of a block, [g, n, p]."""
-        rows = self.vectors.index_select(0, self.pointers[block.uploads]).mul_(self.coefficients[block.uploads, None])
-        return rows.view(block.groups.stop - block.groups.start, block.size, rows.shape[1])
+        vectors = np.ascontiguousarray(self.vectors.cpu(), np.float64)
+        coefficients = np.ascontiguousarray(self.coefficients.cpu(), np.float64)
+        pointers, offsets = np.ascontiguousarray(self.pointers.cpu(), np.uint64), self.offsets.cpu().numpy()
+        return Uploads(vectors, self.products(vectors), pointers, coefficients, offsets, self.vectors.dtype == torch.float32)
 
-    def products_of(self, block: Block) -> Tensor:
-        """Return the scalar products between the uploads of each group, [g, n, n]."""
-        rows = self.rows_of(block)
-        return rows @ rows.mT
+    def products(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scalar products between the vectors [D, p], [D, D]; none, [0, 0], if they are more than those within all groups."""
+        from fedrec.aggregation.compiled_loops import matrix_product
+
+        shared = vectors if len(vectors) ** 2 <= int(self.sizes.square().sum()) else vectors[:0]
+        return matrix_product(shared, shared.T.copy())
 
     def repeat_by_group(self, values: Tensor) -> Tensor:
         """Return the value of its group for each upload, [J] -> [N]."""
@@ -134,7 +124,8 @@ class GroupedUploads:
         """Return the uploads that are marked, [N] bool; a group may become empty."""
         before = torch.cat([self.sizes.new_zeros(1), chosen.cumsum(0)])
         sizes = before.index_select(0, self.offsets).diff()
-        parts = {name: getattr(self, name)[chosen] for name in ("pointers", "coefficients", "senders")}
+        places = chosen.nonzero().flatten()
+        parts = {name: getattr(self, name).index_select(0, places) for name in ("pointers", "coefficients", "senders")}
         return replace(self, sizes=sizes, **parts)
 
     def sum(self, weights: Tensor, chosen: Tensor | None = None) -> Tensor:

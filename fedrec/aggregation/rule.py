@@ -100,7 +100,8 @@ def inspected(groups: Groups, accepted: Sequence[Tensor | None], applies: Sequen
     From the accepted ones [N] bool of each, and the groups [J] bool to which the rule applies.
     """
     of_groups = zip(groups, accepted, applies, strict=True)
-    decided = [(uploads.senders, those, uploads.repeat_by_group(on)) for uploads, those, on in of_groups if those is not None]
+    decided = [(uploads, those, uploads.repeat_by_group(on).nonzero()[:, 0]) for uploads, those, on in of_groups if those is not None]
     if not decided:
         return None, None
-    return torch.cat([senders[on] for senders, _, on in decided]), torch.cat([those[on] for _, those, on in decided])
+    senders = torch.cat([uploads.senders.index_select(0, on) for uploads, _, on in decided])
+    return senders, torch.cat([those.index_select(0, on) for _, those, on in decided])

@@ -1,63 +1,33 @@
-"""Selecting uploads in every group by the distances between them; groups of similar sizes are handled together.
+"""Selecting uploads in every group by Krum's score: the sum of an upload's distances to the uploads nearest to it.
 
-To select one upload after another costs about as much in one group as in many.
+Blanchard et al., NeurIPS 2017, sum the squared distances to the n - f - 2 nearest others (`score=original`). The code published with the
+paper sums the distances to the n - f nearest others, not squared (`score=paper`). Either score leaves out a number of the largest
+distances that does not depend on n: f + 1 or f - 1.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from fedrec.aggregation.grouped_uploads import NUMBERS_AT_ONCE, Block, GroupedUploads
-from fedrec.aggregation.krum_score import Score, pairwise_distances
-from fedrec.aggregation.rule import Fallback
+from fedrec.aggregation.grouped_uploads import GroupedUploads
 
-SIMILAR = 1.25  # of groups that are handled together, the largest has at most so many times the uploads of the smallest
-
-# distances [g, n, n] between uploads, 0 for those that do not exist; which uploads exist [g, n] bool; f -> the selected ones [g, n] bool
-Select = Callable[[Tensor, Tensor, int], Tensor]
+Score = Literal["paper", "original"]
 
 
-def select_uploads(uploads: GroupedUploads, select: Select, f: Tensor, applies: Tensor, fallback: Fallback, score: Score) -> Tensor:
-    """Return which uploads are accepted, [N] bool: in a group to which a rule applies [J] bool those that it selects for f [J].
+def left_out(f: Tensor, score: Score) -> Tensor:
+    """Return how many of an upload's largest distances its score leaves out; f [J] -> [J]."""
+    return (f - 1).clamp(min=0) if score == "paper" else f + 1
 
-    All are accepted where f = 0. Where the rule does not apply, all are if the fallback is their sum, and none otherwise.
+
+def select_uploads(uploads: GroupedUploads, n_selected: Tensor, f: Tensor, score: Score, repeated: bool = False) -> Tensor:
+    """Return which uploads are accepted, [N] bool: in each group the n_selected [J] with the least scores, of equals the first.
+
+    If `repeated`, one after another is selected and put aside, as in the code published with the paper (MultiKrum) and in Bulyan
+    (El Mhamdi et al., ICML 2018); the others are scored anew without it, by one distance at least. f [J] are the malicious ones to expect.
     """
-    accepted, numbers = uploads.repeat_by_group(applies | (fallback == "sum")), f.tolist()
-    for batch in _batches(uploads.blocks(), numbers, (applies & (f > 0)).tolist()):
-        distances, exists = _distances(uploads, batch, score)
-        selected = select(distances, exists, numbers[batch[0].groups.start])
-        accepted[batch[0].uploads.start : batch[-1].uploads.stop] = selected[exists] if len(batch) > 1 else selected.flatten()
-    return accepted
+    from fedrec.aggregation.compiled_loops import select
 
-
-def _batches(blocks: Iterable[Block], f: list[int], groups: list[bool]) -> Iterator[list[Block]]:
-    """Yield the blocks of marked groups; neighbours of similar sizes and the same f together, as long as they fit into memory."""
-    batch: list[Block] = []
-    for block in blocks:
-        if not groups[block.groups.start]:
-            continue
-        if batch:
-            first, last, n_groups = batch[0], batch[-1], block.groups.stop - batch[0].groups.start
-            alike = block.size <= SIMILAR * first.size and f[block.groups.start] == f[first.groups.start]
-            if not alike or block.groups.start != last.groups.stop or n_groups * block.size**2 > NUMBERS_AT_ONCE:
-                yield batch
-                batch = []
-        batch.append(block)
-    if batch:
-        yield batch
-
-
-def _distances(uploads: GroupedUploads, batch: Sequence[Block], score: Score) -> tuple[Tensor, Tensor]:
-    """Return the distances [g, n, n] between the uploads of a batch and which uploads exist [g, n] bool."""
-    first, *rest = batch
-    distances = pairwise_distances(uploads.products_of(first), score)
-    if not rest:
-        return distances, distances.new_ones(distances.shape[:2], dtype=torch.bool)
-    sizes, n = uploads.sizes[first.groups.start : rest[-1].groups.stop], rest[-1].size
-    distances = pad(distances, (0, n - first.size, 0, n - first.size, 0, len(sizes) - len(distances)))
-    for block in rest:
-        here = slice(block.groups.start - first.groups.start, block.groups.stop - first.groups.start)
-        distances[here, : block.size, : block.size] = pairwise_distances(uploads.products_of(block), score)
-    return distances, torch.arange(n, device=sizes.device) < sizes[:, None]
+    numbers = (n_selected.cpu().numpy(), left_out(f, score).cpu().numpy())
+    accepted = select(uploads.for_loops(), *numbers, score == "original", repeated)
+    return torch.from_numpy(accepted).to(f.device)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fedrec.aggregation.grouped_uploads import Block, GroupedUploads
+from fedrec.aggregation.grouped_uploads import GroupedUploads
 from fedrec.interfaces import GlobalModel, Upload
 
 
@@ -76,17 +78,13 @@ class WholeUpdates(GroupedUploads):
             of_tensors[name] = (value - there).flatten(1).square().sum(1, dtype=wide) - there.square().sum(dtype=wide)  # [c]
         return self.add_up(centres.square().sum(1, dtype=wide), of_rows, of_tensors).clamp_(min=0).sqrt_().to(centres.dtype)
 
-    def products_of(self, block: Block) -> Tensor:
-        """Return the scalar products between the updates, [1, S, S]."""
-        n, rows = block.size, self.of_items
-        products = rows.vectors.new_zeros(n * n)
-        for part in self.of_items.blocks():
-            senders = rows.senders[part.uploads].view(-1, part.size)
-            pairs = senders[:, :, None] * n + senders[:, None]  # [g, n_j, n_j]
-            products.index_add_(0, pairs.flatten(), rows.products_of(part).flatten())
-        products = products.view(n, n)
-        senders, gradients = self.scorer
-        for value in gradients.values():
-            vectors = value.flatten(1)
-            products[senders[:, None], senders] += vectors @ vectors.T
-        return products[None]
+    def products(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scalar products between the updates, [S, S]."""
+        from fedrec.aggregation.compiled_loops import matrix_product, products_of_senders
+
+        products = products_of_senders(self.of_items.for_loops(), self.of_items.senders.cpu().numpy(), len(vectors))
+        senders = self.scorer[0].cpu().numpy()
+        for value in self.scorer[1].values():
+            rows = np.ascontiguousarray(value.flatten(1).cpu(), np.float64)
+            products[np.ix_(senders, senders)] += matrix_product(rows, rows.T.copy())
+        return products

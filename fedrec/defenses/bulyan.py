@@ -2,16 +2,17 @@
 
 El Mhamdi, Guerraoui, Rouault, "The Hidden Vulnerability of Distributed Learning in Byzantium", ICML 2018: repeated Krum selects
 theta = n - 2f uploads; of each coordinate, the result is theta times the mean of the beta = theta - 2f values closest to the median.
-`score` chooses between the paper's score and that of the published code (`fedrec.aggregation.krum_score`).
+`score` chooses between the paper's score and that of the published code (`fedrec.aggregation.selecting`).
 f = floor(malicious_share n). With n < 4f + 3 uploads the rule falls back. With `scope=whole_update` clients are selected, and of the n_j
 rows that are left for an item floor(2 malicious_share n_j) are trimmed.
 """
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, means_around_median, repeat_krum, select_uploads
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, means_around_median, select_uploads
 from fedrec.aggregation.rule import assembled, grouped
 from fedrec.aggregation.whole_updates import WholeUpdates
 from fedrec.defenses.trimmed_mean import TrimmedMean
@@ -33,15 +34,13 @@ class Bulyan(Rule):
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
         f, applies = self.tolerated(uploads), self.applies(uploads)
-        accepted = select_uploads(uploads, self.select, f, applies, self.fallback, self.score)
+        n_selected = torch.where(applies, uploads.sizes - 2 * f, uploads.sizes * (self.fallback == "sum"))
+        accepted = select_uploads(uploads, n_selected, f, self.score, repeated=True)
         if isinstance(uploads, WholeUpdates):
             return self._trim_items(uploads, accepted) if applies else uploads.sum(accepted, accepted), accepted
         selected = uploads.only(accepted)
         means = means_around_median(selected.ascending(), selected.sizes, 2 * f * applies)
         return (means * selected.sizes).T, accepted
-
-    def select(self, distances: Tensor, exists: Tensor, f: int) -> Tensor:
-        return repeat_krum(distances, exists, f, self.score)
 
     def _trim_items(self, updates: WholeUpdates, accepted: Tensor) -> Tensor:
         trimming = TrimmedMean(

@@ -1,7 +1,7 @@
 """Krum: the upload that is closest to most others, n times.
 
 Blanchard et al., "Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent", NeurIPS 2017: the upload with the least score,
-the first of equals. `score` chooses between the paper's score and that of the published code (`fedrec.aggregation.krum_score`).
+the first of equals. `score` chooses between the paper's score and that of the published code (`fedrec.aggregation.selecting`).
 f = floor(malicious_share n). With n < 2f + 3 uploads (`score=paper`: 2f + 1) the rule falls back.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, krum_scores, pairwise_distances
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, select_uploads
 from fedrec.interfaces import Share
 
 
@@ -28,12 +28,8 @@ class Krum(Rule):
         return uploads.sizes >= 2 * self.tolerated(uploads) + (1 if self.score == "paper" else 3)
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
-        f, applies = self.tolerated(uploads).tolist(), self.applies(uploads)
-        accepted, where = uploads.repeat_by_group(~applies & (self.fallback == "sum")), applies.tolist()
-        for block in uploads.blocks():
-            if where[block.groups.start]:
-                distances = pairwise_distances(uploads.products_of(block), self.score)
-                best = krum_scores(distances, f[block.groups.start], self.score).argmin(1)  # [g]
-                accepted[block.uploads].view(-1, block.size).scatter_(1, best[:, None], True)
+        applies = self.applies(uploads)
+        n_selected = torch.where(applies, 1, uploads.sizes * (self.fallback == "sum"))
+        accepted = select_uploads(uploads, n_selected, self.tolerated(uploads), self.score, repeated=True)
         weights = uploads.repeat_by_group(torch.where(applies, uploads.sizes, 1))
         return uploads.sum(weights, accepted), accepted

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, krum_scores, repeat_krum, select_uploads
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, select_uploads
 from fedrec.interfaces import Share
 
 
@@ -28,12 +28,8 @@ class MultiKrum(Rule):
         return uploads.sizes >= (4 if self.score == "paper" else 2) * self.tolerated(uploads) + 3
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, Tensor]:
-        f = self.tolerated(uploads)
-        accepted = select_uploads(uploads, self.select, f, self.applies(uploads), self.fallback, self.score)
+        f, repeated = self.tolerated(uploads), self.score == "paper"
+        n_left = uploads.sizes - (2 * f if repeated else f)
+        n_selected = torch.where(self.applies(uploads), n_left, uploads.sizes * (self.fallback == "sum"))
+        accepted = select_uploads(uploads, n_selected, f, self.score, repeated)
         return uploads.sum(accepted, accepted), accepted
-
-    def select(self, distances: Tensor, exists: Tensor, f: int) -> Tensor:
-        if self.score == "paper":
-            return repeat_krum(distances, exists, f, self.score)
-        scores = krum_scores(distances, f, self.score).masked_fill_(~exists, torch.inf)
-        return scores.argsort(stable=True).argsort() < exists.sum(1, keepdim=True) - f

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.aggregation import GroupedUploads, number_tolerated, pairwise_distances
+from fedrec.aggregation import GroupedUploads, number_tolerated
 from fedrec.interfaces import DenseScorerGradients, ScorerPart, ServerView, Share, Transform, Upload
-from fedrec.ragged import sort_
 
 
 @dataclass(kw_only=True)
@@ -31,27 +30,7 @@ class NearestNeighborMixing(Transform):
 
     def _mixed(self, uploads: GroupedUploads) -> Tensor:
         """Return what each upload becomes, [N, p]."""
-        mixed = torch.empty_like(uploads.rows)
-        f = number_tolerated(self.malicious_share, uploads.sizes).tolist()
-        for block in uploads.blocks():
-            rows, n_mixed = uploads.rows_of(block), block.size - f[block.groups.start]
-            if n_mixed < block.size:
-                near = nearest(pairwise_distances(rows @ rows.mT, "original"), n_mixed)
-                means = near.to(rows.dtype) @ rows / n_mixed
-            else:
-                means = rows.mean(1, keepdim=True).expand_as(rows)
-            mixed[block.uploads] = means.flatten(0, 1)
-        return mixed
+        from fedrec.aggregation.compiled_loops import mix
 
-
-def nearest(distances: Tensor, n: int) -> Tensor:
-    """Return which n uploads are nearest to each, of equally near ones the first; [g, m, m] -> [g, m, m] bool.
-
-    >>> nearest(torch.tensor([[[0.0, 1.0, 1.0], [1.0, 0.0, 4.0], [1.0, 4.0, 0.0]]]), 2).int().tolist()
-    [[[1, 1, 0], [1, 1, 0], [1, 0, 1]]]
-    """
-    ascending = distances.clone()
-    sort_(ascending)
-    farthest = ascending[..., n - 1 : n]  # [g, m, 1]
-    nearer, alike = distances < farthest, distances == farthest
-    return nearer | alike & (alike.cumsum(-1) <= n - nearer.sum(-1, keepdim=True))
+        n_mixed = uploads.sizes - number_tolerated(self.malicious_share, uploads.sizes)
+        return torch.from_numpy(mix(uploads.for_loops(), n_mixed.cpu().numpy())).to(uploads.vectors)

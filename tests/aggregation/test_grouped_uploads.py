@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.aggregation import GroupedUploads, grouped_uploads, one_row_each
+from fedrec.aggregation import GroupedUploads, one_row_each
 from tests.defenses.uploads import cases, of_rows
 from tests.reference.defenses import by_sender
 
@@ -53,26 +53,6 @@ def test_only_the_chosen_uploads(one, seed):
     assert torch.equal(left.rows, uploads.rows[chosen])
     assert torch.equal(left.sizes, torch.tensor([int(part.sum()) for part in chosen.split(uploads.sizes.tolist())]))
     assert torch.allclose(uploads.sum(weights, chosen), uploads.sum(weights * chosen))
-
-
-def test_blocks_hold_groups_of_one_size_and_fit_into_memory(monkeypatch):
-    counts = [1, 2, 2, 2, 3]
-    items = torch.cat([torch.full((count,), item) for item, count in enumerate(counts)])
-    senders = torch.cat([torch.arange(count) for count in counts])
-    one = of_rows(items, senders, torch.arange(20.0).view(10, 2), 3)
-    monkeypatch.setattr(grouped_uploads, "NUMBERS_AT_ONCE", 8)
-    uploads, _ = grouped(one)
-    blocks = list(uploads.blocks())
-    assert [(block.groups, block.uploads, block.size) for block in blocks] == [
-        (slice(0, 1), slice(0, 1), 1),
-        (slice(1, 3), slice(1, 5), 2),
-        (slice(3, 4), slice(5, 7), 2),
-        (slice(4, 5), slice(7, 10), 3),
-    ]
-    for block in blocks:
-        rows = uploads.rows[block.uploads].unflatten(0, (-1, block.size))
-        assert torch.equal(uploads.rows_of(block), rows)
-        assert torch.equal(uploads.products_of(block), rows @ rows.mT)
 
 
 def test_rows_of_one_client_for_one_item_add_up():

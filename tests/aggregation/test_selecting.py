@@ -1,16 +1,20 @@
-"""Selecting in many groups: similar groups are handled together, with the result of one group after another."""
+"""Selecting in many groups at once: the result of one group after another, whatever vectors the uploads are made of."""
 
 import pytest
 import torch
 
-from fedrec.aggregation import GroupedUploads, select_uploads, selecting
+from fedrec.aggregation import GroupedUploads, select_uploads
+from fedrec.aggregation.selecting import left_out
 from tests.defenses.uploads import of_rows
+from tests.reference.rules import krum, multi_krum, one_by_one
 
 SIZES = [3, 9, 9, 10, 11, 12, 17, 18, 40, 42]
+F = torch.tensor([0, 1, 1, 1, 1, 1, 2, 2, 4, 4])
+SCORES = pytest.mark.parametrize("score", ["paper", "original"])
 
 
-@pytest.fixture(scope="module", name="uploads")
-def _uploads():
+def of_distinct_rows():
+    """Uploads that are vectors of their own."""
     generator = torch.Generator().manual_seed(0)
     items = torch.cat([torch.full((size,), item) for item, size in enumerate(SIZES)])
     senders = torch.cat([torch.randperm(50, generator=generator)[:size] for size in SIZES])
@@ -18,67 +22,45 @@ def _uploads():
     return GroupedUploads.by_item(one.upload, len(SIZES))
 
 
-class Nearest:
-    """Selects the f uploads that are nearest to all others, and remembers the sizes of the groups it was given."""
-
-    def __init__(self):
-        self.batches = []
-
-    def __call__(self, distances, exists, f):
-        self.batches.append(exists.sum(1).tolist())
-        sums = distances.sum(2).masked_fill(~exists, torch.inf)
-        return sums.argsort(dim=1).argsort(dim=1) < f
+def of_shared_vectors():
+    """The same groups, but every upload is a number times one of a few vectors."""
+    uploads, generator = of_distinct_rows(), torch.Generator().manual_seed(1)
+    n, vectors = len(uploads.senders), torch.randn(50, 3, generator=generator).double()
+    parts = vectors, torch.randint(50, (n,), generator=generator), torch.randn(n, generator=generator).double()
+    return GroupedUploads(uploads.keys, uploads.sizes, *parts, uploads.senders)
 
 
-F = torch.tensor([1, 1, 1, 1, 1, 1, 2, 2, 4, 4])
-EVERYWHERE = torch.ones(10, dtype=torch.bool)
+@pytest.fixture(scope="module", name="uploads", params=[of_distinct_rows, of_shared_vectors])
+def _uploads(request):
+    return request.param()
 
 
-def only(*numbers):
-    """Mark some of the groups."""
-    return (torch.arange(10)[:, None] == torch.tensor(numbers)).any(1)
+def test_products_are_made_once_for_all_groups_where_that_is_less_work():
+    assert not len(of_distinct_rows().for_loops().products)  # 171 vectors: each group makes its own
+    assert of_shared_vectors().for_loops().products.shape == (50, 50)
 
 
-def test_equals_one_group_after_another(uploads):
-    select = Nearest()
-    found = select_uploads(uploads, select, F, EVERYWHERE, "sum", "paper").split(SIZES)
-    assert select.batches == [[3], [9, 9, 10, 11], [12], [17, 18], [40, 42]]
+@SCORES
+def test_equals_the_oracle_in_every_group(uploads, score):
+    best = select_uploads(uploads, torch.ones_like(F), F, score).split(SIZES)
+    at_once = select_uploads(uploads, uploads.sizes - F, F, score).split(SIZES)
+    repeated = select_uploads(uploads, uploads.sizes - 2 * F, F, score, repeated=True).split(SIZES)
     for number, rows in enumerate(uploads.rows.split(SIZES)):
-        distances = torch.cdist(rows, rows)
-        assert found[number].nonzero().flatten().tolist() == sorted(distances.sum(1).argsort()[: F[number]].tolist())
+        f = int(F[number])
+        assert best[number].nonzero().flatten().tolist() == krum(rows, f, score).used
+        assert repeated[number].nonzero().flatten().tolist() == one_by_one(rows, f, score)[0]
+        if score == "original":
+            assert at_once[number].nonzero().flatten().tolist() == multi_krum(rows, f, score).used
 
 
-def test_a_group_without_selection_keeps_its_neighbours_apart(uploads):
-    select = Nearest()
-    select_uploads(uploads, select, F, only(1, 2, 4, 5), "sum", "paper")
-    assert select.batches == [[9, 9], [11, 12]]
+def test_none_and_all_can_be_selected(uploads):
+    n_selected = uploads.sizes * (torch.arange(len(SIZES)) % 2)
+    found = select_uploads(uploads, n_selected, F, "paper").split(SIZES)
+    assert [int(accepted.sum()) for accepted in found] == n_selected.tolist()
 
 
-@pytest.mark.parametrize(("fallback", "left"), [("sum", 10), ("skip", 0)])
-def test_where_the_rule_does_not_apply_the_fallback_decides_and_where_f_is_0_all_are_accepted(uploads, fallback, left):
-    select, f = Nearest(), F * ~only(1, 2)
-    found = select_uploads(uploads, select, f, ~only(3, 6, 7, 8, 9), fallback, "original").split(SIZES)
-    assert select.batches == [[3], [11, 12]]
-    assert [int(accepted.sum()) for accepted in found[:6]] == [1, 9, 9, left, 1, 1]
-
-
-def test_memory_bounds_a_batch(uploads, monkeypatch):
-    monkeypatch.setattr(selecting, "NUMBERS_AT_ONCE", 3 * 10**2)
-    select = Nearest()
-    select_uploads(uploads, select, F, only(0, 1, 2, 3, 4, 5), "sum", "paper")
-    assert select.batches == [[3], [9, 9, 10], [11, 12]]
-
-
-def test_uploads_that_do_not_exist_are_at_distance_zero(uploads):
-    parts = uploads.rows.split(SIZES)[4:6]
-
-    def select(distances, exists, f):
-        for group, rows in enumerate(parts):
-            n = len(rows)
-            assert torch.allclose(distances[group, :n, :n], torch.cdist(rows, rows))
-            assert exists[group].tolist() == [True] * n + [False] * (12 - n)
-            assert not distances[group, n:].any()
-            assert not distances[group, :, n:].any()
-        return exists
-
-    assert select_uploads(uploads, select, F, only(4, 5), "skip", "paper").sum() == 11 + 12
+def test_what_a_score_leaves_out():
+    """The paper's score counts n - f of n - 1 others, the original one n - f - 2."""
+    f = torch.tensor([0, 1, 2, 7])
+    assert left_out(f, "paper").tolist() == [0, 0, 1, 6]
+    assert left_out(f, "original").tolist() == [1, 2, 3, 8]

@@ -24,13 +24,12 @@ def test_numbers_of_updates(one, seed):
     drawing = torch.Generator().manual_seed(seed)
     weights = torch.rand(len(vectors), generator=drawing).double()
     centre = torch.randn(1, vectors.shape[1], generator=drawing).double()
-    (block,) = updates.blocks()
     assert updates.sizes.tolist() == [len(vectors)]
     assert torch.allclose(updates.sum(weights), weights @ vectors)
     assert torch.allclose(updates.sum(weights, weights < 0.5), (weights * (weights < 0.5)) @ vectors)
     assert torch.allclose(updates.distances(centre), (vectors - centre).norm(dim=1))
     assert torch.allclose(updates.lengths(), vectors.norm(dim=1), atol=1e-7)
-    assert torch.allclose(updates.products_of(block)[0], vectors @ vectors.T)
+    assert torch.allclose(torch.from_numpy(updates.for_loops().products), vectors @ vectors.T)
     assert torch.allclose(updates.totals(weights), weights.sum())
     assert torch.allclose(updates.uniform_weights, torch.full_like(weights, 1 / len(vectors)))
 

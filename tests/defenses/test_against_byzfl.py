@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from fedrec.aggregation import krum_score
+from fedrec.aggregation import selecting
 from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.centered_clipping import CenteredClipping
 from fedrec.defenses.geometric_median import GeometricMedian
@@ -92,7 +92,7 @@ def test_multi_krum(byzfl, n, f, d, seed, monkeypatch):
     """ByzFL selects n - f, too, but by the scores of its Krum(f), so here one more neighbour counts."""
     if n < 2 * f + 3:
         pytest.skip("too few uploads for this f")
-    monkeypatch.setattr(krum_score, "left_out", lambda f, score: f)
+    monkeypatch.setattr(selecting, "left_out", lambda f, score: f)
     rows, one = drawn(n, d, seed)
     rule = MultiKrum(malicious_share=f / n, fallback="sum", scope="per_item", score="original", scorer_share="senders")
     same(of_one(one, n - f, rule), [byzfl.MultiKrum(f)(group) for group in rows])
