@@ -116,7 +116,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     },
     "two or three of a kind": {
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
-        *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "(values, values ** 2)", "part", "(rows, others)"),
+        *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "part", "(rows, others)"),
     },
 }
 
