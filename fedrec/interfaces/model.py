@@ -10,8 +10,9 @@ import torch
 from torch import Generator, Tensor
 from torch.func import grad, vmap
 
-from fedrec.interfaces.gradient_rows import DenseRows
+from fedrec.interfaces.gradient_rows import DenseRows, RowGroup
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, gather
+from fedrec.interfaces.upload import ScorerGradients
 from fedrec.ragged import segment_sum
 
 NUMBERS_AT_ONCE = 2_000_000  # of embeddings held at once while every item is scored
@@ -56,6 +57,14 @@ class Model(ABC):
         summed = dict(zip(parameters, total, strict=True))
         scorer = PairwiseScorerGradients(self, users, global_model, batch, derivative, summed) if summed else None
         return LocalGradients(value, user_gradient, (DenseRows(rows / batch.counts[:, None]),), scorer)
+
+    def gradients_of_all(
+        self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss
+    ) -> tuple[Tensor, Tensor, ScorerGradients | None]:
+        """Return the gradients of users [n, d] who have all M items, in the order of their ids: users [n, d], rows [n * M, d], scorer."""
+        local = self.local_gradients(users, global_model, batch, loss)
+        rows = RowGroup(batch.clients, batch.offsets, batch.items, local.rows).at(slice(None))
+        return local.users, rows, local.scorer
 
     def fit_users(
         self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int

@@ -40,6 +40,12 @@ class MatrixFactorization(Model):
         user_gradient = segment_sum(global_model.items, batch.items, batch.offsets, derivative)  # [C, d]
         return LocalGradients(value, user_gradient, (FactoredRows(derivative / batch.counts, users),))
 
+    def gradients_of_all(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> tuple[Tensor, Tensor, None]:
+        scores = users @ global_model.items.T  # [n, M]
+        _, derivative = loss(scores.flatten(), batch)
+        rows = (derivative / batch.counts).view(*scores.shape, 1) * users[:, None]
+        return segment_sum(global_model.items, batch.items, batch.offsets, derivative), rows.flatten(0, 1), None
+
     def fit_users(
         self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int
     ) -> Tensor:

@@ -3,6 +3,7 @@
 from functools import partial
 from unittest import mock
 
+import pytest
 import torch
 from hypothesis import given
 
@@ -10,6 +11,7 @@ from fedrec.interfaces import ClientBatch, GlobalModel, Model, RowGroup
 from fedrec.interfaces import model as model_module
 from fedrec.models.losses import LOSSES
 from fedrec.models.mf import MatrixFactorization
+from fedrec.poisoning.fake_users import equal_batch
 from tests.reference.federations import build_system, cases
 
 
@@ -35,6 +37,17 @@ def test_score_all_is_score_of_every_pair():
         with mock.patch.object(model_module, "NUMBERS_AT_ONCE", 2 * users.numel()):  # the items in several parts
             score_all(users, global_model, out=scores)
         assert torch.allclose(scores, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_users", [0, 1, 4])
+def test_gradients_of_all_equal_those_of_a_batch(n_users):
+    model = MatrixFactorization(dim=4, init_std=1.0)
+    users, global_model = model.initialise(n_users, 3, torch.Generator().manual_seed(0))
+    items = torch.arange(3).expand(n_users, -1)
+    batch = equal_batch(items, torch.ones(items.shape))
+    arguments = (users, global_model, batch, LOSSES["bce"])
+    for closed, generic in zip(model.gradients_of_all(*arguments), Model.gradients_of_all(model, *arguments), strict=True):
+        assert closed is generic is None or torch.allclose(closed, generic, atol=1e-6)
 
 
 class Scaled(MatrixFactorization):
