@@ -105,7 +105,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "selections of all groups at once": {"range(n_steps)"},
     "targets": {"targets", "self.targets"},
     "blocks": {
-        "torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers))))",
+        "range(0, len(model.items), size)",
         "torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items)))",
         "range(0, len(users), size)",
         *("runs", "self.runs", "range(0, n_groups, at_once)", "uploads.blocks()", "self.of_items.blocks()"),

@@ -39,11 +39,13 @@ class Model(ABC):
         MF-FRS: u . v. DL-FRS: h . phi_L(... phi_1(u + v)), where + is concatenation and phi_l(x) = ReLU(W_l x + b_l) (Eq. 1).
         """
 
-    def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
-        """Write the score of every item for every user; users [B, d], out [M, B]."""
-        for rows in torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // users.numel())):
-            items = slice(int(rows[0]), int(rows[-1]) + 1)
-            out[items] = self.score(users[None], model.items[items, None], model.scorer)
+    def score_all(self, users: Tensor, model: GlobalModel, space: Tensor) -> Tensor:
+        """Return the score of every item for every user, [M, B], in `space` [M, B] or in memory of its own; users [B, d]."""
+        size = max(1, NUMBERS_AT_ONCE // users.numel())
+        for start in range(0, len(model.items), size):
+            items = slice(start, start + size)
+            space[items] = self.score(users[None], model.items[items, None], model.scorer)
+        return space
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Return the gradients of each client's loss; users [C, d] are the clients' embeddings."""
