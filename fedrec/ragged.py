@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.sparse import csc_matrix
+from scipy.sparse import csr_matrix
+from scipy.sparse._sparsetools import csc_matvecs, csr_row_index  # a matrix of SciPy would be checked at every use, which costs as much
 from torch import Tensor
-from torch.nn.functional import embedding_bag
 
+SUM = 0  # as `torch.embedding_bag` numbers its modes; the checks of `torch.nn.functional` cost as much as a small sum
 DENSE_BELOW = 4  # if one product in so many is wanted, all of them cost less than the wanted ones
 FOLDED = 16  # values of which only the largest is compared at first
 
@@ -42,6 +43,20 @@ def repeat_each(values: Tensor, sizes: Tensor) -> Tensor:
     return torch.from_numpy(np.repeat(values.numpy(), sizes.numpy(), axis=-1))
 
 
+def copy_rows(matrix: csr_matrix, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return offsets [C + 1], columns [E] and values [E] of some rows [C] of a matrix with 32-bit indices.
+
+    >>> [part.tolist() for part in copy_rows(csr_matrix([[5.0, 0.0], [6.0, 7.0]]), torch.tensor([1]))]
+    [[0, 2], [0, 1], [6.0, 7.0]]
+    """
+    chosen = rows.numpy().astype(np.int32)
+    offsets = np.zeros(len(chosen) + 1, np.int32)
+    np.cumsum(matrix.indptr[chosen + 1] - matrix.indptr[chosen], out=offsets[1:])
+    columns, values = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], matrix.dtype)
+    csr_row_index(len(chosen), chosen, matrix.indptr, matrix.indices, matrix.data, columns, values)
+    return torch.from_numpy(offsets), torch.from_numpy(columns), torch.from_numpy(values)
+
+
 def segment_numbers(offsets: Tensor) -> Tensor:
     """Return the segment of each element; offsets [S + 1] -> [E] int32.
 
@@ -49,6 +64,15 @@ def segment_numbers(offsets: Tensor) -> Tensor:
     [0, 2, 2]
     """
     return repeat_each(torch.arange(len(offsets) - 1, dtype=torch.int32, device=offsets.device), offsets.diff())
+
+
+def positions(marked: Tensor) -> Tensor:
+    """Return where a mask is true; [n] bool -> [k] int64.
+
+    >>> positions(torch.tensor([False, True, True])).tolist()
+    [1, 2]
+    """
+    return marked.nonzero().flatten() if on_gpu(marked) else torch.from_numpy(np.flatnonzero(marked.numpy()))
 
 
 def segment_products(left: Tensor, right: Tensor, offsets: Tensor, columns: Tensor) -> Tensor:
@@ -64,7 +88,7 @@ def segment_products(left: Tensor, right: Tensor, offsets: Tensor, columns: Tens
         return left.new_zeros(0)
     zeros = left.new_zeros(len(columns))
     pattern = torch.sparse_csr_tensor(offsets, columns, zeros, (len(left), len(right)), check_invariants=False)
-    products: Tensor = torch.sparse.sampled_addmm(pattern, left, right.T, beta=0.0).values()
+    products: Tensor = torch.sparse.sampled_addmm(pattern, left, right.T, beta=0.0, out=pattern).values()
     return products
 
 
@@ -76,7 +100,8 @@ def segment_sum(values: Tensor, pointers: Tensor, offsets: Tensor, weights: Tens
     """
     if not len(pointers):
         return values.new_zeros(len(offsets) - 1, values.shape[1])
-    return embedding_bag(pointers, values, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True)
+    sums: Tensor = torch.embedding_bag(values, pointers, offsets, mode=SUM, per_sample_weights=weights, include_last_offset=True)[0]
+    return sums
 
 
 def scalar_segment_sum(values: Tensor, offsets: Tensor) -> Tensor:
@@ -87,10 +112,12 @@ def scalar_segment_sum(values: Tensor, offsets: Tensor) -> Tensor:
     """
     if on_gpu(values):
         return torch.segment_reduce(values.movedim(-1, 0).contiguous(), "sum", offsets=offsets.long(), initial=0.0).movedim(0, -1)
-    starts = offsets[:-1].numpy()
-    filled = starts < offsets[1:].numpy()
-    sums = np.zeros((*values.shape[:-1], len(starts)), values.numpy().dtype)
-    sums[..., filled] = np.add.reduceat(values.numpy(), starts[filled], axis=-1) if filled.any() else 0
+    limits, numbers = offsets.numpy(), values.numpy()
+    starts, filled = limits[:-1], limits[:-1] < limits[1:]
+    if filled.all() and len(starts):
+        return torch.from_numpy(np.add.reduceat(numbers, starts, axis=-1))
+    sums = np.zeros((*numbers.shape[:-1], len(starts)), numbers.dtype)
+    sums[..., filled] = np.add.reduceat(numbers, starts[filled], axis=-1) if filled.any() else 0
     return torch.from_numpy(sums)
 
 
@@ -117,8 +144,10 @@ def scatter_sum(weights: Tensor, values: Tensor, offsets: Tensor, columns: Tenso
     if on_gpu(values):
         rows = weights[:, None] * values.repeat_interleave(offsets.diff(), 0)  # [E, d]
         return values.new_zeros(n_columns, values.shape[1]).index_add_(0, columns, rows)
-    matrix = csc_matrix((weights.numpy(), columns.numpy(), offsets.numpy()), shape=(n_columns, len(offsets) - 1))
-    return torch.from_numpy(matrix @ values.numpy())
+    sums = values.new_zeros(n_columns, values.shape[1])
+    parts = offsets.numpy(), columns.numpy(), weights.numpy(), values.numpy().ravel(), sums.numpy().ravel()
+    csc_matvecs(n_columns, len(offsets) - 1, values.shape[1], *parts)
+    return sums
 
 
 def sort_segments(values: Tensor, runs: Sequence[tuple[int, int]]) -> Tensor:

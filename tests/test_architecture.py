@@ -106,7 +106,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "steps": {"range(steps)", "range(self.steps)", "range(self.iterations)"},
     "targets": {"targets", "self.targets"},
     "blocks": {
-        "torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers))))",
+        "range(0, len(model.items), size)",
         "torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items)))",
         "range(0, len(users), size)",
         *("runs", "self.runs"),
@@ -116,7 +116,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     },
     "two or three of a kind": {
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
-        *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "(values, values ** 2)", "part", "(rows, others)"),
+        *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "part", "(rows, others)"),
     },
 }
 

@@ -81,8 +81,7 @@ class FedRecAttack(Attack):
     def _pool_of(self, block: slice, users: Tensor, view: AttackerView) -> Tensor:
         """Return what the users of a block add to the pool, [M, d]."""
         users, n_items = users[block], len(view.model.items)  # [n, d]
-        scores = users.new_empty(n_items, len(users))
-        self.known.model.score_all(users, view.model, out=scores)
+        scores = self.known.model.score_all(users, view.model, users.new_empty(n_items, len(users)))
         others, counts = self._overtaken(scores, block)  # 2 x [n, T]
         pairs = torch.cat([self.known.target_items.expand_as(others), others], 1)  # [n, 2T]
         batch = equal_batch(pairs, counts.repeat(1, 2).to(users.dtype))

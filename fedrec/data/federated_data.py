@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from fedrec.data.drawing import draw_unseen, draw_unseen_repeatedly
 from fedrec.interfaces import ClientBatch, Interactions
-from fedrec.ragged import on_gpu, segment_numbers
+from fedrec.ragged import copy_rows, on_gpu, segment_numbers
 
 Negatives = Literal["repeated", "distinct"]
 MOST_PAIRS = 2**31 - 1  # of all users: they are counted with 32 bits
@@ -70,12 +70,8 @@ class FederatedData:
 
     def batch(self, clients: Tensor) -> ClientBatch:
         """Gather the pairs of clients [C], in time linear in their number."""
-        if on_gpu(self.items):
-            offsets, items, signed = self._rows(clients)
-        else:
-            rows = self._matrix[clients.numpy()]  # SciPy copies whole rows in compiled code
-            offsets, items, signed = (torch.from_numpy(part) for part in (rows.indptr, rows.indices, rows.data))
-        return ClientBatch(clients, offsets, items, (signed > 0).to(signed.dtype), signed.abs())
+        offsets, items, signed = self._rows(clients) if on_gpu(self.items) else copy_rows(self._matrix, clients)
+        return ClientBatch(clients, offsets, items, signed.clamp(0, 1), signed.abs())
 
     def _rows(self, clients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return offsets [C + 1], items [E] and signed counts [E] of clients [C] on a GPU."""

@@ -18,7 +18,7 @@ from torch.nn.functional import log_softmax, normalize, softmax
 
 from fedrec.interfaces import ClientBatch, ClientDefense, FactoredRows, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
 from fedrec.mining import PopularItemMiner
-from fedrec.ragged import scalar_segment_sum, segment_sum
+from fedrec.ragged import positions, segment_sum
 
 EPSILON = 1e-8  # the shortest embedding whose direction counts
 
@@ -29,7 +29,7 @@ class Popular(NamedTuple):
     items: Tensor  # [C, N]
     in_re1: Tensor  # [C, N] kappa', 0 for a client without Re1
     in_re2: Tensor  # [C, N] kappa', 0 for a client without Re2
-    outside: Tensor  # [E] 1 for pairs whose item is not in P_i, else 0
+    inside: Tensor  # [k] int64, the pairs whose item is in P_i
     share: Tensor  # [C] 1 / |D_i - P_i|, repeats included
 
 
@@ -47,12 +47,14 @@ class PopularityRegularizer(ClientDefense):
     mining_times: Positive
     starts: Literal["first", "mined"]
     miner: PopularItemMiner = field(init=False)
+    weights: Tensor = field(init=False)  # [N] kappa'
 
     def setup(self, n_clients: int, n_items: int) -> None:
         try:
             self.miner = PopularItemMiner(n_clients, n_items, self.N, self.mining_times)
         except ValueError as error:
             raise ValueError(f"defense.{error}") from None
+        self.weights = self.kappa()
 
     def observe(self, round: int, clients: Tensor, global_model: GlobalModel) -> None:
         self.miner.observe(round, clients, global_model.items)
@@ -69,7 +71,8 @@ class PopularityRegularizer(ClientDefense):
         normals = normalize(local.global_model.items, eps=EPSILON)[popular.items]  # [C, N, d]
         direction = (popular.in_re1[:, :, None] * normals).sum(1)  # [C, d]
         cosine = (normalize(local.rows, eps=EPSILON) * direction[batch.segments]).sum(1)  # [E]
-        total = torch.zeros_like(popular.share).index_add(0, batch.segments, cosine * popular.outside * batch.counts)
+        counted = (cosine * batch.counts).index_fill(0, popular.inside, 0.0)
+        total = torch.zeros_like(popular.share).index_add(0, batch.segments, counted)
         re1 = total * popular.share  # Eq. (14)
         log_user = log_softmax(local.users, 1)[:, None]  # [C, 1, d]
         log_item = log_softmax(local.global_model.items[popular.items], 2)  # [C, N, d]
@@ -94,7 +97,7 @@ class PopularityRegularizer(ClientDefense):
         lengths = torch.linalg.vector_norm(global_model.items, dim=1).clamp(min=EPSILON)  # [M]
         normals = global_model.items / lengths[:, None]
         direction = _weighted_rows(normals, popular.items, popular.in_re1) * popular.share[:, None]  # [C, d]
-        coefficients = popular.outside * (1 / lengths).index_select(0, batch.items)  # [E]
+        coefficients = (1 / lengths).index_select(0, batch.items).index_fill_(0, popular.inside, 0.0)  # [E]
         towards = segment_sum(global_model.items, batch.items, batch.offsets, coefficients * batch.counts)  # [C, d], sum of unit vectors
         # d cos(w, v) / dv is w without its part along v, divided by |v|
         rows = FactoredRows(coefficients, -self.beta * direction, normals)
@@ -115,13 +118,13 @@ class PopularityRegularizer(ClientDefense):
         return (entropy - (expected * log_user).sum(1)) * scale, (probability * mass[:, None] - expected) * scale
 
     def _popular(self, batch: ClientBatch, global_model: GlobalModel) -> Popular:
-        device = batch.items.device
-        items = self.miner.mined[batch.clients.cpu()].to(device)
-        has_mined, kappa = self.miner.ready(batch.clients).to(device)[:, None], self.kappa().to(device)
-        in_re2 = kappa.expand(len(items), -1) if self.starts == "first" else kappa * has_mined
-        outside = (~_contains(items, batch, len(global_model.items))).to(global_model.items.dtype)
-        share = 1 / scalar_segment_sum(outside * batch.counts, batch.offsets).clamp(min=1)
-        return Popular(items, kappa * has_mined, in_re2, outside, share)
+        clients, device = batch.clients.cpu(), batch.items.device
+        items, kappa = self.miner.mined.index_select(0, clients).to(device), self.weights.to(device)
+        in_re1 = kappa * self.miner.ready(clients).to(device)[:, None]
+        in_re2 = kappa.expand_as(in_re1) if self.starts == "first" else in_re1
+        inside, owners = _inside(items, batch, len(global_model.items))
+        n_inside = torch.bincount(owners, batch.counts.index_select(0, inside), len(items))  # [C], repeats included
+        return Popular(items, in_re1, in_re2, inside, 1 / (batch.n_draws - n_inside).clamp(min=1))
 
     def _per_coordinate(self, users: Tensor) -> float:
         return 1 / users.shape[1] if self.reduction == "mean" else 1.0
@@ -142,14 +145,18 @@ def _weighted_rows(values: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
     return segment_sum(values, rows.flatten(), offsets, weights.flatten())
 
 
-def _contains(mined: Tensor, batch: ClientBatch, n_items: int) -> Tensor:
-    """Return whether the item of each pair is among the mined items [C, N] of its client, [E] bool.
+def _inside(mined: Tensor, batch: ClientBatch, n_items: int) -> tuple[Tensor, Tensor]:
+    """Return the pairs whose item is among the mined items [C, N] of its client, [k] int64, and their clients' positions, [k] int64.
 
-    The table has a column for each item that anybody mined. Most clients mine the same few, so it stays small.
+    Most clients mine the same few items, so few pairs have an item that anybody mined, and the table with a column for each of these
+    items stays small.
     """
-    columns = torch.zeros(n_items, dtype=torch.int32, device=mined.device)
-    columns[mined] = 1
-    columns = columns.cumsum(0, dtype=torch.int32) * columns  # [M], 0 if nobody mined the item
-    table = torch.zeros(len(mined), int(columns.max()) + 1, dtype=torch.bool, device=mined.device)
-    table.scatter_(1, columns[mined].long(), True)
-    return table.flatten().index_select(0, batch.segments * table.shape[1] + columns.index_select(0, batch.items))
+    mined = mined.long()
+    is_mined = torch.zeros(n_items, dtype=torch.bool, device=mined.device).index_fill_(0, mined.flatten(), True)
+    columns = is_mined.cumsum(0)  # [M], from 1
+    pairs = positions(is_mined.index_select(0, batch.items))
+    owners = torch.searchsorted(batch.offsets, pairs, right=True) - 1
+    table = torch.zeros(len(mined), int(columns[-1]) + 1, dtype=torch.bool, device=mined.device).scatter_(1, columns[mined], True)
+    of_pairs = columns.index_select(0, batch.items.index_select(0, pairs)) + owners * table.shape[1]
+    own = positions(table.view(-1).index_select(0, of_pairs))
+    return pairs.index_select(0, own), owners.index_select(0, own)

@@ -44,6 +44,7 @@ class Evaluator:
     held_out: dict[str, HeldOut] = field(init=False)  # of these users, by the same prefixes
     blocks: Sequence[UserBlock] = field(init=False)
     space: Tensor = field(init=False)  # for the scores of a block: fresh memory each time would cost as much as the metrics
+    gains: Mapping[Callable[[Ranks, Ranks], Gains], Gains] = field(init=False)  # of the ranks 0 to max(K), [max(K) + 1, K] each
     diagnostics: Diagnostics = field(init=False)
     undefined: Mapping[str, str] = field(init=False)  # metric that is asked for and has no value, whatever is trained -> why
 
@@ -57,6 +58,7 @@ class Evaluator:
         self.generators = {prefix: generator(seed, f"{prefix}candidates") for prefix in ("", "validation_")}
         self._draw()
         self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=state.users.device)
+        self.gains = {gain: gain(np.arange(max(self.k) + 1), np.array(self.k)) for gain in (hits, ndcg)}
         self.diagnostics = Diagnostics(frozenset(self.metrics), self.mined_sizes, split.train, targets, state)
         reasons = undefined(self.metrics, self.held_out, self.blocks, self.exposed_users)
         self.undefined = {f"{name}@{k}": reason for name, reason in reasons.items() for k in self.k}
@@ -125,18 +127,18 @@ class Evaluator:
 
         The targets' means share their users, so the error is that of what each user adds to all of them.
         """
-        worst = max(self.k)  # stands for all ranks that gain nothing
-        gains = gain(np.arange(worst + 1), np.array(self.k))  # [worst + 1, K]
-        known = [one for one in ranks if (one >= 0).any()]  # [B] each
+        worst, gains = max(self.k), self.gains[gain]  # the worst rank stands for all that gain nothing
+        counts = [np.bincount(np.minimum(one, worst) + 1, minlength=worst + 2)[1:] for one in ranks]  # users with each rank, -1 left out
+        known = [number for number, one in enumerate(counts) if one.any()]
         if not known:
             return {}  # `undefined` says why
-        counts = [np.bincount(np.minimum(one[one >= 0], worst), minlength=worst + 1) for one in known]  # users with each rank
-        means = np.array([one @ gains / one.sum() for one in counts])  # [T, K]
+        means = np.array([counts[number] @ gains / counts[number].sum() for number in known])  # [T, K]
         metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means.mean(0).tolist(), strict=True)}
         if len(self.users) < len(self.state.users):
             added = np.zeros((len(self.users), len(self.k)))  # [B, K]
-            for one, mean in zip(known, means, strict=False):
-                added += np.where(one[:, None] >= 0, gains[np.minimum(one, worst)] - mean, 0) / (one >= 0).sum() / len(means)
+            for number, mean in zip(known, means, strict=True):
+                one, n_users = ranks[number], counts[number].sum()
+                added += np.where(one[:, None] >= 0, gains[np.minimum(one, worst)] - mean, 0) / n_users / len(means)
             errors = np.sqrt((added**2).sum(0))
             metrics |= {f"{name}@{k}_stderr": error for k, error in zip(self.k, errors.tolist(), strict=True)}
         return metrics

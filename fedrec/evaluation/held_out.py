@@ -19,7 +19,7 @@ class HeldOut:
     """One held-out item and up to 99 candidates of each of B users."""
 
     items: Tensor  # [B] int64, 0 for a user without one; [W] in a block of users
-    candidates: Tensor  # [99, B] int32, ascending, padded with 0 for a user with fewer unseen items
+    candidates: Tensor  # [99, B] int32, ascending, padded with 0 for a user with fewer unseen items; in a block positions in scores [M, W]
     missing: Tensor  # [B] bool, users without a held-out item
     padding: Tensor | None  # [99, B] bool; None if there is no padding
     itself: Tensor  # [B] int64, 0 if the user also trained on the held-out item, else 1
@@ -37,10 +37,12 @@ class HeldOut:
         return cls(items.clamp(min=0), candidates.masked_fill_(padding, 0), items < 0, padding if padding.any() else None, itself)
 
     def of(self, rows: slice, width: int, device: torch.device) -> "HeldOut":
-        """Return the part of consecutive users whose scores come in rows of `width`; on the CPU candidates are a view."""
+        """Return the part of consecutive users whose scores come in rows of `width`."""
+        users = torch.arange(rows.stop - rows.start, dtype=torch.int32)
+        positions = (self.candidates[:, rows] * width + users).to(device)  # selecting is much faster than gathering
         padding = None if self.padding is None else self.padding[:, rows].to(device)
         items, missing, itself = (part[rows].to(device) for part in (self.items, self.missing, self.itself))
-        return HeldOut(pad(items, (0, width - len(items))), self.candidates[:, rows].to(device), missing, padding, itself)
+        return HeldOut(pad(items, (0, width - len(items))), positions, missing, padding, itself)
 
     def has(self, item: int) -> Tensor:
         """Return whose held-out item it is, [B] bool."""
@@ -52,12 +54,10 @@ class HeldOut:
 
     def rank_sampled(self, scores: Tensor, reference: Tensor) -> Tensor:
         """Return the rank from 0 among the candidates, -1 for a user without a held-out item; [M, W], [W] -> [B]."""
-        columns = torch.arange(len(self.missing), dtype=torch.int32, device=scores.device)
-        positions = self.candidates * scores.shape[1] + columns  # [99, B]; selecting is much faster than gathering
-        among = scores.view(-1).index_select(0, positions.view(-1)).view_as(positions)
+        among = scores.view(-1).index_select(0, self.candidates.view(-1)).view_as(self.candidates)  # [99, B]
         if self.padding is not None:
             among.masked_fill_(self.padding, -torch.inf)
-        return rank(among, reference[: len(columns)]).masked_fill_(self.missing, -1)
+        return rank(among, reference[: len(self.missing)]).masked_fill_(self.missing, -1)
 
     def rank_full(self, scores: Tensor, reference: Tensor) -> Tensor:
         """Return the rank from 0 among all items; scores of items that a user trained on are -inf; [M, W], [W] -> [B]."""

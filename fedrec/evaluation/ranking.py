@@ -27,6 +27,8 @@ def rank(scores: Tensor, reference: Tensor) -> Tensor:
     if on_gpu(scores):
         return len(scores) - torch.count_nonzero(scores < reference, dim=0)
     values, limits = scores.numpy(), reference.numpy()
+    if len(values) <= COUNTED_AT_ONCE:
+        return torch.from_numpy(len(values) - _count_below(values, limits))
     left = len(values) % FOLDED
     folded = values[left:].reshape(-1, FOLDED * len(limits))
     below = _count_below(folded, np.tile(limits, FOLDED)).reshape(FOLDED, -1).sum(0) + _count_below(values[:left], limits)

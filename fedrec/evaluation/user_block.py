@@ -24,7 +24,7 @@ class UserBlock:
     """B users and what their scores are compared with."""
 
     users: Tensor  # [W] int64, the last user repeated until W is a multiple of WIDTH_MULTIPLE
-    seen: Tensor  # int32, flat positions in scores [M, W] of the items that each user trained on
+    seen: Tensor  # int64, flat positions in scores [M, W] of the items that each user trained on
     held_out: Mapping[str, HeldOut]  # of these users, by the prefix of the metrics
     targets: Sequence[int]
     met_target: Tensor  # [B, T] bool, whom ER leaves out for a target
@@ -51,7 +51,7 @@ class UserBlock:
             if not testers_count:
                 met_target[:, column] |= held_out[""].has(target)[start : start + len(users)]
         padded = torch.cat([users, users[-1:].expand(-len(users) % WIDTH_MULTIPLE)])
-        positions = (own.items * len(padded) + own.users).sort().values.int()  # in the order of memory
+        positions = (own.items * len(padded) + own.users).sort().values  # in the order of memory
         parts = {prefix: part.of(slice(start, start + len(users)), len(padded), device) for prefix, part in held_out.items()}
         return cls(padded.to(device), positions.to(device), parts, targets, met_target.to(device))
 
@@ -60,15 +60,15 @@ class UserBlock:
     ) -> dict[str, Tensor]:
         """Return the ranks from 0 of the held-out items among candidates and among all items, and of the targets; users [W, d].
 
-        A rank is -1 if the user has no held-out item, or is left out for the target. `space` [M * W or more] is overwritten.
+        A rank is -1 if the user has no held-out item, or is left out for the target. `space` [M * W or more] may be overwritten.
         """
-        scores = space[: len(global_model.items) * len(users)].view(-1, len(users))  # [M, W]: comparing rows is vectorised
-        model.score_all(users, global_model, out=scores)
+        space = space[: len(global_model.items) * len(users)].view(-1, len(users))
+        scores = model.score_all(users, global_model, space)  # [M, W]: comparing rows is vectorised
         ranks: dict[str, Tensor] = {}
         references = {prefix: part.score(scores) for prefix, part in self.held_out.items()}
         if sampled:
             ranks |= {f"{prefix}sampled": part.rank_sampled(scores, references[prefix]) for prefix, part in self.held_out.items()}
-        scores.view(-1).index_fill_(0, self.seen.long(), -torch.inf)  # nobody is recommended what they trained on
+        scores.view(-1).index_fill_(0, self.seen, -torch.inf)  # nobody is recommended what they trained on
         if full:
             ranks |= {f"{prefix}full": part.rank_full(scores, references[prefix]) for prefix, part in self.held_out.items()}
         if ER:

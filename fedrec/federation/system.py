@@ -156,12 +156,14 @@ class System:
 
     def _train(self) -> tuple[float, Tensor, dict[str, float]]:
         """Train one round. Return the mean loss of the benign clients, Delta-Norm [M] and the telemetry."""
-        stopwatch, sampled = Stopwatch(self.device), self.sampler.sample(self.round).to(self.device)  # [S]
+        stopwatch, sampled = Stopwatch(self.device), self.sampler.sample(self.round)  # [S] on the CPU: nobody waits for a GPU's masks
         is_malicious = sampled >= self.n_users
-        batch = self.data.batch(sampled[~is_malicious])
+        malicious = (sampled[is_malicious] - self.n_users).to(self.device)
+        batch = self.data.batch(sampled[~is_malicious].to(self.device))
         local = self._train_locally(batch)
         benign = stopwatch.lap("seconds_training", local.upload(batch))
-        poison = stopwatch.lap("seconds_attack", self._poison(sampled[is_malicious] - self.n_users))
+        poison = stopwatch.lap("seconds_attack", self._poison(malicious))
+        sampled, is_malicious = sampled.to(self.device), is_malicious.to(self.device)
         upload = concatenate(benign, poison, sampled, is_malicious)
         view = ServerView(self.round, self.global_model, self.learning_rate)
         aggregation, n_dropped = stopwatch.lap("seconds_aggregation", aggregate(self.defense, upload, view))

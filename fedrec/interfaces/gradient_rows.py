@@ -48,17 +48,17 @@ class FactoredRows:
     normals: Tensor | None = None  # [M, d]
 
     def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
-        rows = self.coefficients[index, None] * self.directions.index_select(0, group.blocks_at(index))  # [k, d]
+        rows = _chosen(self.coefficients, index)[:, None] * self.directions.index_select(0, group.blocks_at(index))  # [k, d]
         if self.normals is None:
             return rows
-        normals = self.normals.index_select(0, group.items[index])  # [k, d]
+        normals = self.normals.index_select(0, _chosen(group.items, index))  # [k, d]
         return rows - (rows * normals).sum(1, keepdim=True) * normals
 
     def sum(self, group: "RowGroup", n_items: int) -> Tensor:
         total = scatter_sum(self.coefficients, self.directions, group.offsets, group.items, n_items)  # no row is made
         if self.normals is None:
             return total
-        return total - (total * self.normals).sum(1, keepdim=True) * self.normals  # projecting is linear: once, after the sum
+        return total.sub_((total * self.normals).sum(1, keepdim=True) * self.normals)  # projecting is linear: once, after the sum
 
     def scaled(self, weights: Tensor) -> "FactoredRows":
         return replace(self, coefficients=self.coefficients * weights)
@@ -133,6 +133,10 @@ class RowGroup:
     def scaled(self, weights: Tensor) -> "RowGroup":
         """Return row k times weights[k], [n]."""
         return replace(self, parts=tuple(part.scaled(weights) for part in self.parts))
+
+
+def _chosen(values: Tensor, index: Tensor | slice) -> Tensor:
+    return values[index] if isinstance(index, slice) else values.index_select(0, index)
 
 
 def _length(values: Tensor, dim: int | None = None) -> Tensor:

@@ -10,8 +10,9 @@ import torch
 from torch import Generator, Tensor
 from torch.func import grad, vmap
 
-from fedrec.interfaces.gradient_rows import DenseRows
+from fedrec.interfaces.gradient_rows import DenseRows, RowGroup
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, gather
+from fedrec.interfaces.upload import ScorerGradients
 from fedrec.ragged import segment_sum
 
 NUMBERS_AT_ONCE = 2_000_000  # of embeddings held at once while every item is scored
@@ -38,11 +39,13 @@ class Model(ABC):
         MF-FRS: u . v. DL-FRS: h . phi_L(... phi_1(u + v)), where + is concatenation and phi_l(x) = ReLU(W_l x + b_l) (Eq. 1).
         """
 
-    def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
-        """Write the score of every item for every user; users [B, d], out [M, B]."""
-        for rows in torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // users.numel())):
-            items = slice(int(rows[0]), int(rows[-1]) + 1)
-            out[items] = self.score(users[None], model.items[items, None], model.scorer)
+    def score_all(self, users: Tensor, model: GlobalModel, space: Tensor) -> Tensor:
+        """Return the score of every item for every user, [M, B], in `space` [M, B] or in memory of its own; users [B, d]."""
+        size = max(1, NUMBERS_AT_ONCE // users.numel())
+        for start in range(0, len(model.items), size):
+            items = slice(start, start + size)
+            space[items] = self.score(users[None], model.items[items, None], model.scorer)
+        return space
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Return the gradients of each client's loss; users [C, d] are the clients' embeddings."""
@@ -56,6 +59,14 @@ class Model(ABC):
         summed = dict(zip(parameters, total, strict=True))
         scorer = PairwiseScorerGradients(self, users, global_model, batch, derivative, summed) if summed else None
         return LocalGradients(value, user_gradient, (DenseRows(rows / batch.counts[:, None]),), scorer)
+
+    def gradients_of_all(
+        self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss
+    ) -> tuple[Tensor, Tensor, ScorerGradients | None]:
+        """Return the gradients of users [n, d] who have all M items, in the order of their ids: users [n, d], rows [n * M, d], scorer."""
+        local = self.local_gradients(users, global_model, batch, loss)
+        rows = RowGroup(batch.clients, batch.offsets, batch.items, local.rows).at(slice(None))
+        return local.users, rows, local.scorer
 
     def fit_users(
         self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], label: float, learning_rate: float, steps: int

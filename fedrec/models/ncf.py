@@ -49,14 +49,15 @@ class NeuralCollaborativeFiltering(Model):
             hidden = relu(hidden @ weight + bias)
         return hidden @ layers.projection + layers.output_bias[0]
 
-    def score_all(self, users: Tensor, model: GlobalModel, out: Tensor) -> None:
+    def score_all(self, users: Tensor, model: GlobalModel, space: Tensor) -> Tensor:
         layers = Perceptron.of(model.scorer)
         of_users, of_items = layers.first(users, model.items)  # [h, B], [h, M]
-        n_users = users.shape[0]
-        for items in torch.arange(len(model.items)).split(max(1, NUMBERS_AT_ONCE // (n_users * max(self.layers)))):
-            rows = slice(int(items[0]), int(items[-1]) + 1)
+        size = max(1, NUMBERS_AT_ONCE // (len(users) * max(self.layers)))
+        for start in range(0, len(model.items), size):
+            rows = slice(start, start + size)
             first = (of_items[:, rows, None] + of_users[:, None]).flatten(1)  # [h, m * B]
-            torch.addmv(layers.output_bias, layers.forward(first)[-1].T, layers.projection, out=out[rows].view(-1))
+            torch.addmv(layers.output_bias, layers.forward(first)[-1].T, layers.projection, out=space[rows].view(-1))
+        return space
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
         """Closed form: the backpropagation of `fedrec.models.perceptron`, of all pairs of all clients at once."""

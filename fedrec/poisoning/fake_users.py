@@ -5,12 +5,13 @@ A fake user trains like an honest one, so the model's own closed form serves and
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from fedrec.interfaces import ClientBatch, DenseScorerGradients, GlobalModel, Loss, Model, RowGroup, ScorerGradients, ScorerPart, Upload
+from fedrec.interfaces import ClientBatch, DenseScorerGradients, GlobalModel, Loss, Model, ScorerGradients, ScorerPart, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,17 @@ def _weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
 
 def fake_gradients(model: Model, users: Tensor, targets: Tensor, global_model: GlobalModel, loss: Loss) -> FakeGradients:
     """Differentiate each fake user's loss over the targets, which are all labelled 1; users [A, s, d], targets [T]."""
-    targets_only = GlobalModel(global_model.items[targets], global_model.scorer)
-    items = torch.arange(len(targets), device=users.device).expand(users.shape[:2].numel(), -1)  # [A * s, T]
-    batch = equal_batch(items, users.new_ones(items.shape))
-    local = model.local_gradients(users.flatten(0, 1), targets_only, batch, loss)
-    rows = RowGroup(batch.clients, batch.offsets, batch.items, local.rows).at(slice(None))
-    return FakeGradients(local.users.view(users.shape), rows.view(*users.shape[:2], len(targets), users.shape[2]), local.scorer)
+    targets_only = GlobalModel(global_model.items.index_select(0, targets), global_model.scorer)
+    batch = _all_positive(users.shape[:2].numel(), len(targets), users.dtype, users.device)
+    of_users, rows, scorer = model.gradients_of_all(users.flatten(0, 1), targets_only, batch, loss)
+    return FakeGradients(of_users.view(users.shape), rows.view(*users.shape[:2], len(targets), users.shape[2]), scorer)
+
+
+@lru_cache(maxsize=64)  # rounds with equally many clients have equal batches
+def _all_positive(n_users: int, n_targets: int, dtype: torch.dtype, device: torch.device) -> ClientBatch:
+    """Return the training pairs of n users who have met all targets."""
+    items = torch.arange(n_targets, device=device).expand(n_users, -1)  # [n, T]
+    return equal_batch(items, torch.ones(items.shape, dtype=dtype, device=device))
 
 
 def equal_batch(items: Tensor, labels: Tensor) -> ClientBatch:

@@ -17,6 +17,7 @@ from torch import Tensor
 from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, Positive, Upload
 from fedrec.mining import PopularItemMiner
 from fedrec.poisoning.fake_users import target_upload
+from fedrec.ragged import positions
 
 
 @dataclass(kw_only=True)
@@ -51,10 +52,12 @@ class MinedItemsAttack(Attack):
     def poison(self, view: AttackerView) -> Upload:
         self.miner.observe(view.round, view.clients, view.model.items)
         device, target_items = view.model.items.device, self.known.target_items
-        uploading = self.miner.ready(view.clients) if self.starts == "mined" else torch.ones(len(view.clients), dtype=torch.bool)
-        active = uploading.nonzero().flatten()  # [A] positions in view.clients
-        mined = self.miner.mined[view.clients.cpu()[active]].to(device)  # [A, N]
-        rows, scorer = self.gradients(view.model.items[mined], self.optimised_targets, view)
+        clients, active = view.clients.cpu(), torch.arange(len(view.clients))  # [A] positions in view.clients
+        if self.starts == "mined":
+            active = positions(self.miner.ready(clients))
+        mined = self.miner.mined.index_select(0, clients.index_select(0, active)).to(device)  # [A, N]
+        popular = view.model.items.index_select(0, mined.flatten()).unflatten(0, mined.shape)  # [A, N, d]
+        rows, scorer = self.gradients(popular, self.optimised_targets, view)
         return target_upload(view.clients, active.to(device), target_items, rows.expand(-1, len(target_items), -1), scorer)
 
     @property

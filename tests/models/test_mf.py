@@ -3,13 +3,15 @@
 from functools import partial
 from unittest import mock
 
+import pytest
 import torch
 from hypothesis import given
 
 from fedrec.interfaces import ClientBatch, GlobalModel, Model, RowGroup
 from fedrec.interfaces import model as model_module
 from fedrec.models.losses import LOSSES
-from fedrec.models.mf import MatrixFactorization
+from fedrec.models.mf import IMAGES, WIDE, MatrixFactorization
+from fedrec.poisoning.fake_users import equal_batch
 from tests.reference.federations import build_system, cases
 
 
@@ -26,15 +28,26 @@ def test_closed_form_equals_autograd(case):
     assert torch.allclose(rows[0], rows[1], rtol=1e-4, atol=1e-6)
 
 
-def test_score_all_is_score_of_every_pair():
+@pytest.mark.parametrize(("n_users", "n_items"), [(3, 5), (WIDE, 5), (WIDE, IMAGES), (WIDE + 1, 3 * IMAGES + 1)])
+def test_score_all_is_score_of_every_pair(n_users, n_items):
     model = MatrixFactorization(dim=4, init_std=1.0)
-    users, global_model = model.initialise(3, 5, torch.Generator().manual_seed(0))
+    users, global_model = model.initialise(n_users, n_items, torch.Generator().manual_seed(0))
     expected = model.score(users[None], global_model.items[:, None], global_model.scorer)  # [M, B]
     for score_all in (model.score_all, partial(Model.score_all, model)):
-        scores = torch.empty_like(expected)
         with mock.patch.object(model_module, "NUMBERS_AT_ONCE", 2 * users.numel()):  # the items in several parts
-            score_all(users, global_model, out=scores)
+            scores = score_all(users, global_model, torch.empty_like(expected))
         assert torch.allclose(scores, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_users", [0, 1, 4])
+def test_gradients_of_all_equal_those_of_a_batch(n_users):
+    model = MatrixFactorization(dim=4, init_std=1.0)
+    users, global_model = model.initialise(n_users, 3, torch.Generator().manual_seed(0))
+    items = torch.arange(3).expand(n_users, -1)
+    batch = equal_batch(items, torch.ones(items.shape))
+    arguments = (users, global_model, batch, LOSSES["bce"])
+    for closed, generic in zip(model.gradients_of_all(*arguments), Model.gradients_of_all(model, *arguments), strict=True):
+        assert closed is generic is None or torch.allclose(closed, generic, atol=1e-6)
 
 
 class Scaled(MatrixFactorization):

@@ -120,9 +120,8 @@ def test_score_all_is_score_of_every_pair(layers, output_bias, block):
     expected = torch.stack([oracle.psi(user, global_model.items, global_model.scorer) for user in users], 1)  # [M, B]
     assert torch.allclose(model.score(users[None], global_model.items[:, None], global_model.scorer), expected)
     for score_all in (model.score_all, partial(Model.score_all, model)):
-        scores = torch.full_like(expected, math.nan)
         with mock.patch.object(ncf, "NUMBERS_AT_ONCE", block), mock.patch.object(model_module, "NUMBERS_AT_ONCE", block):
-            score_all(users, global_model, out=scores)
+            scores = score_all(users, global_model, torch.full_like(expected, math.nan))
         assert torch.allclose(scores, expected)
 
 

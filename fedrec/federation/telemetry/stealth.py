@@ -29,47 +29,52 @@ def describe_poison(benign: RowGroup, poison: Upload | None, targets: Sequence[i
     if not len(poison.items):
         return {"poison_rows": 0.0, "poison_items": 0.0}
     items, benign_items = poison.items.cpu().numpy(), benign.items.cpu().numpy()
-    poisoned = np.bincount(items, minlength=n_items)  # [M]
-    telemetry = {"poison_rows": float(len(items)), "poison_items": float(np.count_nonzero(poisoned))}
-    compared = np.linspace(0, len(items) - 1, min(len(items), COMPARED)).round().astype(np.int64)
-    touched = np.zeros(n_items, bool)
-    touched[items[compared]] = touched[targets] = True
+    is_target = np.zeros(n_items, bool)
+    is_target[targets] = True
+    on_targets = int(np.count_nonzero(is_target[items]))
+    telemetry = {"poison_rows": float(len(items)), "poison_items": float(np.count_nonzero(np.bincount(items)))}
+    compared = np.arange(len(items)) if len(items) <= COMPARED else np.linspace(0, len(items) - 1, COMPARED).round().astype(np.int64)
+    bad_items, touched = items[compared], is_target.copy()
+    touched[bad_items] = True
     chosen = np.flatnonzero(touched.take(benign_items))  # benign rows of the same items
-    of_benign = benign_items[chosen]
-    if on_targets := int(poisoned[targets].sum()):
-        telemetry["poison_share"] = on_targets / (on_targets + sum(int(np.count_nonzero(of_benign == one)) for one in targets))
+    good_items = benign_items[chosen]
+    if on_targets:
+        telemetry["poison_share"] = on_targets / (on_targets + int(np.count_nonzero(is_target[good_items])))
     device = benign.items.device
     good = benign.at(torch.from_numpy(chosen).to(device)).cpu().numpy()
     bad = poison.rows[torch.from_numpy(compared).to(device)].cpu().numpy()
-    numbers = touched.cumsum() - 1  # [M], 0..J-1 for touched items
-    scores = _z_scores(good, numbers[of_benign], bad, numbers[items[compared]])
-    if scores.size:
-        telemetry["poison_norm_z"], telemetry["poison_cosine_z"] = np.median(scores, axis=1).tolist()
+    groups = np.flatnonzero(touched)  # [J] items
+    scores = np.sort(_z_scores(good, groups.searchsorted(good_items), bad, groups.searchsorted(bad_items), len(groups)), axis=1)  # [2, n]
+    if n := scores.shape[1]:
+        telemetry["poison_norm_z"], telemetry["poison_cosine_z"] = ((scores[:, (n - 1) // 2] + scores[:, n // 2]) / 2).tolist()  # medians
     return telemetry
 
 
-def _z_scores(good: Reals, of_good: Integers, bad: Reals, of_bad: Integers) -> Reals:
+def _z_scores(good: Reals, of_good: Integers, bad: Reals, of_bad: Integers, n_groups: int) -> Reals:
     """Return the z-scores of the norm and the cosine of bad rows among the good rows of their group, [2, n].
 
     Bad rows of a group without FEWEST good rows, or whose good rows are all alike, are left out.
     """
-    n_groups = 1 + max(of_good.max(initial=0), of_bad.max(initial=0))
-    sizes = np.bincount(of_good, minlength=n_groups)
-    order, starts = of_good.argsort(kind="stable"), sizes.cumsum() - sizes
-    total = np.zeros((n_groups, good.shape[1]), good.dtype)
-    if len(good):
-        total[sizes > 0] = np.add.reduceat(good[order], starts[sizes > 0])
-    values, found = _norm_and_cosine(good, total[of_good] - good), _norm_and_cosine(bad, total[of_bad])  # [2, n_good], [2, n_bad]
-    mean, square = (np.stack([np.bincount(of_good, row, n_groups) for row in part]) / sizes.clip(1) for part in (values, values**2))
+    n_good, of_rows, sizes = len(good), np.concatenate([of_good, of_bad]), np.bincount(of_good, minlength=n_groups)
+    total, filled = np.zeros((n_groups, good.shape[1]), good.dtype), sizes > 0
+    if n_good:
+        starts = (sizes.cumsum() - sizes)[filled]
+        total[filled] = np.add.reduceat(good[of_good.argsort(kind="stable")], starts)
+    others = total[of_rows]
+    others[:n_good] -= good
+    values = _norm_and_cosine(np.concatenate([good, bad]).astype(np.float64), others.astype(np.float64))  # [2, n_good + n_bad]
+    moments = np.concatenate([values[:, :n_good], values[:, :n_good] ** 2])  # [4, n_good]
+    cells = of_good + len(sizes) * np.arange(4)[:, None]
+    mean, square = np.bincount(cells.ravel(), moments.ravel(), 4 * len(sizes)).reshape(2, 2, -1) / sizes.clip(1)  # [2, J] each
     deviation = np.sqrt((square - mean**2).clip(0))  # [2, J]
     known = (sizes >= FEWEST) & (deviation > 1e-6 * np.abs(mean)).all(0)
     accepted = known[of_bad]
     groups = of_bad[accepted]
-    scores: Reals = (found[:, accepted] - mean[:, groups]) / deviation[:, groups]
+    scores: Reals = (values[:, n_good:][:, accepted] - mean[:, groups]) / deviation[:, groups]
     return scores
 
 
 def _norm_and_cosine(rows: Reals, others: Reals) -> Reals:
     """Return the norm of each row and its cosine with the other row, [2, n]."""
-    norms, lengths = (np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64)) for part in (rows, others))
-    return np.stack([norms, np.einsum("nd,nd->n", rows, others, dtype=np.float64) / (norms * lengths).clip(1e-12)])
+    norms, lengths = (np.sqrt(np.einsum("nd,nd->n", part, part)) for part in (rows, others))
+    return np.stack([norms, np.einsum("nd,nd->n", rows, others) / (norms * lengths).clip(1e-12)])
