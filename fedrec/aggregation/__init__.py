@@ -14,7 +14,17 @@
 """
 
 from fedrec.aggregation.grouped_uploads import GroupedUploads, one_row_each
-from fedrec.aggregation.rule import Fallback, Rule, Scope, ScorerShare, assembled, grouped, inspected, number_tolerated
+from fedrec.aggregation.rule import (
+    Fallback,
+    Rule,
+    Scope,
+    ScorerShare,
+    assembled,
+    assembled_for_touched,
+    grouped,
+    inspected,
+    number_tolerated,
+)
 from fedrec.aggregation.selecting import Score, select_uploads
 from fedrec.aggregation.trimming import means_around_median, means_without_ends, medians
 from fedrec.aggregation.whole_updates import WholeUpdates
@@ -28,6 +38,7 @@ __all__ = [
     "ScorerShare",
     "WholeUpdates",
     "assembled",
+    "assembled_for_touched",
     "grouped",
     "inspected",
     "number_tolerated",
