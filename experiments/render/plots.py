@@ -55,6 +55,9 @@ def _panel(axes: "Axes", panel: Panel) -> None:
         ticks = sorted({float(x) for series in panel.series for x in series.x})
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45, fontsize=8)
         axes.minorticks_off()
+    if panel.log_y:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
     axes.set(xlabel=_shown(panel.x_label), ylabel=_shown(panel.y_label))
     if all(isinstance(y, str) for series in panel.series for y in series.y):
         axes.invert_yaxis()
