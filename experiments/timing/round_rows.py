@@ -43,17 +43,17 @@ class Case:
 
 ROUND_CASES = {
     "mf": Case("MF, no attack", "none", "none"),
-    "mf_uea": Case("MF, PIECK-UEA", "pieck_uea", "none"),
-    "mf_ours": Case("MF, PIECK-UEA, ours", "pieck_uea", "ours"),
-    **{f"mf_{rule}": Case(f"MF, PIECK-UEA, {rule}", "pieck_uea", rule, turns=3) for rule in OF_ROUND if rule not in ("none", "ours")},
+    "mf_uea": Case("MF, no defense", "pieck_uea", "none"),
+    "mf_ours": Case("MF, ours", "pieck_uea", "ours"),
+    **{f"mf_{rule}": Case(f"MF, {rule}", "pieck_uea", rule, turns=3) for rule in OF_ROUND if rule not in ("none", "ours")},
     "ncf": Case("DL, no attack", "none", "none", "ncf"),
-    "ncf_ours": Case("DL, PIECK-UEA, ours", "pieck_uea", "ours", "ncf"),
-    "ncf_median": Case("DL, PIECK-UEA, median", "pieck_uea", "median", "ncf", turns=3),
-    "ncf_krum": Case("DL, PIECK-UEA, krum", "pieck_uea", "krum", "ncf", turns=3),
+    "ncf_ours": Case("DL, ours", "pieck_uea", "ours", "ncf"),
+    "ncf_median": Case("DL, median", "pieck_uea", "median", "ncf", turns=3),
+    "ncf_krum": Case("DL, krum", "pieck_uea", "krum", "ncf", turns=3),
 }
 EVALUATION_CASES = {
-    "evaluation": replace(ROUND_CASES["mf"], name="MF, evaluation of all users"),
-    "ncf_evaluation": replace(ROUND_CASES["ncf"], name="DL, evaluation of all users", turns=3),
+    "evaluation": replace(ROUND_CASES["mf"], name="MF, evaluation"),
+    "ncf_evaluation": replace(ROUND_CASES["ncf"], name="DL, evaluation", turns=3),
 }
 
 

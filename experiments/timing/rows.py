@@ -12,10 +12,10 @@ from rich.table import Table
 from fedrec.config.validation import ConfigError
 
 TABLES = {  # title -> columns; a line break, because a table must fit a terminal of 80 columns
-    "A whole round or evaluation against what people run: one object a client, whole uploads": (
+    "A round (with PIECK-UEA) or an evaluation, against a loop of whole uploads": (
         *("", "loop\nms", "before\nms", "now\nms", "loop /\nnow", "before /\nnow", "limit\nms", "now /\nlimit"),
     ),
-    "A rule alone against ByzFL, item by item, on the same captured upload": ("", "ByzFL\nms", "now\nms", "ByzFL /\nnow"),
+    "A rule alone on the upload of a round, against ByzFL for one item after another": ("", "ByzFL\nms", "now\nms", "ByzFL /\nnow"),
     "A round on a GPU": ("", "CPU\nms", "GPU\nms", "CPU /\nGPU"),
     "How the cost of a round grows": ("", "no attack\nms", "PIECK-UEA,\nMedian ms"),
     "An attack's share of its round, 5 % malicious clients": ("", "share", "attack\nms", "round\nms", "required"),
