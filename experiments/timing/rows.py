@@ -18,10 +18,11 @@ TABLES = {  # title -> columns; a line break, because a table must fit a termina
     "A rule alone on the upload of a round, against ByzFL for one item after another": ("", "ByzFL\nms", "now\nms", "ByzFL /\nnow"),
     "A round on a GPU": ("", "CPU\nms", "GPU\nms", "CPU /\nGPU"),
     "How the cost of a round grows": ("", "no attack\nms", "PIECK-UEA,\nMedian ms"),
+    "Rounds of four epochs, in the third of which clients end their mining": ("", "median\nms", "dearest\nms", "dearest /\nmedian"),
     "An attack's share of its round, 5 % malicious clients": ("", "share", "attack\nms", "round\nms", "required"),
     "Whole programs": ("", "measured", "required"),
 }
-ROUNDS, RULES, GPU, GROWTH, SHARES, PROGRAMS = TABLES
+ROUNDS, RULES, GPU, GROWTH, MINING, SHARES, PROGRAMS = TABLES
 
 
 @dataclass(frozen=True)

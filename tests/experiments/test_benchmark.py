@@ -111,15 +111,17 @@ def test_each_rule_has_an_upload_of_which_nothing_is_calculated_yet():
 
 def test_growth_is_drawn_on_logarithmic_axes():
     measured = {size: [10.0, 20.0] for sizes in growth.AXES.values() for size in sizes}
-    drawn = canvas(growth.picture(measured))
-    assert [axes.get_xlabel() for axes in drawn.axes] == list(growth.AXES)
-    assert all(axes.get_xscale() == axes.get_yscale() == "log" and axes.get_title() for axes in drawn.axes)
+    drawn = canvas(growth.picture(measured, [1.0, 3.0, 2.0]))
+    assert [axes.get_xlabel() for axes in drawn.axes] == [*growth.AXES, "round"]
+    assert [axes.get_xscale() for axes in drawn.axes] == ["log", "log", "log", "linear"]
+    assert all(axes.get_yscale() == "log" and axes.get_title() for axes in drawn.axes)
 
 
 def test_growth_of_few_sizes(tiny, monkeypatch):
-    monkeypatch.setattr(growth, "AXES", {name: [(60, 80, 32)] for name in growth.AXES})
+    monkeypatch.setattr(growth, "AXES", {name: [(60, 80, 32)] * 2 for name in growth.AXES})
     monkeypatch.setattr(growth, "PICTURE", tiny / "scaling.png")
-    (row,) = growth.growth(Checkouts(FederationClock(), None))
+    row, mining = growth.growth(Checkouts(FederationClock(), None))
+    assert mining.numbers["dearest_ms"] >= mining.numbers["median_ms"] > 0
     assert row.name == "60 users, 80 items, 32 a round" and min(row.numbers.values()) > 0
     assert (tiny / "scaling.png").read_bytes().startswith(b"\x89PNG")
 
