@@ -5,7 +5,9 @@ The benchmark starts it as a program, once for each checkout that it compares. I
 folder, because an older checkout has another one, and only what is public in `fedrec`.
 """
 
+import ctypes
 import json
+import os
 import sys
 import tempfile
 import time
@@ -19,6 +21,7 @@ from fedrec.config.compose import compose
 from fedrec.experiment import Experiment, prepare
 from fedrec.interfaces import RoundResult
 
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of malloc.h
 EPOCHS = 1000  # enough for all that is timed
 
 
@@ -30,6 +33,7 @@ class FederationClock:
 
     def prepare(self, *overrides: str) -> None:
         """Build the federation of these options."""
+        keep_memory()
         config = compose("threads=1", "tracking=none", "device=cpu", *overrides, f"system.epochs={EPOCHS}")
         self.experiment = prepare(check(config), Path(tempfile.gettempdir()))
         self._rounds = self.experiment.system.rounds()
@@ -59,6 +63,17 @@ def elapsed(work: Callable[[], object], device: torch.device) -> float:
     work()
     torch.cuda.synchronize(device)
     return time.perf_counter() - started
+
+
+def keep_memory() -> None:
+    """Let the C library keep memory that is freed.
+
+    Else it depends on chance whether a round must fetch its large arrays from the system again, which may cost half of its time.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None  # glibc alone has it
+    if set_option:
+        for option, value in ((M_MMAP_THRESHOLD, 2**25), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**26)):
+            set_option(option, value)
 
 
 def main() -> None:
