@@ -27,10 +27,11 @@ from rich.console import Console
 
 from experiments.timing.byzfl_rules import rules_against_byzfl
 from experiments.timing.checkouts import Checkouts, opened
+from experiments.timing.gpu_rows import on_gpu
 from experiments.timing.growth import growth
-from experiments.timing.limits import Machine, measure_machine
+from experiments.timing.machine import Machine, measure_machine
 from experiments.timing.program_rows import main_command, memory, sweep, tracking
-from experiments.timing.round_rows import EVALUATION_CASES, ROUND_CASES, SETTLED, attack_shares, evaluation_row, ml_100k, on_gpu, round_row
+from experiments.timing.round_rows import EVALUATION_CASES, ROUND_CASES, SETTLED, attack_shares, evaluation_row, ml_100k, round_row
 from experiments.timing.rows import TABLES, Row, as_markdown, data_folder, shown
 from fedrec.cli.ending import exit_after
 from fedrec.cli.errors import explain, show

@@ -10,10 +10,11 @@ import torch
 
 from experiments.timing.checkouts import Checkout, Checkouts
 from experiments.timing.federation_clock import FederationClock, elapsed
-from experiments.timing.growth import synthetic
-from experiments.timing.limits import OF_ROUND, Load, Machine, Work, evaluation
-from experiments.timing.rows import GPU, ROUNDS, SHARES, Row, data_folder, median_ms, number, quotient
-from experiments.timing.whole_uploads import COMBINE, one_by_one
+from experiments.timing.limits import OF_ROUND, Load, evaluation
+from experiments.timing.machine import Machine, Work
+from experiments.timing.rows import ROUNDS, SHARES, Row, data_folder, median_ms, number, quotient
+from experiments.timing.stacked_rules import COMBINE
+from experiments.timing.whole_uploads import one_by_one
 from fedrec.config.compose import FOLDER
 from tests.reference import federation as oracle
 
@@ -140,21 +141,3 @@ def attack_shares() -> Iterator[Row]:
             whole = median_ms([one.seconds for one in results]) or 0.0
             cells = [f"{100 * attacking / whole:.0f} %", number(attacking), number(whole), "" if attack in informed else "<= 25 %"]
             yield Row(SHARES, f"{'DL' if model == 'ncf' else 'MF'}, {attack}", cells, {"attack_ms": attacking, "round_ms": whole})
-
-
-def on_gpu(checkouts: Checkouts) -> Iterator[Row]:
-    """Time rounds and evaluations with device=cuda, if there is a GPU, and the same on the CPU."""
-    if not torch.cuda.is_available():
-        yield Row(GPU, "no GPU here: nothing with device=cuda was measured", ["-"] * 3)
-        return
-    for users, items, clients in ((943, 1682, 256), (100_000, 10_000, 1024), (100_000, 10_000, 16_384)):
-        data = ml_100k() if users == 943 else synthetic(users, items, clients)
-        for defense in ("none", "median", "krum", "multi_krum"):
-            seconds = {}
-            for device in ("cpu", "cuda"):
-                checkouts.now.prepare(*data, "attack=pieck_uea", f"defense={defense}", f"device={device}")
-                checkouts.now.rounds(3)
-                seconds[device] = median_ms(checkouts.now.rounds(10))
-            values = seconds["cpu"], seconds["cuda"], quotient(seconds["cpu"], seconds["cuda"])
-            name = f"{users:,} users, {items:,} items, {clients:,} a round, {defense}"
-            yield Row(GPU, name, [number(value) for value in values], {"cpu_ms": values[0], "cuda_ms": values[1]})

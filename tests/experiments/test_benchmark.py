@@ -11,7 +11,7 @@ import torch
 
 from experiments import benchmark
 from experiments.render.plots import canvas
-from experiments.timing import byzfl_rules, growth, round_rows
+from experiments.timing import byzfl_rules, gpu_rows, growth, round_rows
 from experiments.timing.checkouts import HERE, Checkouts, opened
 from experiments.timing.federation_clock import FederationClock
 from experiments.timing.rows import TABLES
@@ -107,6 +107,21 @@ def test_each_rule_has_an_upload_of_which_nothing_is_calculated_yet():
     assert max(map(len, by_item)) == int((capture.upload.items == popular).sum())
     fresh = byzfl_rules.untouched(capture.upload)
     assert "rows" in vars(capture.upload) and "rows" not in vars(fresh) and torch.equal(fresh.rows, capture.upload.rows)
+
+
+def test_a_row_of_both_devices():
+    asked = []
+
+    class Devices:
+        def prepare(self, *options):
+            asked.append(options)
+
+        def rounds(self, n):
+            return [0.004 / len(asked)] * n
+
+    row = gpu_rows.gpu_row(Devices(), (943, 1682, 256), ["attack=none"], "krum")
+    assert asked == [("attack=none", "device=cpu"), ("attack=none", "device=cuda")]
+    assert row.name == "943 users, 1,682 items, 256 a round, krum" and row.cells == ["4.00", "2.00", "2.00"]
 
 
 def test_growth_is_drawn_on_logarithmic_axes():

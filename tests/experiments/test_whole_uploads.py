@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from experiments.timing.federation_clock import FederationClock
-from experiments.timing.limits import OF_ROUND, Load, Machine, Work, evaluation, exchanges
+from experiments.timing.limits import OF_ROUND, Load, evaluation, exchanges
+from experiments.timing.machine import Machine, Work
 from experiments.timing.round_rows import EVALUATION_CASES, LOOPED, ROUND_CASES
-from experiments.timing.whole_uploads import COMBINE, one_by_one
+from experiments.timing.stacked_rules import COMBINE
+from experiments.timing.whole_uploads import one_by_one
 from tests.reference import rules as oracle
 
 TINY = ("dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.clients_per_round=42")
