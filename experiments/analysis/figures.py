@@ -33,6 +33,7 @@ class Panel:
     y_label: str
     series: Sequence[Series]
     log_x: bool = False
+    log_y: bool = False
     borders: Sequence[float] = ()  # the x of vertical lines
 
 

@@ -46,6 +46,8 @@ def style(panel: Panel, position: int) -> tuple[str, str]:
 
 
 def _panel(axes: "Axes", panel: Panel) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     for position, series in enumerate(panel.series):
         _series(axes, series, *style(panel, position), position, len(panel.series))
     for border in panel.borders:
@@ -53,8 +55,13 @@ def _panel(axes: "Axes", panel: Panel) -> None:
     if panel.log_x:
         axes.set_xscale("log")
         ticks = sorted({float(x) for series in panel.series for x in series.x})
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=45, fontsize=8)
+        axes.set_xticks(ticks, [f"{tick:,.7g}" for tick in ticks], rotation=45, fontsize=8)
         axes.minorticks_off()
+    if panel.log_y:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:,.7g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel=_shown(panel.x_label), ylabel=_shown(panel.y_label))
     if all(isinstance(y, str) for series in panel.series for y in series.y):
         axes.invert_yaxis()
