@@ -161,14 +161,17 @@ def select(uploads: Uploads, n_selected: Integers, n_left_out: Integers, squared
 
 @compiled
 def nearest_to_each(distances: Numbers, n_nearest: int) -> Numbers:
-    """Return 1 for the n_nearest uploads to each, of equally near ones the first, and 0 for the others, [to whom, who]."""
-    near, (_, farthest) = np.zeros(distances.shape), krum_scores(distances, len(distances) - n_nearest)
-    for i in range(len(near)):
-        n_alike = n_nearest - np.sum(distances[i] < farthest[i])
-        for k in range(len(near)):
-            alike = distances[i, k] == farthest[i] and n_alike > 0
-            near[i, k] = alike or distances[i, k] < farthest[i]
-            n_alike -= alike
+    """Return 1 for the n_nearest uploads to each, of equally near ones the first, and 0 for the others, [who, to whom]."""
+    n = len(distances)
+    near, n_alike, (_, farthest) = np.zeros((n, n)), np.full(n, n_nearest), krum_scores(distances, n - n_nearest)
+    for k in range(n):
+        for i in range(n):
+            n_alike[i] -= distances[k, i] < farthest[i]
+    for k in range(n):
+        for i in range(n):
+            alike = distances[k, i] == farthest[i] and n_alike[i] > 0
+            near[k, i] = alike or distances[k, i] < farthest[i]
+            n_alike[i] -= alike
     return near
 
 
@@ -180,7 +183,7 @@ def mix(uploads: Uploads, n_mixed: Integers) -> Numbers:
         start, stop = uploads.offsets[group], uploads.offsets[group + 1]
         rows = uploads.vectors[uploads.pointers[start:stop]] * uploads.coefficients[start:stop].reshape(-1, 1)
         near = nearest_to_each(distances_of(uploads, group, True), n_mixed[group])
-        means[start:stop] = matrix_product(near, rows) / n_mixed[group]
+        means[start:stop] = matrix_product(near.T.copy(), rows) / n_mixed[group]
     return means
 
 

@@ -101,7 +101,7 @@ def test_nearest_of_equally_near_the_first(n, seed, ties, data):
     distances, n_nearest = distances_between(drawn(n, 2, seed, ties), True), data.draw(st.integers(1, n))
     near = nearest_to_each(distances, n_nearest)
     for upload in range(n):
-        assert near[upload].nonzero()[0].tolist() == sorted(distances[upload].argsort(kind="stable")[:n_nearest].tolist())
+        assert near[:, upload].nonzero()[0].tolist() == sorted(distances[upload].argsort(kind="stable")[:n_nearest].tolist())
 
 
 def test_a_loop_is_compiled_even_where_no_code_can_be_kept(monkeypatch):
