@@ -148,3 +148,12 @@ print(ragged.segment_products(torch.ones(1, 2), torch.ones(9, 2), offsets, colum
 """
     result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (result.stdout, result.stderr) == ("tensor([2.])\n", "")
+
+
+@given(st.lists(st.integers(0, 9), max_size=12), st.booleans())
+def test_distinct_numbers_stand_for_all(values, gpu):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ragged_kernels, "on_gpu", lambda _: gpu)
+        unique, places = ragged_kernels.distinct(torch.tensor(values, dtype=torch.int32), 10)
+    assert sorted(unique.tolist()) == sorted(set(values)) and unique[places.long()].tolist() == values
+    assert (unique.dtype, places.dtype) == (torch.int64, torch.int32)

@@ -16,7 +16,17 @@
 from fedrec.aggregation.grouped_uploads import GroupedUploads, one_row_each
 from fedrec.aggregation.krum_score import Score, krum_scores, pairwise_distances
 from fedrec.aggregation.repeated_krum import repeat_krum
-from fedrec.aggregation.rule import Fallback, Rule, Scope, ScorerShare, assembled, grouped, inspected, number_tolerated
+from fedrec.aggregation.rule import (
+    Fallback,
+    Rule,
+    Scope,
+    ScorerShare,
+    assembled,
+    assembled_for_touched,
+    grouped,
+    inspected,
+    number_tolerated,
+)
 from fedrec.aggregation.selecting import select_uploads
 from fedrec.aggregation.trimming import means_around_median, means_without_ends, medians
 from fedrec.aggregation.whole_updates import WholeUpdates
@@ -30,6 +40,7 @@ __all__ = [
     "ScorerShare",
     "WholeUpdates",
     "assembled",
+    "assembled_for_touched",
     "grouped",
     "inspected",
     "number_tolerated",

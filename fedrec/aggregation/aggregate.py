@@ -3,14 +3,20 @@
 from dataclasses import replace
 
 from fedrec.aggregation.finite_rows import finite
-from fedrec.interfaces import Aggregation, Aggregator, Defense, GlobalModel, ServerView, Upload
+from fedrec.interfaces import MANY_ITEMS, Aggregation, Aggregator, Defense, GlobalModel, ServerView, Upload
 
 
 class Sum(Aggregator):
     """The plain sum, which is no defense. It makes no row that an upload holds in factors."""
 
+    keeps_models = False
+
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:
-        return Aggregation(GlobalModel(*upload.total(len(view.model.items))))
+        n_items = len(view.model.items)
+        if n_items < MANY_ITEMS:
+            return Aggregation(GlobalModel(*upload.total(n_items)))
+        touched, upload = upload.renumbered(n_items)
+        return Aggregation(GlobalModel(*upload.total(len(touched))), touched=touched)
 
 
 def aggregate(defense: Defense, upload: Upload, view: ServerView) -> tuple[Aggregation, int | None]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fedrec.aggregation.grouped_uploads import GroupedUploads
 from fedrec.aggregation.whole_updates import WholeUpdates
-from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, ServerView, Share, Upload
+from fedrec.interfaces import MANY_ITEMS, Aggregation, Aggregator, GlobalModel, ServerView, Share, Upload
 
 Fallback = Literal["sum", "skip"]  # what becomes of too few uploads: their sum, or nothing
 Scope = Literal["per_item", "whole_update"]
@@ -39,6 +39,7 @@ class Rule(Aggregator):
     """
 
     applies_to = "MF-FRS, DL-FRS"
+    keeps_models = False
 
     # A rule that lets its user choose declares the field again. It would inherit a `default`, and the option would not be required.
     malicious_share: Share | None = field(init=False, default_factory=lambda: None)  # what the rule expects of uploads
@@ -74,7 +75,8 @@ class Rule(Aggregator):
         in_items = applies[0].expand(len(items))
         unguarded = in_items & (self.tolerated(groups[0]) == 0)
         decided = inspected(groups, accepted, applies)
-        return Aggregation(assembled(groups, results, view.model), items[~in_items], items[unguarded], *decided)
+        gradient, touched = assembled_for_touched(groups, results, view.model)
+        return Aggregation(gradient, items[~in_items], items[unguarded], *decided, touched)
 
 
 def grouped(upload: Upload, model: GlobalModel) -> list[GroupedUploads]:
@@ -89,9 +91,19 @@ def assembled(groups: Groups, results: Sequence[Tensor], model: GlobalModel) -> 
     """Return what became of all groups as one gradient, from the results [J, p] of each."""
     if isinstance(updates := groups[0], WholeUpdates):
         return updates.split(results[0][0])
-    items = torch.zeros_like(model.items).index_copy_(0, groups[0].keys, results[0])
+    return GlobalModel(torch.zeros_like(model.items).index_copy_(0, groups[0].keys, results[0]), _of_tensors(groups, results, model))
+
+
+def assembled_for_touched(groups: Groups, results: Sequence[Tensor], model: GlobalModel) -> tuple[GlobalModel, Tensor | None]:
+    """Return the gradient that `assembled` returns, with many items for the touched ones only; and these, [J]. None if it is for all."""
+    if isinstance(groups[0], WholeUpdates) or len(model.items) < MANY_ITEMS:
+        return assembled(groups, results, model), None
+    return GlobalModel(results[0], _of_tensors(groups, results, model)), groups[0].keys
+
+
+def _of_tensors(groups: Groups, results: Sequence[Tensor], model: GlobalModel) -> dict[str, Tensor]:
     tensors = zip(groups[1:], results[1:], strict=True)
-    return GlobalModel(items, {uploads.name: result.view_as(model.scorer[uploads.name]) for uploads, result in tensors})
+    return {uploads.name: result.view_as(model.scorer[uploads.name]) for uploads, result in tensors}
 
 
 def inspected(groups: Groups, accepted: Sequence[Tensor | None], applies: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:

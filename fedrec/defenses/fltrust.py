@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Scope, WholeUpdates, assembled, grouped, inspected
+from fedrec.aggregation import Fallback, GroupedUploads, Scope, WholeUpdates, assembled_for_touched, grouped, inspected
 from fedrec.interfaces import Aggregation, Aggregator, ClientBatch, GlobalModel, ServerKnowledge, ServerView, Upload
 from fedrec.ragged import repeat_each, scalar_segment_sum, segment_products
 
@@ -62,7 +62,8 @@ class FLTrust(Aggregator):
         of_groups = [own.scorer[uploads.name].flatten()[None] if uploads.name else own.items[uploads.keys] for uploads in groups]
         trained = [torch.linalg.vector_norm(gradient, dim=1) > 0 for gradient in of_groups]
         results, trusted = zip(*map(self._combine, groups, of_groups), strict=True)
-        return Aggregation(assembled(groups, results, own), groups[0].keys[~trained[0]], None, *inspected(groups, trusted, trained))
+        gradient, touched = assembled_for_touched(groups, results, own)
+        return Aggregation(gradient, groups[0].keys[~trained[0]], None, *inspected(groups, trusted, trained), touched)
 
     def _combine(self, uploads: GroupedUploads, own: Tensor) -> tuple[Tensor, Tensor]:
         """Return the results [J, p] and whom the server trusts [N] bool, from its own gradient for each group, [J, p]."""

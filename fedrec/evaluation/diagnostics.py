@@ -11,7 +11,7 @@ from torch.nn.functional import log_softmax
 
 from fedrec.data.federated_data import Negatives
 from fedrec.evaluation.popular_share import POPULAR_SHARE
-from fedrec.interfaces import GlobalModel, Interactions, RoundResult
+from fedrec.interfaces import GlobalModel, Interactions, ItemChanges, RoundResult
 
 
 class TrainedState(Protocol):
@@ -36,7 +36,7 @@ class Diagnostics:
     train: Interactions
     targets: Sequence[int]
     state: TrainedState
-    recent: deque[Tensor] = field(init=False, default_factory=lambda: deque(maxlen=2))  # Delta-Norm of the last rounds
+    recent: deque[ItemChanges] = field(init=False, default_factory=lambda: deque(maxlen=2))  # of the last rounds
     poison_shares: list[float] = field(init=False, default_factory=list)  # of the rounds since the last evaluation
     popularity_ranks: Tensor = field(init=False)  # [M]
 
@@ -45,7 +45,7 @@ class Diagnostics:
 
     def observe(self, result: RoundResult) -> None:
         """Remember what the next evaluation needs of a round."""
-        self.recent.append(result.delta_norm)
+        self.recent.append(result.changes)
         if "poison_share" in self.wanted and "poison_share" in result.telemetry:
             self.poison_shares.append(result.telemetry["poison_share"])
 
@@ -82,7 +82,8 @@ class Diagnostics:
         """Return the quality of what an observer of the last two rounds would mine."""
         if len(self.recent) < 2:
             return {}
-        changed = torch.argsort(torch.stack(tuple(self.recent)).sum(0), descending=True).cpu()  # Eq. (7)
+        accumulated = torch.stack([changes.delta_norm() for changes in self.recent]).sum(0)  # [M], Eq. (7)
+        changed = torch.argsort(accumulated, descending=True).cpu()
         metrics: dict[str, float] = {}
         for n in self.sizes:
             metrics[f"mined_top_N@{n}"], metrics[f"mined_popular@{n}"] = mining_quality(changed[None, :n], self.popularity_ranks)

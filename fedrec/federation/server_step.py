@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import GlobalModel, Upload
+from fedrec.interfaces import Aggregation, GlobalModel, ItemChanges, Upload
 
 
 def concatenate(benign: Upload, poison: Upload | None, clients: Tensor, is_malicious: Tensor) -> Upload:
@@ -18,11 +18,19 @@ def concatenate(benign: Upload, poison: Upload | None, clients: Tensor, is_malic
     return Upload(clients, tuple(groups), tuple(scorer))
 
 
-def step(model: GlobalModel, gradient: GlobalModel, learning_rate: float) -> tuple[GlobalModel, Tensor]:
-    """Return the next global model and Delta-Norm [M], the length of each item's change (Eq. 7).
+def step(model: GlobalModel, aggregation: Aggregation, learning_rate: float, *, in_place: bool) -> tuple[GlobalModel, ItemChanges]:
+    """Return the next global model, and how far each item moved.
 
-    A parameter of the scorer stays as it is if nobody sent a gradient for it.
+    Gradient descent without momentum: an item that nobody sent a row for stays where it is, and so does a parameter of the scorer without
+    a gradient. If the aggregation names the items that it touches, only these are moved, in the same matrix if that is allowed.
     """
-    change = learning_rate * gradient.items
+    gradient, touched = aggregation.gradient, aggregation.touched
+    change = -learning_rate * gradient.items  # [J, d]
+    if touched is None:
+        items = model.items + change
+    else:
+        items = model.items if in_place else model.items.clone()
+        items.scatter_add_(0, touched[:, None].expand_as(change), change)
     stepped = {name: model.scorer[name] - learning_rate * value for name, value in gradient.scorer.items()}
-    return GlobalModel(model.items - change, {**model.scorer, **stepped}), torch.linalg.vector_norm(change, dim=1)
+    changes = ItemChanges(torch.linalg.vector_norm(change, dim=1), touched, len(items))
+    return GlobalModel(items, {**model.scorer, **stepped}), changes

@@ -20,6 +20,7 @@ from fedrec.federation.telemetry.filtering import describe_filtering
 from fedrec.federation.telemetry.stealth import describe_poison
 from fedrec.federation.telemetry.stopwatch import Stopwatch
 from fedrec.interfaces import (
+    Aggregation,
     Attack,
     AttackerKnowledge,
     AttackerView,
@@ -28,6 +29,7 @@ from fedrec.interfaces import (
     Defense,
     GlobalModel,
     Interactions,
+    ItemChanges,
     LocalGradients,
     Model,
     Positive,
@@ -108,7 +110,7 @@ class System:
             start = self._draw_start(train, seed)
         start.check(model, self.n_users, self.n_items, n_clients, self.epochs)
         start = start.to(device)
-        self.data, self.users, self.global_model = start.data, start.users.clone(), start.global_model  # users change in place
+        self.data, self.users, self.global_model = start.data, start.users.clone(), start.global_model.clone()  # they change in place
         self.client_rates = self._draw_client_rates(generator(seed, "client_rates"))
         self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed, start.order)
         if defense.server:
@@ -148,14 +150,14 @@ class System:
         while self.round < self.n_rounds:
             started = time.perf_counter()
             with torch.no_grad():
-                loss, delta_norm, telemetry = self._train()
+                loss, changes, telemetry = self._train()
             self.round += 1
             epoch, left = divmod(self.round, self.sampler.rounds_per_epoch)
             seconds = time.perf_counter() - started
-            yield RoundResult(self.round, epoch + bool(left), not left, loss, delta_norm, seconds, telemetry)
+            yield RoundResult(self.round, epoch + bool(left), not left, loss, changes, seconds, telemetry)
 
-    def _train(self) -> tuple[float, Tensor, dict[str, float]]:
-        """Train one round. Return the mean loss of the benign clients, Delta-Norm [M] and the telemetry."""
+    def _train(self) -> tuple[float, ItemChanges, dict[str, float]]:
+        """Train one round. Return the mean loss of the benign clients, how far each item moved, and the telemetry."""
         stopwatch, sampled = Stopwatch(self.device), self.sampler.sample(self.round).to(self.device)  # [S]
         is_malicious = sampled >= self.n_users
         batch = self.data.batch(sampled[~is_malicious])
@@ -165,12 +167,12 @@ class System:
         upload = concatenate(benign, poison, sampled, is_malicious)
         view = ServerView(self.round, self.global_model, self.learning_rate)
         aggregation, n_dropped = stopwatch.lap("seconds_aggregation", aggregate(self.defense, upload, view))
-        delta_norm = self._step(batch.clients, local.users, aggregation.gradient)
-        loss, telemetry = self._checked_means(local, delta_norm)
+        changes = self._step(batch.clients, local.users, aggregation)
+        loss, telemetry = self._checked_means(local, changes.lengths)
         telemetry |= stopwatch.laps | describe_poison(benign.groups[0], poison, self.targets, self.n_items)
         if n_dropped is not None:
             telemetry |= {"dropped_uploads": n_dropped, **describe_filtering(aggregation, upload, is_malicious, self.targets)}
-        return loss, delta_norm, telemetry
+        return loss, changes, telemetry
 
     def _train_locally(self, batch: ClientBatch) -> LocalGradients:
         """Let the sampled benign clients train on the global model that they receive."""
@@ -184,17 +186,23 @@ class System:
         view = AttackerView(self.round, clients, self.global_model, self.learning_rate)
         return self.attack.poison(view) if len(clients) else None
 
-    def _step(self, clients: Tensor, own_gradients: Tensor, gradient: GlobalModel) -> Tensor:
-        """Move the embeddings of clients [C] along their own gradients [C, d], and the global model; return Delta-Norm [M]."""
+    def _step(self, clients: Tensor, own_gradients: Tensor, aggregation: Aggregation) -> ItemChanges:
+        """Move the embeddings of clients [C] along their own gradients [C, d], and the global model; return how far each item moved."""
         self.users[clients] -= (self.client_rates if isinstance(self.client_rates, float) else self.client_rates[clients]) * own_gradients
-        self.global_model, delta_norm = step(self.global_model, gradient, self.learning_rate)
-        return delta_norm
+        self.global_model, changes = step(self.global_model, aggregation, self.learning_rate, in_place=not self._models_are_kept)
+        return changes
 
-    def _checked_means(self, local: LocalGradients, delta_norm: Tensor) -> tuple[float, dict[str, float]]:
+    @property
+    def _models_are_kept(self) -> bool:
+        """Whether a part may look at a global model after its round."""
+        parts = self.attack if self.n_malicious else None, self.defense.client, *self.defense.transforms, self.defense.server
+        return any(part.keeps_models for part in parts if part is not None)
+
+    def _checked_means(self, local: LocalGradients, lengths: Tensor) -> tuple[float, dict[str, float]]:
         """Return the mean loss, nan without clients, and the telemetry of the penalty. Raises TrainingDiverged."""
         loss = self._mean(local.loss, "loss")
         penalty = {} if local.penalty is None else {"penalty": self._mean(local.penalty, "defense penalty")}
-        self._mean(delta_norm, "change of the item embeddings")
+        self._mean(lengths, "change of the item embeddings")
         return loss, penalty if len(local.loss) else {}
 
     def _mean(self, values: Tensor, name: str) -> float:
@@ -215,11 +223,11 @@ class System:
     def state_dict(self) -> dict[str, Any]:
         """Return all that changes from round to round; the rest follows from configuration, data and seed."""
         parts = {name: part.state_dict() for name, part in self._stateful_parts().items()}
-        return {"round": self.round, "users": self.users.clone(), "global_model": self.global_model, **parts}
+        return {"round": self.round, "users": self.users.clone(), "global_model": self.global_model.clone(), **parts}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
-        self.round, self.users, self.global_model = state["round"], state["users"].clone(), state["global_model"]
+        self.round, self.users, self.global_model = state["round"], state["users"].clone(), state["global_model"].clone()
         for name, part in self._stateful_parts().items():
             part.load_state_dict(state[name])
 

@@ -61,6 +61,7 @@ class Attack(ABC):
     paper: ClassVar[str] = ""  # short citation, for the catalog
     knowledge: ClassVar[str] = ""  # what it needs beyond the threat model of Sec. III-B (Table I)
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+    keeps_models: ClassVar[bool] = True  # whether it may need a global model after its round without having copied it
     memory: ClassVar[tuple[str, ...]] = ()  # fields that change from round to round: tensors, or objects with a `state_dict` of their own
 
     num_targets: Positive

@@ -14,6 +14,8 @@ from fedrec.interfaces.model import Loss, Model
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, LocalModel, gather
 from fedrec.interfaces.upload import Upload
 
+MANY_ITEMS = 20_000  # from so many on a sum names the items that it touches, because a step on all would cost more than the rest of a round
+
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
@@ -41,11 +43,12 @@ class ServerKnowledge:
 class Aggregation:
     """What an aggregator made of an upload. A robust rule adds what it decided, so that telemetry can tell why it failed."""
 
-    gradient: GlobalModel  # items [M, d], and every parameter of the scorer that somebody sent a gradient for
+    gradient: GlobalModel  # items [J, d], and every parameter of the scorer that somebody sent a gradient for
     fell_back: Tensor | None = None  # [k] int64, items with too few rows for the rule
     unguarded: Tensor | None = None  # [k] int64, items with so few rows that the rule tolerates no malicious one
     inspected: Tensor | None = None  # [k] int64 positions in `Upload.clients`: who sent each upload that a selecting rule decided on
     accepted: Tensor | None = None  # [k] bool, its decisions
+    touched: Tensor | None = None  # [J] int64, the distinct items that gradient.items are for; None: all of them, and J = M
 
 
 class ClientDefense(ABC):
@@ -53,6 +56,7 @@ class ClientDefense(ABC):
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+    keeps_models: ClassVar[bool] = True  # whether it may need a global model after its round without having copied it
 
     def setup(self, n_clients: int, n_items: int) -> None:  # noqa: B027 - a defense may need to know nothing
         """Learn the sizes of the federation, once. Raises ValueError if an option does not fit them."""
@@ -90,6 +94,7 @@ class Aggregator(ABC):
     paper: ClassVar[str] = ""  # short citation, for the catalog
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
     memory: ClassVar[tuple[str, ...]] = ()  # fields that change from round to round
+    keeps_models: ClassVar[bool] = True  # whether it may need a global model after its round without having copied it
 
     def root_wanted(self) -> float:
         """Return the share of the benign users whose data `setup` shall be told."""
@@ -116,6 +121,7 @@ class Transform(ABC):
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+    keeps_models: ClassVar[bool] = True  # whether it may need a global model after its round without having copied it
 
     @abstractmethod
     def __call__(self, upload: Upload, view: ServerView) -> Upload:

@@ -31,6 +31,10 @@ class DenseRows:
         """Return row k times weights[k], [n]."""
         return DenseRows(self.rows * weights[:, None])
 
+    def renumbered(self, touched: Tensor, numbers: Tensor) -> "DenseRows":
+        """Return the same rows for items that are touched[numbers[k]] by another count; touched [J], numbers [n] int32."""
+        return self
+
     def bound(self) -> Tensor:
         """Return a number that no row is longer than. It is not finite if a row is not."""
         return _length(self.rows)
@@ -63,6 +67,9 @@ class FactoredRows:
     def scaled(self, weights: Tensor) -> "FactoredRows":
         return replace(self, coefficients=self.coefficients * weights)
 
+    def renumbered(self, touched: Tensor, numbers: Tensor) -> "FactoredRows":
+        return self if self.normals is None else replace(self, normals=self.normals.index_select(0, touched))
+
     def bound(self) -> Tensor:
         return _length(self.coefficients) * _length(self.directions)
 
@@ -93,6 +100,9 @@ class ProjectedRows:
 
     def scaled(self, weights: Tensor) -> "ProjectedRows":
         return replace(self, columns=self.columns * weights)
+
+    def renumbered(self, touched: Tensor, numbers: Tensor) -> "ProjectedRows":
+        return replace(self, items=numbers, n_items=len(touched))
 
     def bound(self) -> Tensor:
         return _length(self.columns) * _length(self.weight)
@@ -133,6 +143,10 @@ class RowGroup:
     def scaled(self, weights: Tensor) -> "RowGroup":
         """Return row k times weights[k], [n]."""
         return replace(self, parts=tuple(part.scaled(weights) for part in self.parts))
+
+    def renumbered(self, touched: Tensor, numbers: Tensor) -> "RowGroup":
+        """Return the same rows, of which row k is for item numbers[k] and no longer for touched[numbers[k]]; [J], [n] int32."""
+        return replace(self, items=numbers, parts=tuple(part.renumbered(touched, numbers) for part in self.parts))
 
 
 def _length(values: Tensor, dim: int | None = None) -> Tensor:

@@ -39,10 +39,17 @@ class ClientBatch:
 
 @dataclass(frozen=True, slots=True)
 class GlobalModel:
-    """What the server broadcasts: all that an attacker may know of the model. Nobody changes it in place."""
+    """What the server broadcasts: all that an attacker may know of the model. Only the server may change it, after the round.
+
+    It does so in place unless a part of the federation says that it `keeps_models`.
+    """
 
     items: Tensor  # [M, d]
     scorer: Mapping[str, Tensor] = field(default_factory=dict)  # parameters of the scorer, {} for MF
+
+    def clone(self) -> "GlobalModel":
+        """Return a copy that stays as it is; tensors of the scorer never change."""
+        return GlobalModel(self.items.clone(), self.scorer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,21 @@ class LocalGradients:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemChanges:
+    """How far a round moved each item."""
+
+    lengths: Tensor  # [J]
+    touched: Tensor | None  # [J] int64, the items that may have moved; None: all of them, and J = M
+    n_items: int
+
+    def delta_norm(self) -> Tensor:
+        """Return Delta-Norm, Eq. (7), of all items, [M]."""
+        if self.touched is None:
+            return self.lengths
+        return self.lengths.new_zeros(self.n_items).index_copy_(0, self.touched, self.lengths)
+
+
+@dataclass(frozen=True, slots=True)
 class RoundResult:
     """One finished communication round."""
 
@@ -79,9 +101,14 @@ class RoundResult:
     epoch: int  # from 1
     ends_epoch: bool
     loss: float  # mean of the benign clients' losses (Eq. 2); nan when no benign client was sampled
-    delta_norm: Tensor  # [M], Eq. (7)
+    changes: ItemChanges
     seconds: float
     telemetry: Mapping[str, float]  # by the names of `fedrec.federation.telemetry`
+
+    @property
+    def delta_norm(self) -> Tensor:
+        """Delta-Norm of all items, Eq. (7), [M]."""
+        return self.changes.delta_norm()
 
 
 def gather(users: Tensor, global_model: GlobalModel, batch: ClientBatch) -> LocalModel:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, RowGroup
+from fedrec.ragged import distinct
 
 
 class ScorerGradients(Protocol):
@@ -109,6 +110,13 @@ class Upload:
         """Return the rows summed by item, [M, d], and the summed gradients of the scorer; no row is made that is not dense."""
         first, *others = (part.sum(group, n_items) for group in self.groups for part in group.parts)
         return sum(others, first), self.scorer_total()
+
+    def renumbered(self, n_items: int) -> tuple[Tensor, "Upload"]:
+        """Return the J items that somebody sent rows for, [J] int64, and the same upload for items 0..J-1, which stand for them."""
+        touched, numbers = distinct(self.items, n_items)
+        parts = numbers.split([len(group.items) for group in self.groups])
+        groups = tuple(group.renumbered(touched, part) for group, part in zip(self.groups, parts, strict=True))
+        return touched, replace(self, groups=groups)
 
     def weighted(self, weights: Tensor) -> "Upload":
         """Return the upload with all that client s sends times weights[s], [S]."""

@@ -1,13 +1,19 @@
 """The engine equals the oracle, which trains one client after another, on random ragged federations; what may never change a trajectory."""
 
+import math
+import tracemalloc
 from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from fedrec.aggregation import aggregate, rule
 from fedrec.federation.system import TrainingDiverged
+from fedrec.interfaces import MANY_ITEMS
 from tests.reference.federations import ATTACKS, RULES, SYSTEM, Case, build_oracle, build_system, cases, copy_state
 
 
@@ -123,6 +129,60 @@ def test_stopping_and_resuming_changes_nothing(data, attack):
     assert torch.equal(whole.global_model.items, second.global_model.items)
     for name, value in whole.global_model.scorer.items():
         assert torch.equal(value, second.global_model.scorer[name])
+
+
+@pytest.mark.parametrize("part", [*ATTACKS, *RULES])
+@given(data=st.data())
+def test_steps_on_touched_items_change_no_number(data, part):
+    """With many items the server moves those alone that somebody sent rows for, and no part misses the matrices of the rounds before."""
+    case = data.draw(cases([part] if part in ATTACKS else ["none", "pieck_uea"], ["mf"]))
+    case = replace(case, rule=part) if part in RULES else case
+    all_items, touched_items = build_system(case), build_system(case)
+    for result in all_items.rounds():
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (aggregate, rule):
+                patch.setattr(module, "MANY_ITEMS", 0)
+            other = next(touched_items.rounds())
+        assert result.changes.touched is None and other.changes.touched is not None
+        assert result.loss == other.loss or math.isnan(result.loss)
+        assert all_items.users.equal(touched_items.users) and all_items.global_model.items.equal(touched_items.global_model.items)
+        assert torch.allclose(result.delta_norm, other.delta_norm, rtol=1e-6, atol=0)  # torch sums 3 squares in an order of its own
+
+
+def test_a_round_without_attack_makes_nothing_as_large_as_the_item_matrix():
+    case = replace(hand_made(), n_items=MANY_ITEMS)
+    system = build_system(case)
+    before = system.global_model.items
+    rounds = system.rounds()
+    next(rounds)  # makes what is made once
+    tracemalloc.start()
+    with LargestTensor() as largest:
+        next(rounds)
+    numpy_peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert system.global_model.items is before
+    assert largest.numbers < before.numel() / 10 and numpy_peak < 4 * before.numel()
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes how many numbers the largest tensor has that an operation makes; views and what changes in place do not count."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        made = operation(*arguments, **(options or {}))
+        parts = [[one for one in tree_leaves(tree) if isinstance(one, torch.Tensor)] for tree in ((arguments, options), made)]
+        known, new = ({one.untyped_storage().data_ptr(): one.numel() for one in part if not one.is_sparse_csr} for part in parts)
+        self.numbers = max(self.numbers, *(count for storage, count in new.items() if storage not in known), 0)
+        return made
+
+
+def test_what_was_saved_does_not_change_with_the_rounds_that_follow():
+    system = build_system(replace(hand_made(), n_items=MANY_ITEMS))
+    saved, start = system.state_dict(), system.global_model.items.clone()
+    for _ in system.rounds():
+        pass
+    assert saved["global_model"].items.equal(start) and not system.global_model.items.equal(start)
 
 
 def hand_made(**changes):

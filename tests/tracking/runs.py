@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fedrec.interfaces import Evaluation, RoundResult, RunInfo
+from fedrec.interfaces import Evaluation, ItemChanges, RoundResult, RunInfo
 from fedrec.tracking.mlflow.tracker import MLflowTracker
 
 N_ITEMS = 40
@@ -68,7 +68,7 @@ def delta_norm(round: int) -> torch.Tensor:
 def result(round: int) -> RoundResult:
     """Every second round ends an epoch. The first of its two rounds has an attack."""
     telemetry = {"uploads": 10.0 * round, "seconds_training": float(round), **({"seconds_attack": 4.0 * round} if round % 2 else {})}
-    return RoundResult(round, (round + 1) // 2, round % 2 == 0, 1 / round, delta_norm(round), 0.25, telemetry)
+    return RoundResult(round, (round + 1) // 2, round % 2 == 0, 1 / round, ItemChanges(delta_norm(round), None, N_ITEMS), 0.25, telemetry)
 
 
 def play(watcher: MLflowTracker, folder: Path, n_rounds: int = 6) -> None:
