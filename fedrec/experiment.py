@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from fedrec.config.build import Checked
 from fedrec.config.validation import ConfigError
+from fedrec.data.synthetic import Synthetic
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.federation.system import System
@@ -150,6 +151,9 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
     device = choose_device(config.device)
     groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
     tracker, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
+    if isinstance(dataset, Synthetic):  # its size is known before anything is drawn
+        system.require_countable(dataset.n_training)
+        evaluator.check(dataset.items)
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
     item_ids = torch.arange(split.train.n_items) if split.item_ids is None else split.item_ids
     targets = choose_targets(attack.targets, attack.num_targets, split.train, item_ids, generator(config.seed, "attack/targets"))

@@ -6,6 +6,7 @@ import pytest
 
 from fedrec.config.build import check
 from fedrec.config.compose import compose
+from fedrec.data.synthetic import Synthetic
 from fedrec.evaluation.diagnostics import expected_poison_share
 from fedrec.experiment import choose_device, prepare, run
 from fedrec.federation.system import TrainingDiverged
@@ -118,7 +119,7 @@ def test_what_explains_an_attack(tmp_path):
     sets = {client: set(mined) for client, mined in enumerate(miner.mined.tolist()) if miner.has_mined[client]}
     assert sets
     assert metrics["attack_mined_top_N"] == pytest.approx(sum(len(one & set(popular[:5])) / 5 for one in sets.values()) / len(sets))
-    changed = sum(diagnostics.recent).tolist()
+    changed = sum(one.delta_norm() for one in diagnostics.recent).tolist()
     observed = sorted(range(60), key=lambda item: -changed[item])[:4]
     assert metrics["mined_top_N@4"] == len(set(observed) & set(popular[:4])) / 4
     assert metrics["mined_popular@4"] == len(set(observed) & set(popular[:9])) / 4
@@ -154,3 +155,22 @@ def test_devices_by_name(monkeypatch, name, n_gpus, device):
     assert str(choose_device(name)) == device
     with pytest.raises(ValueError, match="device = cuda:2: this machine has no such device; use device=auto, device=cpu"):
         choose_device("cuda:2")
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (
+            ["interactions=2000000000"],
+            "dataset: 1900000000 interactions to train on; at most 1073741823: pairs are counted with 32 bits",
+        ),
+        (["interactions=500000000", "negatives=9"], "system.negatives_per_positive = 9: at most 4 for 400000000 interactions"),
+        (["items=200000000"], "dataset: 200000000 items; at most 134217727"),
+    ],
+)
+def test_sizes_that_cannot_be_counted_are_named_before_anything_is_drawn(tmp_path, monkeypatch, size, message):
+    monkeypatch.setattr(Synthetic, "load", lambda *_: pytest.fail("drawn"))
+    options = {"users": 10**8, "items": 10**6, "interactions": 4 * 10**8, "negatives": 1} | dict(one.split("=") for one in size)
+    overrides = [f"dataset.{name}={options[name]}" for name in ("users", "items", "interactions")]
+    with pytest.raises(ValueError, match=message):
+        prepare(check(compose(*TINY, *overrides, f"system.negatives_per_positive={options['negatives']}")), tmp_path)

@@ -33,7 +33,7 @@ def published_data(train: Interactions, negatives_per_positive: int) -> Federate
 
     Raises ValueError if there are more pairs than can be counted.
     """
-    require_countable(train, negatives_per_positive)
+    require_countable(len(train.items), negatives_per_positive, len(train.items) * negatives_per_positive)
     random = np.random.RandomState(PUBLISHED_SEED)
     random.choice(train.n_items, 1, replace=False)  # the targets, however many
     stream, used = np.zeros(0, np.int64), 0

@@ -50,4 +50,5 @@ def hold_out(interactions: Interactions, positions: Tensor) -> tuple[Interaction
     left[positions[taken]] = False
     sizes = interactions.offsets.diff() - taken.long()
     offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])  # [U + 1]
-    return Interactions(offsets, interactions.items[left], interactions.n_items), held
+    items = torch.from_numpy(interactions.items.numpy()[left.numpy()])  # torch would make the positions first, in 64 bits
+    return Interactions(offsets, items, interactions.n_items), held

@@ -31,6 +31,11 @@ class Synthetic:
     exponent: Annotated[float, Field(ge=0, le=10)]
     validation: bool
 
+    @property
+    def n_training(self) -> int:
+        """The number of interactions that nobody holds out."""
+        return self.interactions - self.users * (2 if self.validation else 1)
+
     def load(self, generator: Generator) -> Split:
         """Draw the split. Raises ValueError if users cannot have 3 interactions each, or need more than half of the items on average."""
         most = self.items // 2

@@ -1,5 +1,6 @@
 """The metrics of a run: ER@K (Eq. 3), HR@K, full-ranking HR@K and NDCG@K of users in blocks, and on request what explains them."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -12,10 +13,15 @@ from torch import Generator, Tensor
 from fedrec.evaluation.diagnostics import Diagnostics, TrainedState
 from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.ranking import Gains, Ranks, hits, ndcg
-from fedrec.evaluation.user_block import UserBlock, users_at_once
+from fedrec.evaluation.user_block import MOST_ITEMS, UserBlock, users_at_once
 from fedrec.evaluation.who_counts import ExposedUsers, tell_few_candidates, undefined
 from fedrec.interfaces import EachOnce, Model, Positive, Split
 from fedrec.randomness import generator
+
+MANY_USERS = 100_000  # from so many on `max_users=null` means SAMPLED_OF_MANY
+SAMPLED_OF_MANY = 1000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -49,11 +55,9 @@ class Evaluator:
 
     def setup(self, split: Split, model: Model, targets: Sequence[int], state: TrainedState, seed: int) -> None:
         """Draw the users and the candidates. Raises ValueError if an option does not fit the data or another option."""
-        self._check(split.train.n_items)
+        self.check(split.train.n_items)
         self.split, self.model, self.targets, self.state = split, model, targets, state
-        self.users = torch.arange(split.train.n_users)
-        if self.max_users is not None and self.max_users < len(self.users):
-            self.users = torch.randperm(len(self.users), generator=generator(seed, "evaluated_users"))[: self.max_users].sort().values
+        self.users = self._sample_users(split.train.n_users, generator(seed, "evaluated_users"))
         self.generators = {prefix: generator(seed, f"{prefix}candidates") for prefix in ("", "validation_")}
         self._draw()
         self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=state.users.device)
@@ -64,6 +68,18 @@ class Evaluator:
             raise ValueError(f"evaluation.selection = {self.selection}: undefined, because {self.undefined[self.selection]}")
         if "HR" in self.metrics:
             tell_few_candidates(self.held_out[""], self.candidates)
+
+    def _sample_users(self, n_users: int, generator: Generator) -> Tensor:
+        """Return the users who are scored, ascending: all, or a sample of `max_users`. Tell it if the sample was not asked for."""
+        n_sampled = self.max_users
+        if n_sampled is None and n_users >= MANY_USERS:
+            n_sampled = SAMPLED_OF_MANY
+            log.warning(
+                "evaluation scores %d of %d users, drawn by the seed; evaluation.max_users=%d scores all", SAMPLED_OF_MANY, n_users, n_users
+            )
+        if n_sampled is None or n_sampled >= n_users:
+            return torch.arange(n_users)
+        return torch.randperm(n_users, generator=generator)[:n_sampled].sort().values
 
     def _draw(self) -> None:
         """Draw the candidates, and make ready the blocks of users who are scored with them."""
@@ -83,7 +99,10 @@ class Evaluator:
             for start in range(0, len(self.users), size)
         ]
 
-    def _check(self, n_items: int) -> None:
+    def check(self, n_items: int) -> None:
+        """Raise ValueError if an option does not fit so many items, or another option."""
+        if n_items > MOST_ITEMS:
+            raise ValueError(f"dataset: {n_items} items; at most {MOST_ITEMS}, because scores of a block of users are counted with 32 bits")
         longest = {"HR": self.candidates + 1, "ER": n_items, "full_HR": n_items, "full_NDCG": n_items}
         rankings = [name for name in self.metrics if name in longest]
         measured = [f"{name}@{k}" for name in rankings for k in self.k]

@@ -12,6 +12,7 @@ from fedrec.interfaces import GlobalModel, Interactions, Model
 
 BLOCK_SCORES = 2_000_000  # scores held at once: memory does not grow with the number of users
 WIDTH_MULTIPLE = 16  # the matrix product is faster if every row of scores starts at a cache line
+MOST_ITEMS = (2**31 - 1) // WIDTH_MULTIPLE  # positions in a block of scores are counted with 32 bits
 
 
 def users_at_once(n_items: int) -> int:

@@ -1,6 +1,6 @@
 """What a federation starts from: private data, embeddings, scorer, and perhaps the order in which clients take part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -17,6 +17,10 @@ class Start:
     users: Tensor  # [U, d]
     global_model: GlobalModel
     order: Tensor | None = None  # [epochs, clients] int64, a permutation of all clients for each epoch; None: it is drawn
+
+    def copy(self) -> "Start":
+        """Return the same start with embeddings of its own."""
+        return replace(self, users=self.users.clone(), global_model=self.global_model.clone())
 
     def to(self, device: torch.device) -> "Start":
         scorer = {name: value.to(device) for name, value in self.global_model.scorer.items()}

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from fedrec.aggregation.aggregate import aggregate
-from fedrec.data.federated_data import FederatedData, Negatives
+from fedrec.data.federated_data import FederatedData, Negatives, require_countable
 from fedrec.data.published_start import published_start
 from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.local import train_locally
@@ -106,16 +106,20 @@ class System:
         attack.setup(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, target_items.to(device), own_seed, prior))
         if defense.client:
             defense.client.setup(self.n_users, self.n_items)
-        if start is None:
-            start = self._draw_start(train, seed)
+        start = self._draw_start(train, seed) if start is None else start.copy()  # embeddings change in place
         start.check(model, self.n_users, self.n_items, n_clients, self.epochs)
         start = start.to(device)
-        self.data, self.users, self.global_model = start.data, start.users.clone(), start.global_model.clone()  # they change in place
+        self.data, self.users, self.global_model = start.data, start.users, start.global_model
         self.client_rates = self._draw_client_rates(generator(seed, "client_rates"))
         self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed, start.order)
         if defense.server:
             own_seed, root = derived_seed(seed, "server"), self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
             defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
+
+    def require_countable(self, n_interactions: int) -> None:
+        """Raise ValueError if so many interactions to train on would make more pairs than can be counted; distinct ones may be fewer."""
+        if self.negatives == "repeated":
+            require_countable(n_interactions, self.negatives_per_positive, n_interactions * self.negatives_per_positive)
 
     def _draw_start(self, train: Interactions, seed: int) -> Start:
         if self.initial == "published":

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
+
+COUNTED_AT_ONCE = 1 << 24  # interactions: counting needs several times their memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,10 @@ class Interactions:
 
     def popularity(self) -> Tensor:
         """Return the number of interactions of each item, [M] int64."""
-        return torch.bincount(self.items, minlength=self.n_items)
+        popularity = torch.zeros(self.n_items, dtype=torch.int64)
+        for part in self.items.split(COUNTED_AT_ONCE):
+            popularity += torch.bincount(part, minlength=self.n_items)
+        return popularity
 
     def popularity_ranks(self) -> Tensor:
         """Return the rank of each item by popularity, 1 = most interactions, ties by item id, [M] int64.
@@ -68,7 +74,7 @@ class Split:
         """Return the sha256 of the split, whatever file format it came in."""
         digest = hashlib.sha256(str(self.train.n_items).encode())
         for part in (self.train.offsets, self.train.items, *self._held_out):
-            digest.update(part.numpy().tobytes())
+            digest.update(np.ascontiguousarray(part.numpy()).data)
         return digest.hexdigest()
 
     @property

@@ -23,8 +23,8 @@ class MatrixFactorization(Model):
     init_std: Rate
 
     def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:
-        users = torch.randn(n_users, self.dim, generator=generator) * self.init_std
-        return users, GlobalModel(torch.randn(n_items, self.dim, generator=generator) * self.init_std)
+        users = torch.randn(n_users, self.dim, generator=generator).mul_(self.init_std)
+        return users, GlobalModel(torch.randn(n_items, self.dim, generator=generator).mul_(self.init_std))
 
     def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
         """Psi(u, v) before its sigmoid: u . v (Sec. III-A)."""

@@ -33,8 +33,8 @@ class NeuralCollaborativeFiltering(Model):
     output_bias: bool
 
     def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:
-        users = torch.randn(n_users, self.dim, generator=generator) * self.init_std
-        items = torch.randn(n_items, self.dim, generator=generator) * self.init_std
+        users = torch.randn(n_users, self.dim, generator=generator).mul_(self.init_std)
+        items = torch.randn(n_items, self.dim, generator=generator).mul_(self.init_std)
         scorer: dict[str, Tensor] = {}
         for number, (before, width) in enumerate(pairwise([2 * self.dim, *self.layers]), 1):
             scorer |= {f"W{number}": kaiming_uniform(before, width, generator), f"b{number}": torch.zeros(width)}

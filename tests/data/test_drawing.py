@@ -29,12 +29,14 @@ def requests(draw: st.DrawFn) -> tuple[int, list[list[int]], list[int]]:
     return n_items, rows, draw(st.lists(st.integers(0, 40), min_size=len(rows), max_size=len(rows)))
 
 
-@given(requests(), st.sampled_from([1, 40, 1 << 22]), st.booleans(), st.integers(0, 9))
-def test_draws_are_distinct_unseen_and_complete(request_, table_size, weighted, seed):
+@given(requests(), st.sampled_from([1, 40, 1 << 22]), st.booleans(), st.booleans(), st.integers(0, 9))
+def test_draws_are_distinct_unseen_and_complete(request_, block_size, many_items, weighted, seed):
     n_items, rows, counts = request_
     weights = torch.rand(n_items, generator=seeded()) + 1e-3 if weighted else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "TABLE_SIZE", table_size)  # 1: a block per row
+        patch.setattr(drawing, "TABLE_SIZE", block_size)  # 1: a block per row
+        patch.setattr(drawing, "DRAWN_AT_ONCE", block_size)
+        patch.setattr(drawing, "MANY_ITEMS", 1 if many_items else 50_000)
         offsets, items = draw_unseen(torch.tensor(counts, dtype=torch.int64), *csr(rows), n_items, seeded(seed), weights)
     assert (offsets.dtype, items.dtype, len(offsets), offsets[0]) == (torch.int64, torch.int32, len(rows) + 1, 0)
     for row, count, begin, end in zip(rows, counts, offsets[:-1], offsets[1:], strict=True):
@@ -46,7 +48,9 @@ def test_draws_are_distinct_unseen_and_complete(request_, table_size, weighted, 
 
 @pytest.mark.parametrize("n_items", [5, 12], ids=["dense keys", "rejection"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_every_ordered_pair_has_its_probability(n_items, weighted):
+@pytest.mark.parametrize("many_items", [False, True])
+def test_every_ordered_pair_has_its_probability(n_items, weighted, many_items, monkeypatch):
+    monkeypatch.setattr(drawing, "MANY_ITEMS", 1 if many_items else 50_000)
     n_rows, seen = 60_000, [1, 3, 3]
     weights = torch.arange(1.0, n_items + 1) ** 3 if weighted else torch.ones(n_items)
     _, items = draw_unseen(torch.full((n_rows,), 2), *csr([seen] * n_rows), n_items, seeded(), weights if weighted else None)
@@ -62,6 +66,27 @@ def test_every_ordered_pair_has_its_probability(n_items, weighted):
     chi_square = ((observed[cells] - expected[cells]) ** 2 / expected[cells]).sum()
     freedom = cells.sum() - 1
     assert chi_square < freedom + 4 * (2 * freedom) ** 0.5  # four standard deviations; the seed is fixed
+
+
+@given(st.lists(st.integers(0, 9), max_size=9), st.integers(1, 20))
+def test_blocks_hold_all_rows_in_order(loads, at_once):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "DRAWN_AT_ONCE", at_once)
+        blocks = list(drawing.blocks_of_rows(np.array(loads, np.int64)))
+    assert [row for rows in blocks for row in range(rows.start, rows.stop)] == list(range(len(loads)))
+    for rows in blocks:  # what the first row has begun is not counted
+        assert sum(loads[rows.start : rows.stop]) - max(loads[rows.start : rows.stop], default=0) < at_once
+
+
+@given(requests(), st.integers(0, 9))
+def test_repeated_draws_do_not_depend_on_the_size_of_blocks(request_, seed):
+    n_items, rows, counts = request_
+    draws = []
+    for at_once in (1, 7, 1 << 18):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(drawing, "DRAWN_AT_ONCE", at_once)
+            draws.append(draw_unseen_repeatedly(torch.tensor(counts, dtype=torch.int64), *csr(rows), n_items, seeded(seed)))
+    assert all(draw[0].equal(draws[0][0]) and draw[1].equal(draws[0][1]) for draw in draws)
 
 
 @given(requests(), st.integers(0, 9))

@@ -1,5 +1,6 @@
 """The private data D_i: all training positives, and q negatives for each from the items that the user has not trained on."""
 
+import tracemalloc
 from collections import Counter
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedrec.data import drawing, federated_data
 from fedrec.data.federated_data import FederatedData
 from fedrec.interfaces import Interactions
 from tests.reference.federations import cases
@@ -92,3 +94,43 @@ def test_more_pairs_than_32_bits_count():
     train = Interactions(torch.tensor([0, 2]), torch.tensor([0, 1], dtype=torch.int32), 5)
     with pytest.raises(ValueError, match=r"system\.negatives_per_positive = 1073741823: at most 1073741822 for 2 interactions"):
         FederatedData.draw(train, 1073741823, "repeated", torch.Generator())
+
+
+@pytest.mark.parametrize("how", ["distinct", "repeated"])
+def test_no_count_wraps_however_the_pairs_are_made(monkeypatch, how):
+    """With 32 bits for ten pairs: three users with two interactions each have 12."""
+    monkeypatch.setattr(federated_data, "MOST_PAIRS", 10)
+    train = Interactions(torch.tensor([0, 2, 4, 6]), torch.tensor([0, 1] * 3, dtype=torch.int32), 5)
+    with pytest.raises(ValueError, match=r"dataset: 6 interactions to train on; at most 5: "):
+        FederatedData.draw(train, 1, how, torch.Generator())
+    with pytest.raises(ValueError, match=r"system\.negatives_per_positive = 3: at most 1 for 4 interactions"):
+        FederatedData.draw(Interactions(train.offsets[:3], train.items[:4], 5), 3, how, torch.Generator())
+    with pytest.raises(ValueError, match="11 pairs of user and item: at most 10 can be counted"):
+        FederatedData.of(torch.tensor([0, 11]), torch.arange(11), torch.ones(11), 11)
+
+
+@pytest.mark.parametrize("how", ["distinct", "repeated"])
+@given(case=cases())
+def test_drawing_in_blocks_of_users_changes_nothing(how, case):
+    drawn = []
+    for at_once in (1, 5, 1 << 18):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(drawing, "DRAWN_AT_ONCE", at_once)
+            drawn.append(FederatedData.draw(case.train, 2, how, torch.Generator().manual_seed(0)))
+    for data in drawn:
+        assert data.offsets.equal(drawn[0].offsets) and data.items.equal(drawn[0].items)
+        assert data.signed_counts.equal(drawn[0].signed_counts)
+
+
+def test_what_is_kept_takes_eight_bytes_a_pair_and_drawing_little_more():
+    """Of 50,000 users with 40 pairs each; drawing makes the negatives, with 32 bits, and blocks."""
+    n_users, n_items = 50_000, 200_000
+    train = Interactions(torch.arange(n_users + 1) * 20, torch.arange(20 * n_users, dtype=torch.int32) % n_items, n_items)
+    tracemalloc.start()
+    data = FederatedData.draw(train, 1, "repeated", torch.Generator())
+    peak = tracemalloc.get_traced_memory()[1]  # of NumPy: the blocks and the negatives
+    tracemalloc.stop()
+    n_pairs = len(data.items)
+    assert [part.element_size() for part in (data.items, data.signed_counts)] == [4, 4] and n_pairs < 40 * n_users + 1
+    assert all(part.untyped_storage().nbytes() <= 4 * 40 * n_users for part in (data.items, data.signed_counts))
+    assert peak < 4 * 20 * n_users * 3 + 200 * drawing.DRAWN_AT_ONCE

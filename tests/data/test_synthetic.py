@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedrec.data import drawing
 from fedrec.data.synthetic import Synthetic
 
 DEFAULT: dict[str, Any] = {"users": 1000, "items": 500, "interactions": 20_000, "exponent": 1.0, "validation": False}
@@ -29,6 +30,18 @@ def test_counts_are_exact_and_items_distinct(users, items, share, exponent, seed
         assert len(row) >= 1
         assert min(everything) >= 0
         assert len(set(everything)) == len(everything) <= items // 2
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 40), st.integers(6, 40), st.floats(0, 1), st.floats(0, 10))
+def test_counts_are_exact_with_many_items(users, items, share, exponent):
+    """What is taken is then sorted instead of kept in a table."""
+    least, most = 3 * users, items // 2 * users
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "MANY_ITEMS", 1)
+        split = load(users=users, items=items, interactions=least + round(share * (most - least)), exponent=exponent)
+    for row, test in zip(split.train.items.split(split.train.offsets.diff().tolist()), split.test.tolist(), strict=True):
+        assert len({*row.tolist(), test}) == len(row) + 1 <= items // 2
 
 
 def test_validation_changes_nothing_else():

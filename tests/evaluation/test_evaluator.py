@@ -8,6 +8,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from fedrec.evaluation import evaluator as evaluator_module
 from fedrec.evaluation import held_out as drawing
 from fedrec.evaluation import user_block
 from fedrec.evaluation.evaluator import Evaluator
@@ -208,6 +209,24 @@ def test_candidates_drawn_anew(case):
     assert once.held_out[""].candidates is drawn[0]
     if any(case.n_items - len({*positives, 0}) > 4 for positives in case.positives):
         assert any(not torch.equal(drawn[0], later) for later in drawn[2:])
+
+
+def test_many_users_are_sampled_unless_a_number_says_otherwise(monkeypatch, caplog):
+    monkeypatch.setattr(evaluator_module, "MANY_USERS", 30)
+    monkeypatch.setattr(evaluator_module, "SAMPLED_OF_MANY", 7)
+    few, many = (Case([[0, 1]] * n, 9, [5], "none", {}, None, {**SYSTEM, "clients_per_round": 9}, 0) for n in (29, 30))
+    scored = [len(make(few, build_system(few), torch.full((29,), 2)).users)]
+    assert not caplog.messages
+    scored += [len(make(many, build_system(many), torch.full((30,), 2), max_users=n).users) for n in (30, 8, None)]
+    assert scored == [29, 30, 8, 7]
+    assert caplog.messages == ["evaluation scores 7 of 30 users, drawn by the seed; evaluation.max_users=30 scores all"]
+    asked, default = (make(many, build_system(many), torch.full((30,), 2), max_users=n) for n in (7, None))
+    assert asked.users.equal(default.users)
+
+
+def test_more_items_than_positions_are_counted_for():
+    with pytest.raises(ValueError, match="dataset: 134217728 items; at most 134217727"):
+        Evaluator(**OPTIONS).check(2**27)
 
 
 @given(case=cases())
