@@ -1,7 +1,7 @@
 """How fast and how small: `python -m experiments.benchmark [--only ROW] [--before CHECKOUT] [--markdown] [--json FILE]`.
 
   --only ROW         measure these rows alone; may be given several times. The rows: {rows}
-  --before CHECKOUT  also measure another checkout of this project, such as the commit before, turn by turn with this one
+  --before CHECKOUT  in rows of rounds and evaluations also measure another checkout of this project, such as the commit before
   --markdown         print the tables as Markdown, for experiments/README.md
   --json FILE        also write the numbers to a file
 

@@ -18,8 +18,9 @@ PROGRAM = Path(__file__).parent / "federation_clock.py"
 
 @dataclass(frozen=True)
 class Checkout:
-    """A process that holds a federation; its methods are those of `FederationClock`."""
+    """A process that holds a federation; its methods are those of `FederationClock`. They raise ConfigError if it has ended."""
 
+    folder: Path
     requests: IO[bytes]
     answers: IO[bytes]
 
@@ -39,7 +40,7 @@ class Checkout:
         self.requests.flush()
         answer = self.answers.readline()
         if not answer:
-            raise RuntimeError(f"the process that times another checkout ended during {call}; what it wrote stands above")
+            raise ConfigError(f"{self.folder}: the process that times this checkout ended at {call[0]}; what it wrote stands above")
         return json.loads(answer)
 
 
@@ -71,5 +72,5 @@ def _process(folder: Path) -> Iterator[Checkout]:
     command = [sys.executable, "-P", str(PROGRAM)]
     with subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin and process.stdout
-        yield Checkout(process.stdin, process.stdout)
+        yield Checkout(folder, process.stdin, process.stdout)
         process.stdin.close()  # it ends when there is nothing left to read

@@ -136,7 +136,7 @@ def attack_shares() -> Iterator[Row]:
             clock = FederationClock()
             clock.prepare(*ml_100k(), f"model={model}", *f"attack={attack}".split())
             clock.rounds(SETTLED)
-            results = list(islice(clock.experiment.system.rounds(), 60))
+            results = list(islice(clock.experiment.system.rounds(), 40))
             attacking = median_ms([one.telemetry.get("seconds_attack", 0.0) for one in results]) or 0.0
             whole = median_ms([one.seconds for one in results]) or 0.0
             cells = [f"{100 * attacking / whole:.0f} %", number(attacking), number(whole), "" if attack in informed else "<= 25 %"]

@@ -15,6 +15,7 @@ from experiments.timing import byzfl_rules, gpu_rows, growth, round_rows
 from experiments.timing.checkouts import HERE, Checkouts, opened
 from experiments.timing.federation_clock import FederationClock
 from experiments.timing.rows import TABLES
+from fedrec.config.validation import ConfigError
 from fedrec.interfaces import Defense
 from tests.campaigns.planners import TINY
 
@@ -84,7 +85,7 @@ def test_another_checkout_runs_its_own_code(tmp_path):
     (tmp_path / "fedrec").mkdir()
     for name in ("__init__.py", "experiment.py"):
         (tmp_path / "fedrec" / name).touch()  # without what the clock imports
-    with opened(tmp_path) as checkouts, pytest.raises(RuntimeError, match="another checkout ended"):
+    with opened(tmp_path) as checkouts, pytest.raises(ConfigError, match="times this checkout ended at prepare"):
         checkouts.before.prepare(*TINY)
 
 
