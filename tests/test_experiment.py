@@ -1,13 +1,15 @@
 """Whole experiments in this process: summaries, selection, and that watching a run never changes it."""
 
 import json
+import platform
+from pathlib import Path
 
 import pytest
 
 from fedrec.config.build import check
 from fedrec.config.compose import compose
 from fedrec.evaluation.diagnostics import expected_poison_share
-from fedrec.experiment import choose_device, prepare, run
+from fedrec.experiment import choose_device, prepare, return_freed_memory, run
 from fedrec.federation.system import TrainingDiverged
 from fedrec.tracking.run_progress import Progress
 
@@ -154,3 +156,16 @@ def test_devices_by_name(monkeypatch, name, n_gpus, device):
     assert str(choose_device(name)) == device
     with pytest.raises(ValueError, match="device = cuda:2: this machine has no such device; use device=auto, device=cpu"):
         choose_device("cuda:2")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to return memory")
+def test_freed_memory_goes_back_to_the_system():
+    def held():
+        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 2**10
+
+    pieces = [bytes([piece % 256]) * 100_000 for piece in range(2000)]  # few enough bytes each to come from the heap
+    del pieces[:-1]  # the last one keeps the heap from shrinking by itself
+    before = held()
+    return_freed_memory()
+    assert held() < before - 100_000_000 and len(pieces) == 1
