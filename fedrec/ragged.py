@@ -167,23 +167,6 @@ def distinct(values: Tensor, bound: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(numbers[is_last].astype(np.int64)), torch.from_numpy((is_last.cumsum(dtype=np.int32) - 1)[owners])
 
 
-def distinct(values: Tensor, bound: int) -> tuple[Tensor, Tensor]:
-    """Return the distinct ones of whole numbers in 0..bound-1, and where each number stands among them; [n] -> [J] int64, [n] int32.
-
-    >>> [part.tolist() for part in distinct(torch.tensor([7, 2, 7, 5]), 9)]
-    [[2, 7, 5], [1, 0, 1, 2]]
-    """
-    if on_gpu(values):
-        unique, places = values.unique(return_inverse=True)
-        return unique.long(), places.int()
-    numbers, positions = values.numpy(), np.arange(len(values), dtype=np.int32)
-    last = np.empty(bound, np.int32)  # only where a value points is it ever written or read
-    last[numbers] = positions  # NumPy keeps the last of repeated assignments
-    owners = last[numbers]
-    is_last = owners == positions
-    return torch.from_numpy(numbers[is_last].astype(np.int64)), torch.from_numpy((is_last.cumsum(dtype=np.int32) - 1)[owners])
-
-
 def sort_segments(values: Tensor, runs: Sequence[tuple[int, int]]) -> Tensor:
     """Sort each row's values in each segment, in place; [p, E] -> [p, E]. A run is how long segments are, and how many follow.
 

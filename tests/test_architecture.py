@@ -40,12 +40,12 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "campaigns": {"interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
 }
 # modules in the root of the package
-LOOSE = {"__init__", "main", "catalog", "experiment", "ragged", "mining", "randomness", "parent_process"}
+LOOSE = {"__init__", "main", "catalog", "experiment", "ragged", "randomness", "parent_process"}
 FOR_PLUGINS = {"fedrec.interfaces", "fedrec.aggregation", "fedrec.ragged"}  # all that an author of a plug-in imports
 HOT_FILES = [
     *(
         "ragged.py",
-        "mining.py",
+        "mining/*.py",
         "interfaces/gradient_rows.py",
         "interfaces/upload.py",
         "aggregation/*.py",
@@ -107,12 +107,14 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "targets": {"targets", "self.targets"},
     "blocks": {
         "range(0, len(model.items), size)",
-        "torch.arange(len(histories)).split(max(1, BLOCK_NUMBERS // len(items)))",
+        *("candidates.split(max(1, NUMBERS_LOOKED_UP // (len(rounds) * items.shape[1])))", "batches"),
         "range(0, len(users), size)",
         *("runs", "self.runs"),
     },
     "rounds that somebody mines over": {
-        *("pairs.tolist()", "which[part].unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)"),
+        *("which.unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)", "which.unique().tolist()", "rounds"),
+        *("self.rounds[:n_forgotten]", "self.milestones", "self.milestones.items()", "self.rounds", "reversed(self.rounds)"),
+        "zip(self.rounds, self._look_up(self.rounds, missing), strict=True)",
     },
     "two or three of a kind": {
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",

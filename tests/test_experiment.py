@@ -1,6 +1,8 @@
 """Whole experiments in this process: summaries, selection, and that watching a run never changes it."""
 
 import json
+import platform
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,7 @@ from fedrec.config.build import check
 from fedrec.config.compose import compose
 from fedrec.data.synthetic import Synthetic
 from fedrec.evaluation.diagnostics import expected_poison_share
-from fedrec.experiment import choose_device, prepare, run
+from fedrec.experiment import choose_device, prepare, return_freed_memory, run
 from fedrec.federation.system import TrainingDiverged
 from fedrec.tracking.run_progress import Progress
 
@@ -182,3 +184,16 @@ def test_sizes_that_cannot_be_counted_are_named_before_anything_is_drawn(tmp_pat
     overrides = [f"dataset.{name}={options[name]}" for name in ("users", "items", "interactions")]
     with pytest.raises(ValueError, match=message):
         prepare(check(compose(*TINY, *overrides, f"system.negatives_per_positive={options['negatives']}")), tmp_path)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to return memory")
+def test_freed_memory_goes_back_to_the_system():
+    def held():
+        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 2**10
+
+    pieces = [bytes([piece % 256]) * 100_000 for piece in range(2000)]  # few enough bytes each to come from the heap
+    del pieces[:-1]  # the last one keeps the heap from shrinking by itself
+    before = held()
+    return_freed_memory()
+    assert held() < before - 100_000_000 and len(pieces) == 1

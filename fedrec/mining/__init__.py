@@ -1,0 +1,5 @@
+"""Popular item mining (Algorithm 1), for malicious clients and for the client-side defense."""
+
+from fedrec.mining.popular_items import PopularItemMiner, arbitrary_items
+
+__all__ = ["PopularItemMiner", "arbitrary_items"]
