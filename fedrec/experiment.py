@@ -160,7 +160,7 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
     tracker, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
     if isinstance(dataset, Synthetic):  # its size is known before anything is drawn
         system.require_countable(dataset.n_training)
-        evaluator.check(dataset.items)
+        evaluator.require_countable(dataset.items)
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
     item_ids = torch.arange(split.train.n_items) if split.item_ids is None else split.item_ids
     targets = choose_targets(attack.targets, attack.num_targets, split.train, item_ids, generator(config.seed, "attack/targets"))

@@ -75,8 +75,8 @@ def blocks_of_rows(loads: Integers) -> Iterator[slice]:
     [(0, 2), (2, 4)]
     """
     begun = (loads.cumsum() - 1) // DRAWN_AT_ONCE
-    ends = np.append(np.flatnonzero(np.diff(begun)) + 1, len(loads))
-    for first, last in zip(np.append(0, ends[:-1]), ends, strict=True):
+    ends = [*(np.flatnonzero(np.diff(begun)) + 1).tolist(), len(loads)]
+    for first, last in zip([0, *ends[:-1]], ends, strict=True):
         yield slice(first, last)
 
 

@@ -56,7 +56,7 @@ class Evaluator:
 
     def setup(self, split: Split, model: Model, targets: Sequence[int], state: TrainedState, seed: int) -> None:
         """Draw the users and the candidates. Raises ValueError if an option does not fit the data or another option."""
-        self.check(split.train.n_items)
+        self._check(split.train.n_items)
         self.split, self.model, self.targets, self.state = split, model, targets, state
         self.users = self._sample_users(split.train.n_users, generator(seed, "evaluated_users"))
         self.generators = {prefix: generator(seed, f"{prefix}candidates") for prefix in ("", "validation_")}
@@ -101,10 +101,13 @@ class Evaluator:
             for start in range(0, len(self.users), size)
         ]
 
-    def check(self, n_items: int) -> None:
-        """Raise ValueError if an option does not fit so many items, or another option."""
+    def require_countable(self, n_items: int) -> None:
+        """Raise ValueError if there are too many items to count the scores of a block of users."""
         if n_items > MOST_ITEMS:
             raise ValueError(f"dataset: {n_items} items; at most {MOST_ITEMS}, because scores of a block of users are counted with 32 bits")
+
+    def _check(self, n_items: int) -> None:
+        self.require_countable(n_items)
         longest = {"HR": self.candidates + 1, "ER": n_items, "full_HR": n_items, "full_NDCG": n_items}
         rankings = [name for name in self.metrics if name in longest]
         measured = [f"{name}@{k}" for name in rankings for k in self.k]

@@ -226,7 +226,7 @@ def test_many_users_are_sampled_unless_a_number_says_otherwise(monkeypatch, capl
 
 def test_more_items_than_positions_are_counted_for():
     with pytest.raises(ValueError, match="dataset: 134217728 items; at most 134217727"):
-        Evaluator(**OPTIONS).check(2**27)
+        Evaluator(**OPTIONS).require_countable(2**27)
 
 
 @given(case=cases())
