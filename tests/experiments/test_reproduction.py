@@ -11,7 +11,6 @@ from statistics import median
 import pandas as pd
 import pytest
 
-
 from experiments.analysis.measured import Measured
 from experiments.analysis.tables import agreement, comparisons
 from experiments.options import STORE
