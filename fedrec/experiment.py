@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
@@ -162,7 +163,7 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
         system.require_countable(dataset.n_training)
         evaluator.require_countable(dataset.items)
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
-    item_ids = torch.arange(split.train.n_items) if split.item_ids is None else split.item_ids
+    item_ids = np.arange(split.train.n_items) if split.item_ids is None else split.item_ids
     targets = choose_targets(attack.targets, attack.num_targets, split.train, item_ids, generator(config.seed, "attack/targets"))
     prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)
     system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)

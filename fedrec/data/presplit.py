@@ -48,13 +48,12 @@ class Presplit:
         user_ids, item_ids = _distinct(train.users), _distinct(np.concatenate([train.items, test.items]))
         owners, items = np.searchsorted(user_ids, train.users.repeat(train.sizes)), np.searchsorted(item_ids, train.items)
         interactions, held = by_user(owners, items, len(user_ids), len(item_ids)), None
-        test_items = np.full(len(user_ids), -1)
-        test_items[np.searchsorted(user_ids, test.users.repeat(test.sizes))] = np.searchsorted(item_ids, test.items)
-        _tell(folder, interactions, test_items, user_ids, item_ids)
+        testers = np.searchsorted(user_ids, test.users.repeat(test.sizes))
+        held_out = by_user(testers, np.searchsorted(item_ids, test.items), len(user_ids), len(item_ids))
+        _tell(folder, interactions, held_out.only().numpy(), user_ids, item_ids)
         if self.validation:
             interactions, held = hold_out(interactions, _validation_positions(interactions, generator))
-        ids = torch.from_numpy(user_ids), torch.from_numpy(item_ids)
-        return Split(folder.resolve().name, interactions, torch.from_numpy(test_items), held, *ids)
+        return Split(folder.resolve().name, interactions, held_out, held, user_ids, item_ids)
 
 
 def find_split(dataset: str, root: str | None, validation: bool, generator: Generator) -> Split | None:
@@ -121,9 +120,9 @@ def _read(folder: Path) -> tuple[_Lines, _Lines]:
 
 
 def _validation_positions(train: Interactions, generator: Generator) -> Tensor:
-    """Return where each user's validation item stands, [U]; -1 for a user who would have none left."""
+    """Return where the validation item stands of each user who has another one, ascending, [n]."""
     if ((train.items.diff() < 0) & (train.users.diff() == 0)).any():
         return latest(train)
     sizes = train.offsets.diff()
     drawn = train.offsets[:-1] + (torch.rand(len(sizes), dtype=torch.float64, generator=generator) * sizes).long()
-    return torch.where(sizes >= 2, drawn, -1)
+    return drawn[sizes >= 2]

@@ -30,25 +30,20 @@ def leave_one_out(name: str, interactions: Interactions, validation: bool) -> Sp
 
 
 def latest(interactions: Interactions) -> Tensor:
-    """Return where each user's last interaction stands, [U] int64; -1 for a user who would have none left."""
-    return torch.where(interactions.offsets.diff() >= 2, interactions.offsets[1:] - 1, -1)
+    """Return where the last interaction stands of each user who has another one, ascending, [n] int64."""
+    return (interactions.offsets[1:] - 1)[interactions.offsets.diff() >= 2]
 
 
-def hold_out(interactions: Interactions, positions: Tensor) -> tuple[Interactions, Tensor]:
-    """Take one interaction of each user out; positions [U] int64 index `interactions.items`, -1 takes none.
+def hold_out(interactions: Interactions, positions: Tensor) -> tuple[Interactions, Interactions]:
+    """Take interactions out; positions [n] int64 index `interactions.items`, ascending. Return what is left, and what was taken.
 
-    Returns what is left and the items taken, [U] int64, -1 where none was.
-
-    >>> train, held = hold_out(Interactions(torch.tensor([0, 2, 3]), torch.tensor([5, 6, 7]), 8), torch.tensor([1, -1]))
-    >>> train.offsets.tolist(), train.items.tolist(), held.tolist()
-    ([0, 1, 2], [5, 7], [6, -1])
+    >>> train, held = hold_out(Interactions(torch.tensor([0, 2, 3]), torch.tensor([5, 6, 7]), 8), torch.tensor([1]))
+    >>> train.offsets.tolist(), train.items.tolist(), held.offsets.tolist(), held.items.tolist()
+    ([0, 1, 2], [5, 7], [0, 1, 1], [6])
     """
-    taken = positions >= 0  # [U]
-    held = torch.full_like(positions, -1)
-    held[taken] = interactions.items[positions[taken]].long()
     left = torch.ones(len(interactions.items), dtype=torch.bool)
-    left[positions[taken]] = False
-    sizes = interactions.offsets.diff() - taken.long()
-    offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])  # [U + 1]
+    left[positions] = False
+    ends = torch.searchsorted(positions, interactions.offsets)  # [U + 1], how many are taken before each user
     items = torch.from_numpy(interactions.items.numpy()[left.numpy()])  # torch would make the positions first, in 64 bits
-    return Interactions(offsets, items, interactions.n_items), held
+    train = Interactions(interactions.offsets - ends, items, interactions.n_items)
+    return train, Interactions(ends, interactions.items[positions], interactions.n_items)

@@ -87,7 +87,7 @@ class Evaluator:
         """Draw the candidates, and make ready the blocks of users who are scored with them."""
         split, device = self.split, self.state.users.device
         seen = split.train.of(self.users)
-        held_out = {"": split.test} if split.validation is None else {"": split.test, "validation_": split.validation}
+        held_out = {prefix: part.only() for prefix, part in (("", split.test), ("validation_", split.validation)) if part is not None}
         excluded = [items[self.users] for items in held_out.values()]
         self.held_out = {
             prefix: HeldOut.draw(items[self.users], seen, excluded, min(self.candidates, split.train.n_items), self.generators[prefix])

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from fedrec.interfaces.dataset import Ids
 from fedrec.interfaces.round import RoundResult
 
 Status = Literal["FINISHED", "FAILED", "KILLED", "PRUNED"]
@@ -29,7 +30,7 @@ class RunInfo:
     folder: Path  # the run's own folder, exists
     n_rounds: int
     target_items: Sequence[int]  # numbers in 0..M-1
-    item_ids: Tensor  # [M] int64, how the data set names each item: users of the program see these
+    item_ids: Ids  # [M], how the data set names each item: users of the program see these
     popularity: Tensor  # [M] int64, interactions of each item in training
     popularity_ranks: Tensor  # [M] int64, 1 = most interactions in training
     statistics: Mapping[str, float]  # of the data set: users, items, interactions, rate, sparsity
@@ -37,9 +38,9 @@ class RunInfo:
     undefined: Mapping[str, str]  # metric that no evaluation of this run will have, `ER@10` for instance -> why
 
     @property
-    def target_ids(self) -> list[int]:
+    def target_ids(self) -> list[int | str]:
         """How the data set names the target items."""
-        ids: list[int] = self.item_ids[list(self.target_items)].tolist()
+        ids: list[int | str] = self.item_ids[list(self.target_items)].tolist()
         return ids
 
 

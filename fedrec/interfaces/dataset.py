@@ -3,11 +3,15 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
+
+Ids = NDArray[Any]  # how a data set names its users or its items, [n]: int64, or objects that are text
 
 COUNTED_AT_ONCE = 1 << 24  # interactions: counting needs several times their memory
 
@@ -36,6 +40,19 @@ class Interactions:
         index = torch.arange(int(offsets[-1])) + (self.offsets[users] - offsets[:-1]).repeat_interleave(sizes)
         return Interactions(offsets, self.items[index], self.n_items)
 
+    def only(self) -> Tensor:
+        """Return the one item of each user, [U] int64, -1 for a user without one. Raises ValueError if a user has several.
+
+        >>> Interactions(torch.tensor([0, 1, 1]), torch.tensor([4], dtype=torch.int32), 5).only().tolist()
+        [4, -1]
+        """
+        sizes = self.offsets.diff()
+        if len(sizes) and int(sizes.max()) > 1:
+            raise ValueError("a user has several items")
+        items = torch.full_like(sizes, -1)
+        items[sizes == 1] = self.items.long()
+        return items
+
     def popularity(self) -> Tensor:
         """Return the number of interactions of each item, [M] int64."""
         popularity = torch.zeros(self.n_items, dtype=torch.int64)
@@ -59,26 +76,29 @@ class Split:
 
     name: str
     train: Interactions
-    test: Tensor  # [U] int64, -1 = this user has none
-    validation: Tensor | None  # [U] int64, -1 = none; the second-latest interaction, None unless asked for
-    user_ids: Tensor | None = None  # [U] int64, how the files of the data set name each user; None: by its number
-    item_ids: Tensor | None = None  # [M] int64, the same of each item
+    test: Interactions  # of the same users and items; a user may have none, one or several
+    validation: Interactions | None  # the same; None unless asked for
+    user_ids: Ids | None = None  # [U], how the files of the data set name each user; None: by its number
+    item_ids: Ids | None = None  # [M], the same of each item
+    item_titles: Ids | None = None  # [M] text, what people call each item; None: nothing is known
 
     def statistics(self) -> Mapping[str, float]:
         """Return the statistics of all interactions, held-out ones included, as in Table VIII."""
         users, items = self.train.n_users, self.train.n_items
-        n = len(self.train.items) + sum(int((held_out >= 0).sum()) for held_out in self._held_out)
+        n = len(self.train.items) + sum(len(held_out.items) for held_out in self._held_out)
         return {"users": users, "items": items, "interactions": n, "rate": n / users, "sparsity": 1 - n / (users * items)}
 
     def checksum(self) -> str:
         """Return the sha256 of the split, whatever file format it came in."""
         digest = hashlib.sha256(str(self.train.n_items).encode())
-        for part in (self.train.offsets, self.train.items, *self._held_out):
+        several = any(len(part.items) and int(part.offsets.diff().max()) > 1 for part in self._held_out)
+        held_out = [(part.offsets, part.items) if several else (part.only(),) for part in self._held_out]
+        for part in (self.train.offsets, self.train.items, *chain.from_iterable(held_out)):
             digest.update(np.ascontiguousarray(part.numpy()).data)
         return digest.hexdigest()
 
     @property
-    def _held_out(self) -> list[Tensor]:
+    def _held_out(self) -> list[Interactions]:
         return [self.test] if self.validation is None else [self.test, self.validation]
 
 

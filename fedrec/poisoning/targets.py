@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from fedrec.interfaces import Interactions
+from fedrec.interfaces import Ids, Interactions
 from fedrec.randomness import PUBLISHED_SEED
 
 
@@ -14,7 +14,7 @@ def choose_targets(
     targets: Literal["random", "unpopular", "published"] | list[int],
     num_targets: int,
     train: Interactions,
-    item_ids: Tensor,
+    item_ids: Ids,
     generator: Generator,
 ) -> Tensor:
     """Return the numbers of distinct target items [T] int64.

@@ -6,6 +6,7 @@ the popularity ranks of the 50 items with the largest Delta-Norm.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 Floats = NDArray[np.float32]
 Ranks = NDArray[np.int64]
-Ids = NDArray[np.int64]  # how the data set names items
+Ids = NDArray[Any]  # how the data set names items: int64, or text
 
 LEADING = 50
 _MOST_STRIPS = 16

@@ -51,12 +51,12 @@ def without(found: dict[str, Any], *names: str) -> dict[str, Any]:
 def test_ids_times_a_hundred_give_the_same_results(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
     """Bit for bit; the target is named by the ids of the file, and so it is in all that the run leaves behind."""
     split = Synthetic(users=60, items=80, interactions=1200, exponent=1.0, validation=False).load(generator(0, "split"))
-    present = sorted({*split.train.items.tolist(), *split.test.tolist()})
+    present = sorted({*split.train.items.tolist(), *split.test.only().tolist()})
     dense = [[present.index(item) for item in row] for row in rows(split.train)]
     found, answers = [], []
     for scale in (1, 100):
         folder = tmp_path / str(scale)
-        write_split(folder, dense, [present.index(item) for item in split.test.tolist()], scale)
+        write_split(folder, dense, [present.index(item) for item in split.test.only().tolist()], scale)
         monkeypatch.chdir(folder)
         options = (choice, "dataset.root=.", f"attack.targets=[{7 * scale}]", "attack=pieck_uea", "attack.N=5", "defense=ours")
         answers.append(program(*options, "dataset.validation=true", "system.epochs=3", "tracking.snapshot_rounds=[2]"))

@@ -28,7 +28,7 @@ def folder(theirs, tmp_path_factory):
     """Return a folder with a file of reviews made from the published split: training items, then the test item."""
     folder = tmp_path_factory.mktemp("az")
     with gzip.open(folder / "Digital_Music_5.json.gz", "wt", compresslevel=1) as file:
-        for user, (items, test) in enumerate(zip(rows(theirs.train), theirs.test.tolist(), strict=True)):
+        for user, (items, test) in enumerate(zip(rows(theirs.train), theirs.test.only().tolist(), strict=True)):
             file.writelines(review(user, item) for item in [*items, test] if item >= 0)
     return folder
 
@@ -51,27 +51,27 @@ def test_split_is_the_published_one(folder, theirs):
     assert (round(statistics["rate"]), round(statistics["sparsity"], 4)) == (10, 0.9991)
     assert torch.equal(ours.train.offsets, theirs.train.offsets)
     assert (ids[ours.train.items] == theirs.train.items.numpy()).all()
-    assert (np.where(ours.test >= 0, ids[ours.test], -1) == theirs.test.numpy()).all()
+    assert (np.where(ours.test.only() >= 0, ids[ours.test.only()], -1) == theirs.test.only().numpy()).all()
 
 
 def test_duplicates_stay(folder):
     split = load(folder)
-    bought_again = [test in row for row, test in zip(rows(split.train), split.test.tolist(), strict=True)]
+    bought_again = [test in row for row, test in zip(rows(split.train), split.test.only().tolist(), strict=True)]
     assert sum(bought_again) == 429
-    assert (split.test < 0).sum() == 2
+    assert (split.test.only() < 0).sum() == 2
 
 
 def test_deduplicate_keeps_the_last_of_each_pair(folder):
     published, split = load(folder), load(folder, deduplicate=True)
     assert split.statistics()["interactions"] == 145_292 == 169_781 - 24_489
-    tests = zip(rows(split.train), split.test.tolist(), published.test.tolist(), strict=True)
+    tests = zip(rows(split.train), split.test.only().tolist(), published.test.only().tolist(), strict=True)
     assert all(test not in row and len(set(row)) == len(row) and test in (published_test, -1) for row, test, published_test in tests)
 
 
 def test_validation_leaves_everybody_something_to_train_on(folder):
     split = load(folder, validation=True)
     assert split.train.offsets.diff().min() == 1
-    assert (split.validation < 0).sum() == 7
+    assert (split.validation.only() < 0).sum() == 7
     assert split.statistics()["interactions"] == 169_781
 
 
@@ -84,7 +84,7 @@ def test_published_counts_are_recognised(folder):
 def test_plain_file_of_reviews(tmp_path):
     (tmp_path / "Digital_Music_5.json").write_text(review(5, 7) + "\n" + review(4, 7) + review(5, 6) + review(5, 7))
     split = load(tmp_path)
-    assert (rows(split.train), split.test.tolist()) == ([[0, 1], [0]], [0, -1])
+    assert (rows(split.train), split.test.only().tolist()) == ([[0, 1], [0]], [0, -1])
     assert rows(load(tmp_path, deduplicate=True).train) == [[1], [0]]
 
 

@@ -36,7 +36,7 @@ def test_ml100k_is_the_published_split_but_for_the_row_that_it_lost(ml100k, gene
     ours, theirs = ml100k.load(generator), Presplit(root=str(published / "ml-100k"), validation=False).load(generator)
     raw_users, raw_items, _ = read_ratings(obtain(ml100k.source, None, ml100k.cache))
     lost = ml100k.numbered(raw_users)[0][0], ml100k.numbered(raw_items)[0][0]
-    assert torch.equal(ours.test, theirs.test)
+    assert torch.equal(ours.test.only(), theirs.test.only())
     for user, (mine, published_row) in enumerate(zip(rows(ours.train), rows(theirs.train), strict=True)):
         assert [item for item in mine if (user, item) != lost] == published_row
 
@@ -47,19 +47,19 @@ def test_a_folder_with_a_split_is_taken_as_it_is(kind, generator, tmp_path):
     (tmp_path / "test.txt").write_text("0 1\n")
     split = kind(root=str(tmp_path), cache=None, validation=False).load(generator)
     assert split.name == kind.source.dataset
-    assert rows(split.train) == [[2, 0], [1]] and split.test.tolist() == [1, -1]
+    assert rows(split.train) == [[2, 0], [1]] and split.test.only().tolist() == [1, -1]
 
 
 def test_ml1m_from_the_published_split(published, generator, tmp_path):
     split = Presplit(root=str(published / "ml-1m"), validation=False).load(generator)
     lines = []
-    for user, (items, test) in enumerate(zip(rows(split.train), split.test.tolist(), strict=True)):
+    for user, (items, test) in enumerate(zip(rows(split.train), split.test.only().tolist(), strict=True)):
         lines += [f"{user}::{item}::3::{99_000 if item == test else 97_000 - item}\n" for item in sorted([*items, test])]
     (tmp_path / "ratings.dat").write_text("".join(lines))
     ours = MovieLens1M(root=str(tmp_path), cache=None, validation=False).load(generator)
     statistics = ours.statistics()
     assert (statistics["users"], statistics["items"], statistics["interactions"]) == (6040, 3706, 1_000_209)
-    assert torch.equal(ours.test, split.test)
+    assert torch.equal(ours.test.only(), split.test.only())
     assert [sorted(row) for row in rows(ours.train)] == rows(split.train)
     assert rows(ours.train)[0] == rows(split.train)[0][::-1]  # in order of time
 
@@ -70,8 +70,8 @@ def test_order_is_by_time_then_file(generator, tmp_path):
     # the first row is numbered last: users 9, 7 -> 0, 1; items 60, 40, 30, 20, 50 -> 0..4
     # times of user 7: 20 at 10, 40 at 20, 50 at 30, 30 at 30
     assert rows(split.train) == [[0], [3, 1]]
-    assert split.test.tolist() == [-1, 2]
-    assert split.validation.tolist() == [-1, 4]
+    assert split.test.only().tolist() == [-1, 2]
+    assert split.validation.only().tolist() == [-1, 4]
 
 
 @pytest.mark.parametrize("line", ["1\t2\t3", "1\t2\t3\t4\t5", "1\t2\tthree\t4", "-1\t2\t3\t4", "1\t2\t3.5\t4"])

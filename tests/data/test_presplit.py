@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 import torch
 
@@ -29,7 +30,7 @@ def test_published_splits_have_the_statistics_of_table_viii(published, name, use
     lines = [[int(word) for word in line.split()] for line in (published / name / "train.txt").read_text().splitlines()]
     assert [line[1:] for line in lines] == rows(split.train)
     lines = [[int(word) for word in line.split()] for line in (published / name / "test.txt").read_text().splitlines()]
-    assert [line[1] if len(line) > 1 else -1 for line in lines] == split.test.tolist()
+    assert [line[1] if len(line) > 1 else -1 for line in lines] == split.test.only().tolist()
 
 
 def test_test_items_that_were_trained_on_are_told(tmp_path, caplog):
@@ -46,7 +47,7 @@ def test_ids_with_gaps_change_nothing_but_the_names(published, tmp_path, caplog,
         (tmp_path / file).write_text("".join(" ".join(f"{word}00" for word in line.split()) + "\n" for line in lines))
     dense, spread = load(published / name, validation=validation), load(tmp_path, validation=validation)
     assert dense.checksum() == spread.checksum()
-    assert torch.equal(spread.item_ids, dense.item_ids * 100) and torch.equal(spread.user_ids, dense.user_ids * 100)
+    assert np.array_equal(spread.item_ids, dense.item_ids * 100) and np.array_equal(spread.user_ids, dense.user_ids * 100)
     (line,) = [record.message for record in caplog.records if "ids have gaps" in record.message]
     n_users, n_items = dense.train.n_users, dense.train.n_items
     assert f"{n_users} users (ids 0 to {n_users - 1}00) and {n_items} items (ids 0 to {n_items - 1}00) are numbered anew" in line
@@ -57,7 +58,7 @@ def test_an_id_far_away_makes_no_large_model(tmp_path):
     split = load(tmp_path, train="900000000000000000 7 2000000\n3 2000000 5\n", test="3 9\n900000000000000000 5\n")
     assert (split.user_ids.tolist(), split.item_ids.tolist()) == ([3, 9 * 10**17], [5, 7, 9, 2_000_000])
     assert rows(split.train) == [[3, 0], [1, 3]]
-    assert split.test.tolist() == [2, 0]
+    assert split.test.only().tolist() == [2, 0]
 
 
 def test_an_item_that_stands_on_a_line_four_times_counts_four_times_and_is_told(tmp_path, caplog):
@@ -79,24 +80,24 @@ def test_a_file_without_any_test_item(tmp_path):
 @pytest.mark.parametrize("name", ["ml-100k", "az"])
 def test_validation_item_is_the_last_where_lines_are_in_order_of_time(published, name):
     before, after = load(published / name), load(published / name, validation=True)
-    for row, rest, item in zip(rows(before.train), rows(after.train), after.validation.tolist(), strict=True):
+    for row, rest, item in zip(rows(before.train), rows(after.train), after.validation.only().tolist(), strict=True):
         assert row == (rest if item < 0 else [*rest, item])
         assert rest
-    assert torch.equal(before.test, after.test)
+    assert torch.equal(before.test.items, after.test.items)
 
 
 def test_validation_item_is_drawn_where_lines_are_sorted(published):
     before, *after = load(published / "ml-1m"), *(load(published / "ml-1m", validation=True, seed=seed) for seed in (0, 0, 1))
-    assert torch.equal(after[0].validation, after[1].validation)
-    assert not torch.equal(after[0].validation, after[2].validation)
-    for row, rest, item in zip(rows(before.train), rows(after[0].train), after[0].validation.tolist(), strict=True):
+    assert torch.equal(after[0].validation.items, after[1].validation.items)
+    assert not torch.equal(after[0].validation.items, after[2].validation.items)
+    for row, rest, item in zip(rows(before.train), rows(after[0].train), after[0].validation.only().tolist(), strict=True):
         assert sorted([*rest, item]) == row
 
 
 def test_corners_of_the_format(tmp_path):
     split = load(tmp_path, train="2 4 4 0\r\n\n0  3\r\n1 2 1 ", test="2\n1 4\n")
     assert rows(split.train) == [[3], [2, 1], [4, 4, 0]]
-    assert split.test.tolist() == [-1, 4, -1]
+    assert split.test.only().tolist() == [-1, 4, -1]
     assert (split.train.n_items, split.name) == (5, tmp_path.name)
     assert load(tmp_path, train="0 1\n", test="0 9").train.n_items == 2
 

@@ -34,17 +34,17 @@ def test_leave_one_out_is_the_plain_rule(log, validation):
         train.append(row)
     split = leave_one_out("name", grouped(log), validation)
     assert rows(split.train) == train
-    assert split.test.tolist() == test
-    assert (split.validation is None) if not validation else (split.validation.tolist() == held)
+    assert split.test.only().tolist() == test
+    assert (split.validation is None) if not validation else (split.validation.only().tolist() == held)
     assert split.statistics()["interactions"] == len(log)
 
 
 def test_a_repeat_purchase_may_be_held_out_and_trained_on():
     split = leave_one_out("name", grouped([(0, 4), (0, 2), (0, 4)]), False)
-    assert (split.test[0], rows(split.train)[0]) == (4, [4, 2])
+    assert (split.test.items[0], rows(split.train)[0]) == (4, [4, 2])
 
 
 def test_hold_out_leaves_its_argument_alone():
     interactions = grouped([(0, 1), (0, 2), (3, 5)])
-    hold_out(interactions, torch.tensor([0, -1, -1, -1, -1]))
+    hold_out(interactions, torch.tensor([0]))
     assert rows(interactions) == [[1, 2], [], [], [5], []]

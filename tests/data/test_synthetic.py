@@ -25,7 +25,7 @@ def test_counts_are_exact_and_items_distinct(users, items, share, exponent, seed
     split = load(seed, users=users, items=items, interactions=interactions, exponent=exponent, validation=True)
     assert [split.statistics()[key] for key in ("users", "items", "interactions")] == [users, items, interactions]
     rows = split.train.items.split(split.train.offsets.diff().tolist())
-    for row, test, validation in zip(rows, split.test.tolist(), split.validation.tolist(), strict=True):
+    for row, test, validation in zip(rows, split.test.only().tolist(), split.validation.only().tolist(), strict=True):
         everything = [*row.tolist(), test, validation]
         assert len(row) >= 1
         assert min(everything) >= 0
@@ -40,14 +40,14 @@ def test_counts_are_exact_with_many_items(users, items, share, exponent):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawing, "MANY_ITEMS", 1)
         split = load(users=users, items=items, interactions=least + round(share * (most - least)), exponent=exponent)
-    for row, test in zip(split.train.items.split(split.train.offsets.diff().tolist()), split.test.tolist(), strict=True):
+    for row, test in zip(split.train.items.split(split.train.offsets.diff().tolist()), split.test.only().tolist(), strict=True):
         assert len({*row.tolist(), test}) == len(row) + 1 <= items // 2
 
 
 def test_validation_changes_nothing_else():
     off, on = load(), load(validation=True)
-    assert torch.equal(off.test, on.test)
-    assert torch.equal(off.train.items[off.train.offsets[1:] - 1].long(), on.validation)
+    assert torch.equal(off.test.items, on.test.items)
+    assert torch.equal(off.train.items[off.train.offsets[1:] - 1], on.validation.items)
 
 
 def test_long_tails():

@@ -13,6 +13,7 @@ from fedrec.evaluation import held_out as drawing
 from fedrec.evaluation import user_block
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.interfaces import Split
+from tests.data.content import one_each
 from tests.reference import federation as oracle
 from tests.reference.federations import SYSTEM, Case, build_system, cases
 
@@ -33,7 +34,13 @@ OPTIONS_RANKED = [f"{name}@{k}" for name in ("ER", "HR", "full_HR", "full_NDCG")
 
 def make(case, system, test, seed=None, **changes):
     evaluator = Evaluator(**{**OPTIONS, **changes})
-    evaluator.setup(Split("tiny", case.train, test, None), system.model, case.targets, system, case.seed if seed is None else seed)
+    evaluator.setup(
+        Split("tiny", case.train, one_each(test, case.n_items), None),
+        system.model,
+        case.targets,
+        system,
+        case.seed if seed is None else seed,
+    )
     return evaluator
 
 
@@ -115,7 +122,8 @@ def test_a_selection_that_is_undefined_ends_before_the_training():
 def test_validation_items_that_nobody_has(caplog):
     evaluator = Evaluator(**{**OPTIONS, "metrics": ["HR", "full_HR"]})
     system = build_system(NOBODY)
-    evaluator.setup(Split("tiny", NOBODY.train, torch.tensor([4, 5, 6]), torch.full((3,), -1)), system.model, [1], system, 0)
+    test, validation = one_each([4, 5, 6], NOBODY.n_items), one_each([-1, -1, -1], NOBODY.n_items)
+    evaluator.setup(Split("tiny", NOBODY.train, test, validation), system.model, [1], system, 0)
     names = {f"validation_{name}@{k}" for name in ("HR", "full_HR") for k in OPTIONS["k"]}
     assert set(evaluator.undefined) == names and not names & set(evaluator.evaluate())
     assert "validation_HR@K, validation_full_HR@K: undefined, because no user has a validation item" in caplog.text
@@ -184,7 +192,7 @@ def test_the_error_of_several_targets_is_that_of_their_mean():
 @given(case=cases())
 def test_the_validation_item_is_no_candidate(case):
     system = build_system(case)
-    test, validation = (torch.full((len(case.positives),), item) for item in (0, 1))
+    test, validation = (one_each([item] * len(case.positives), case.n_items) for item in (0, 1))
     evaluator = Evaluator(**{**OPTIONS, "candidates": case.n_items, "k": [1]} | {"selection": "HR@1"})
     evaluator.setup(Split("tiny", case.train, test, validation), system.model, case.targets, system, case.seed)
     for held_out in evaluator.held_out.values():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from fedrec.interfaces import Evaluation, ItemChanges, RoundResult, RunInfo
@@ -52,7 +53,7 @@ def info(folder: Path, n_rounds: int = 6) -> RunInfo:
         folder=folder,
         n_rounds=n_rounds,
         target_items=[1],
-        item_ids=torch.arange(N_ITEMS) * 100,
+        item_ids=np.arange(N_ITEMS) * 100,
         popularity=torch.arange(N_ITEMS),
         popularity_ranks=torch.arange(N_ITEMS, 0, -1),
         statistics={"users": 9, "items": N_ITEMS, "interactions": 90, "rate": 10.0, "sparsity": 0.5},

@@ -29,7 +29,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def left(folder: Path, ending: Ending | None = None, uri: str = "sqlite:///mlflow.db", **options: object) -> Path:
     """Leave what a run of three rounds leaves when MLflow has heard nothing of it; return its tracking folder."""
     watcher, told = tracker(uri=uri, **options), info(folder)
-    files = MetricFiles(folder, told.item_ids.numpy(), told.popularity_ranks.numpy(), watcher._description(told))
+    files = MetricFiles(folder, told.item_ids, told.popularity_ranks.numpy(), watcher._description(told))
     for round, value in LOSS.items():
         files.add(round, {"loss": value})
     files.add_snapshot(1, told.popularity.numpy().astype("float32"))

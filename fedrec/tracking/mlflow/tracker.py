@@ -53,7 +53,7 @@ class MLflowTracker(Callback):
         """Raises ConfigError if nothing can be written to the run's folder."""
         description = self._description(info)
         try:
-            self._files = MetricFiles(info.folder, info.item_ids.numpy(), info.popularity_ranks.cpu().numpy(), description)
+            self._files = MetricFiles(info.folder, info.item_ids, info.popularity_ranks.cpu().numpy(), description)
             self._writer = WriterClient({**description, "folder": str(self._files.folder)})
         except OSError as error:
             raise ConfigError(f"tracking cannot start in the run folder {info.folder}: {error}") from None
