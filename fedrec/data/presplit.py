@@ -1,8 +1,9 @@
 """A folder with train.txt and test.txt, one line per user: "user item item ...", as the published code keeps its data sets.
 
-train.txt has one line for each user, test.txt at most one. A test line has one item or, for a user without a test item, none. Ids are
-any whole numbers of at most 18 digits. Users and items are numbered from 0 in ascending order of their ids, so ids without gaps are the
-numbers themselves, and gaps change no result. An item that stands on a training line several times was met several times: each counts.
+train.txt has one line for each user, test.txt at most one. A line of test.txt has any number of items: LightGCN and NGCF publish splits
+with several. Ids are any whole numbers of at most 18 digits. Users and items are numbered from 0 in ascending order of their ids, so ids
+without gaps are the numbers themselves, and gaps change no result. An item that stands on a training line several times was met several
+times: each counts.
 """
 
 import logging
@@ -50,7 +51,7 @@ class Presplit:
         interactions, held = by_user(owners, items, len(user_ids), len(item_ids)), None
         testers = np.searchsorted(user_ids, test.users.repeat(test.sizes))
         held_out = by_user(testers, np.searchsorted(item_ids, test.items), len(user_ids), len(item_ids))
-        _tell(folder, interactions, held_out.only().numpy(), user_ids, item_ids)
+        _tell(folder, interactions, held_out, user_ids, item_ids)
         if self.validation:
             interactions, held = hold_out(interactions, _validation_positions(interactions, generator))
         return Split(folder.resolve().name, interactions, held_out, held, user_ids, item_ids)
@@ -73,17 +74,17 @@ def _distinct(ids: Integers) -> Integers:
     return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
-def _tell(folder: Path, train: Interactions, test_items: Integers, user_ids: Integers, item_ids: Integers) -> None:
-    """Say what may be a mistake in the files, a line for each kind; test_items [U]."""
+def _tell(folder: Path, train: Interactions, test: Interactions, user_ids: Integers, item_ids: Integers) -> None:
+    """Say what may be a mistake in the files, a line for each kind."""
     if user_ids[-1] >= len(user_ids) or item_ids[-1] >= len(item_ids):
         users, items = (f"{len(ids)} {name} (ids {ids[0]} to {ids[-1]})" for ids, name in ((user_ids, "users"), (item_ids, "items")))
         log.warning(
             "%s: the ids have gaps, so %s and %s are numbered anew; targets are named by the ids of the files", folder, users, items
         )
-    owners, items_of = train.users.numpy(), train.items.numpy()
-    if repeated := int((np.diff(np.sort(owners * train.n_items + items_of)) == 0).sum()):
+    pairs = np.sort(train.users.numpy() * train.n_items + train.items.numpy())
+    if repeated := int((np.diff(pairs) == 0).sum()):
         log.warning("%s: %d training items stand on the line of their user again; each counts as one more interaction", folder, repeated)
-    if repeated := int((items_of == test_items[owners]).sum()):
+    if repeated := int(np.isin(test.users.numpy() * test.n_items + test.items.numpy(), pairs).sum()):
         told = "test items are training items of the same user, too; HR is too high unless they were bought again"
         log.warning("%s: %d %s", folder, repeated, told)
 
@@ -106,10 +107,9 @@ class _Lines:
 
 def _read(folder: Path) -> tuple[_Lines, _Lines]:
     """Return the lines of train.txt and test.txt. Raises ValueError if they do not make a split."""
-    expected = "a user and one item or more, whole numbers", "a user and at most one item, whole numbers"
+    expected = "a user and one item or more, whole numbers", "a user and its test items, whole numbers"
     train, test = (_Lines(folder / name, words) for name, words in zip(FILES, expected, strict=True))
     train.require(train.sizes >= 1, train.lines, expected[0])
-    test.require(test.sizes <= 1, test.lines, expected[1])
     for file in (train, test):
         is_first = np.isin(np.arange(len(file.users)), np.unique(file.users, return_index=True)[1])
         file.require(is_first, file.lines, "one line for each user")
