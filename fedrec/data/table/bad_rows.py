@@ -36,7 +36,7 @@ class BadRows:
             row = int(rows.argmax())
             role = next(role for role, mask in bad.items() if mask[row])
             value = found[role][row].as_py()  # type: ignore[index]
-            shown = "nothing" if value in (None, "") else repr(str(value)[:80])
+            shown = "nothing" if value is None or not str(value).strip() else repr(str(value)[:80])
             self._tell(f"{source.place(start + row)}: column {names[role]}: expected {EXPECTED[role]}, found {shown}")
         self.n_bad += int(rows.sum())
 

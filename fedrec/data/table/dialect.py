@@ -66,7 +66,7 @@ def find_dialect(part: Part, given: Given) -> Dialect:
         raise ValueError(f"{part} is empty: expected a table of interactions")
     if any("\0" in line for line in lines):
         raise ValueError(f"{part} holds zero bytes: it is no text, or in an encoding that dataset.encoding=NAME must name")
-    separator = given.separator or _separator(part, lines)
+    separator = given.separator or _separator(part, lines, given)
     quote = _quote(lines, separator) if given.quote is None else given.quote or None
     rows = _rows(lines, separator, quote)
     has_header = _has_header(part, rows, given) if given.header is None else given.header
@@ -105,14 +105,19 @@ def slow_reader(lines: Iterable[str], letter: str, quote: str | None) -> Any:
     return csv.reader(lines, delimiter=letter, quotechar=quote or '"', quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE)
 
 
-def _separator(part: Part, lines: Sequence[str]) -> str:
-    """Return the separator that divides most lines into the same number of columns, and into the most."""
-    best, most = "", 1
+def _separator(part: Part, lines: Sequence[str], given: Given) -> str:
+    """Return the separator that divides half of the lines or more into equally many columns: that makes a header, else the most columns.
+
+    A space separates values only if nothing else does, because it also stands inside them.
+    """
+    best, most = "", (False, False, 1)
     for separator in SEPARATORS:
-        sizes = Counter(map(len, _rows(lines, separator, _quote(lines, separator))))
+        rows = _rows(lines, separator, _quote(lines, separator))
+        sizes = Counter(map(len, rows))
         n_columns, count = sizes.most_common(1)[0]
-        if n_columns > most and count > sizes.total() / 2:
-            best, most = separator, n_columns
+        score = (_names_columns(rows[0], given), separator != " ", n_columns)
+        if n_columns > 1 and count >= sizes.total() / 2 and score > most:
+            best, most = separator, score
     if not best:
         known = ", ".join("a tab" if one == "\t" else "a space" if one == " " else one for one in SEPARATORS)
         shown = lines[0].strip()[:80]
@@ -133,9 +138,7 @@ def _has_header(part: Part, rows: Sequence[Sequence[str]], given: Given) -> bool
     Raises ValueError in one line if nothing tells, because all values are words.
     """
     first, others = [name.strip() for name in rows[0]], [row for row in rows[1:] if len(row) == len(rows[0])]
-    if any(name in (column, column.partition(":")[0]) for name in given.columns for column in first):
-        return True
-    if {"user", "item"} <= {usual_role(name) for name in first}:
+    if _names_columns(first, given):
         return True
     if any(map(is_number, first)):
         return False
@@ -143,3 +146,10 @@ def _has_header(part: Part, rows: Sequence[Sequence[str]], given: Given) -> bool
     if not any(numeric):
         raise ValueError(f"{part}: is its first line {'; '.join(first)[:80]!r} a header? Set dataset.header=true or dataset.header=false")
     return True
+
+
+def _names_columns(row: Sequence[str], given: Given) -> bool:
+    """Return whether a row holds names of columns that the options give, or the usual names of users and items."""
+    names = [name.strip() for name in row]
+    asked = any(name in (column, column.partition(":")[0]) for name in given.columns for column in names)
+    return asked or {"user", "item"} <= {usual_role(name) for name in names}

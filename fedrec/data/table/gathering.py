@@ -74,11 +74,13 @@ def _united(parts: Sequence["pa.Array"]) -> tuple[Numbers, Ids]:
     """Return the numbers of rows [I] by first appearance, and the id of each number."""
     import pyarrow as pa
 
+    if not parts:
+        return np.zeros(0, np.int32), np.zeros(0, np.int64)
     if len({part.type for part in parts}) > 1:  # whole numbers in one part, text in another
         parts = [pa.DictionaryArray.from_arrays(part.indices, part.dictionary.cast(pa.string())) for part in parts]
     whole = pa.chunked_array(parts).unify_dictionaries()
-    numbers = np.concatenate([part.indices.to_numpy() for part in whole.chunks] or [np.zeros(0, np.int32)])
-    return numbers.astype(np.int32, copy=False), _plain_ids(whole.chunk(0).dictionary if whole.num_chunks else pa.array([], pa.int64()))
+    numbers = np.concatenate([part.indices.to_numpy() for part in whole.chunks])
+    return numbers.astype(np.int32, copy=False), _plain_ids(whole.chunk(0).dictionary)
 
 
 def _plain_ids(ids: "pa.Array") -> Ids:
