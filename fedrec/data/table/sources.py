@@ -111,7 +111,7 @@ class SeparatedValues:
         """Yield each row of values and its line, slowly: only who looks for a line needs it."""
         dialect = self.dialect
         with self.part.unpacked() as file:
-            lines = io.TextIOWrapper(io.BytesIO(file.read()), dialect.encoding, "replace", newline="")
+            lines = io.TextIOWrapper(io.BufferedReader(file), dialect.encoding, "replace", newline="")
             replaced = (line.replace(dialect.separator, dialect.letter) for line in lines)
             reader = slow_reader(replaced, dialect.letter, dialect.quote)
             before, n_rows = 0, 0
