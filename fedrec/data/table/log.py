@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from fedrec.interfaces import Ids
+from fedrec.data.table.long_columns import Numbers, count, first_rows, grouped, look_up, repeated_pairs, sort_within
+from fedrec.interfaces import Ids, Interactions
 
-Numbers = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 Duplicates = Literal["first", "last", "all"]
 
@@ -24,7 +25,7 @@ class Log:
     item_ids: Ids  # [M]
     dates: bool = False  # whether the times are dates, in microseconds since 1970
 
-    def keep(self, rows: Mask | NDArray[np.int64]) -> "Log":
+    def keep(self, rows: Mask) -> "Log":
         """Return some of the interactions, of the same users and items."""
         return replace(self, users=self.users[rows], items=self.items[rows], times=None if self.times is None else self.times[rows])
 
@@ -32,18 +33,24 @@ class Log:
         """Return the first or the last interaction of each pair of user and item by time, or by place if there are no times."""
         if which == "all" or not len(self.users):
             return self
-        order = np.arange(len(self.users)) if self.times is None else self.times.argsort(kind="stable")
-        pairs = self.users[order].astype(np.int64) * len(self.item_ids) + self.items[order]
-        if which == "last":
-            pairs, order = pairs[::-1], order[::-1]
-        return self.keep(np.sort(order[np.unique(pairs, return_index=True)[1]]))
+        rows = repeated_pairs(self.users, self.items, len(self.user_ids))
+        if not len(rows):
+            return self
+        keys = [rows, self.items[rows], self.users[rows]] if self.times is None else [self.times[rows], self.items[rows], self.users[rows]]
+        order = np.lexsort(keys)
+        users, items = self.users[rows[order]], self.items[rows[order]]
+        begins = np.flatnonzero(np.diff(users, prepend=-1) | np.diff(items, prepend=-1))
+        left = np.ones(len(self.users), bool)
+        left[rows] = False
+        left[rows[order[begins if which == "first" else np.append(begins[1:], len(rows)) - 1]]] = True
+        return self.keep(left)
 
     def core(self, least: int) -> "Log":
         """Return the largest part in which every user and every item has `least` interactions or more."""
         log = self
-        while len(log.users):
-            n_users, n_items = np.bincount(log.users, minlength=len(log.user_ids)), np.bincount(log.items, minlength=len(log.item_ids))
-            many = (n_users[log.users] >= least) & (n_items[log.items] >= least)
+        while least > 1 and len(log.users):
+            enough = count(log.users, len(log.user_ids)) >= least, count(log.items, len(log.item_ids)) >= least
+            many = look_up(enough[0], log.users) & look_up(enough[1], log.items)
             if many.all():
                 break
             log = log.keep(many)
@@ -52,9 +59,8 @@ class Log:
     def of_users_before(self, cut: float) -> "Log":
         """Return the interactions of users who have one before the time `cut`."""
         assert self.times is not None
-        known = np.zeros(len(self.user_ids), bool)
-        known[self.users[self.times < cut]] = True
-        return self if known[self.users].all() else self.keep(known[self.users])
+        known = count(self.users[self.times < cut], len(self.user_ids)) > 0
+        return self if known.all() else self.keep(look_up(known, self.users))
 
     def numbered(self, last: int) -> "Log":
         """Number users and items anew by first appearance, those of the first `last` rows after all others unless they appear again."""
@@ -62,14 +68,31 @@ class Log:
         items, item_ids = _numbered(self.items, self.item_ids, last)
         return replace(self, users=users, items=items, user_ids=user_ids, item_ids=item_ids)
 
+    def by_user(self) -> "Log":
+        """Sort by user, then by time; at equal times, or without times, the order of the rows stays."""
+        values = self.items if self.times is None else self.times
+        offsets, items, times = grouped(self.users, len(self.user_ids), self.items, values)
+        users = np.arange(len(self.user_ids), dtype=np.int32).repeat(np.diff(offsets))
+        if self.times is not None:
+            sort_within(offsets, items, times)
+        return replace(self, users=users, items=items, times=None if self.times is None else times)
+
+    def interactions(self) -> Interactions:
+        """Return the interactions of a log that is sorted by user."""
+        offsets = np.append(0, count(self.users, len(self.user_ids)).cumsum())
+        return Interactions(torch.from_numpy(offsets), torch.from_numpy(self.items), len(self.item_ids))
+
 
 def _numbered(numbers: Numbers, ids: Ids, last: int) -> tuple[Numbers, Ids]:
     """Return the numbers of rows [I] and the ids of these numbers.
 
-    >>> [part.tolist() for part in _numbered(np.array([4, 2, 4, 0]), np.array(list("abcde")), 1)]
+    >>> [part.tolist() for part in _numbered(np.array([4, 2, 4, 0], np.int32), np.array(list("abcde")), 1)]
     [[1, 0, 1, 2], ['c', 'e', 'a']]
     """
-    import pandas as pd
-
-    codes, known = pd.factorize(np.roll(numbers, -last))
-    return np.roll(codes, last).astype(np.int32), ids[known]
+    first = first_rows(numbers, len(ids), last)
+    order = first.argsort()[: int((first < 2 * len(numbers)).sum())]  # the numbers that occur, by first appearance
+    if len(order) == len(ids) and (np.diff(order) == 1).all():
+        return numbers, ids
+    new = np.empty(len(ids), np.int32)
+    new[order] = np.arange(len(order), dtype=np.int32)
+    return look_up(new, numbers), ids[order]

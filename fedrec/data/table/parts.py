@@ -49,7 +49,7 @@ class Part:
 def parts_of(place: Path) -> list[Part]:
     """Return the parts of a table in the order of their names. Raises ValueError in one line if there is none."""
     if not place.exists():
-        raise ValueError(f"dataset.path={place} does not exist")
+        return [_member(place)]
     if not place.is_dir():
         return _of_file(place)
     files = sorted(one for one in place.iterdir() if one.is_file() and not one.name.startswith((".", "_")))
@@ -57,6 +57,16 @@ def parts_of(place: Path) -> list[Part]:
     if not files:
         raise ValueError(f"dataset.path={place} is a folder without files: expected the parts of a table")
     return [part for file in files for part in _of_file(file)]
+
+
+def _member(place: Path) -> Part:
+    """Return the member of a zip archive that ARCHIVE/MEMBER names. Raises ValueError in one line if there is none."""
+    archive = next((parent for parent in place.parents if parent.is_file()), None)
+    if archive is not None:
+        part = Part(archive, place.relative_to(archive).as_posix())
+        if part in _of_file(archive):
+            return part
+    raise ValueError(f"dataset.path={place} does not exist")
 
 
 def _of_file(path: Path) -> list[Part]:

@@ -31,6 +31,10 @@ class Source(Protocol):
     n_broken: int  # rows without the right number of columns, or that are no JSON, so far
 
     @property
+    def n_rows(self) -> int | None:
+        """About how many rows there are; None: nobody knows before they are read."""
+
+    @property
     def names(self) -> list[str] | None:
         """The names of the columns; None: they have none."""
 
@@ -55,6 +59,10 @@ class SeparatedValues:
     @property
     def names(self) -> list[str] | None:
         return self.dialect.names
+
+    @property
+    def n_rows(self) -> int:
+        return self.dialect.n_lines
 
     @property
     def n_columns(self) -> int:
@@ -147,6 +155,7 @@ class JsonLines:
     """A JSON object on each line."""
 
     part: Part
+    n_rows: int | None = field(init=False, default=None)
     n_broken: int = field(init=False, default=0)
 
     @property
@@ -208,6 +217,11 @@ class Parquet:
     n_broken: int = field(init=False, default=0)
 
     @property
+    def n_rows(self) -> int:
+        with self._file() as file:
+            return int(file.metadata.num_rows)
+
+    @property
     def names(self) -> list[str]:
         with self._file() as file:
             return list(file.schema_arrow.names)
@@ -243,6 +257,10 @@ class Frame:
 
     frame: "pd.DataFrame"
     n_broken: int = field(init=False, default=0)
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.frame)
 
     @property
     def names(self) -> list[str]:

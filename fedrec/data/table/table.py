@@ -7,17 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 from torch import Generator
 
 from fedrec.data.reading import path_of
-from fedrec.data.splitting import Choice, by_user, last_share, latest, shuffled, split_by
+from fedrec.data.splitting import Choice, last_share, latest, shuffled, split_by
 from fedrec.data.table.bad_rows import BadRows
 from fedrec.data.table.columns import ROLES, Columns, choose_columns
 from fedrec.data.table.dialect import Given
 from fedrec.data.table.gathering import Gathered
 from fedrec.data.table.log import Duplicates, Log
+from fedrec.data.table.memory import require_memory
 from fedrec.data.table.parts import parts_of
 from fedrec.data.table.sources import Frame, Source, open_source
 from fedrec.data.table.time_cut import latest_share_begins, split_at
@@ -34,8 +34,9 @@ log = logging.getLogger(__name__)
 class Examined:
     """What was read of a table."""
 
-    log: Log  # what is left after all choices
+    log: Log  # what is left after all choices, sorted by user and time
     cut: float | None  # the time from which on interactions are held out
+    n_rows: int  # of the table, good or bad
     remarks: list[str]  # what was found and guessed, and what was left out and why
 
 
@@ -74,16 +75,22 @@ class Table:
     def load(self, generator: Generator) -> Split:
         """Read the table and split it; `order=random` draws. Raises ValueError in one line that names file, line, column and value."""
         found = self.examine()
+        self.tell(found)
+        return self.divide(found, generator)
+
+    def tell(self, found: Examined) -> None:
+        """Say what was found and guessed, and what was left out."""
         for line in found.remarks:
             log.info("%s", line)
-        return self.divide(found, generator)
 
     def examine(self) -> Examined:
         """Read the table and choose among its rows. Raises ValueError as `load` does."""
         gathered = Gathered(Values(self.time_format), BadRows(self.bad_rows), self.min_rating)
         told: list[str] = []
         first: Columns | None = None
-        for name, source, written, values in self._sources():
+        sources = list(self._sources())
+        require_memory(self.path or "the DataFrame", sum(source.n_rows or 0 for _, source, _, _ in sources))
+        for name, source, written, values in sources:
             columns = choose_columns(name, source.names, values, {role: getattr(self, role) for role in ROLES})
             if first is None:
                 first = columns
@@ -118,32 +125,33 @@ class Table:
 
     def _choose(self, gathered: Gathered, told: list[str]) -> Examined:
         """Leave out what the options say, and number what is left."""
-        all_rows = gathered.log()
+        log, n_rows = gathered.log(), gathered.n_rows
         if self.order == "file":
-            all_rows = replace(all_rows, times=None)
-        elif all_rows.times is None and self.order == "time":
+            log = replace(log, times=None)
+        elif log.times is None and self.order == "time":
             told.append("no column of times: the rows are taken in the order of the file")
-        kept = all_rows.one_of_each_pair(self.duplicates)
-        core = kept.core(self.k_core)
-        cut = self._cut(core, gathered.values)
-        trained = core if cut is None else core.of_users_before(cut)
+        left = [len(log.users)]  # after each choice
+        log = log.one_of_each_pair(self.duplicates)
+        left.append(len(log.users))
+        log = log.core(self.k_core)
+        left.append(len(log.users))
+        cut = self._cut(log, gathered.values)
+        log = log if cut is None else log.of_users_before(cut)
+        left.append(len(log.users))
         for number, why in (
             (gathered.bad_rows.n_bad, f"are bad and skipped (dataset.bad_rows); the first: {gathered.bad_rows.first}"),
             (gathered.n_below, f"have a rating below {self.min_rating} (dataset.min_rating)"),
-            (
-                len(all_rows.users) - len(kept.users),
-                f"repeat a pair of user and item, and the {self.duplicates} one counts (dataset.duplicates)",
-            ),
-            (len(kept.users) - len(core.users), f"are of users or items with fewer than {self.k_core} (dataset.k_core)"),
-            (len(core.users) - len(trained.users), "are of users who have none before the cut (dataset.cut)"),
+            (left[0] - left[1], f"repeat a pair of user and item, and the {self.duplicates} one counts (dataset.duplicates)"),
+            (left[1] - left[2], f"are of users or items with fewer than {self.k_core} (dataset.k_core)"),
+            (left[2] - left[3], "are of users who have none before the cut (dataset.cut)"),
         ):
             if number:
-                told.append(f"{number} of {gathered.n_rows} rows {why}")
-        if not len(trained.users):
-            raise ValueError(
-                f"{self.path or 'the DataFrame'}: no interaction is left of {gathered.n_rows} rows{''.join(f'; {one}' for one in told[1:])}"
-            )
-        return Examined(trained.numbered(self.numbered_last), cut, told)
+                told.append(f"{number} of {n_rows} rows {why}")
+        if not left[-1]:
+            what = self.path or "the DataFrame"
+            raise ValueError(f"{what}: no interaction is left of {n_rows} rows{''.join(f'; {one}' for one in told[1:])}")
+        log = log.numbered(self.numbered_last)
+        return Examined(log.by_user(), cut, n_rows, told)
 
     def _cut(self, log: Log, values: Values) -> float | None:
         """Return the time from which on interactions are held out, None if that is not how they are split."""
@@ -154,10 +162,9 @@ class Table:
     def divide(self, found: Examined, generator: Generator) -> Split:
         """Split what was read. Raises ValueError if no user would have a test item."""
         log, name = found.log, Path(self.path).name if self.path else "DataFrame"
-        order = np.lexsort([log.users] if log.times is None else [log.times, log.users])  # stable: at equal times that of the file
-        interactions = by_user(log.users[order], log.items[order], len(log.user_ids), len(log.item_ids))
+        interactions = log.interactions()
         if found.cut is not None and log.times is not None:
-            split = split_at(found.cut, name, interactions, log.times[order], self.test_share if self.validation else None)
+            split = split_at(found.cut, name, interactions, log.times, self.test_share if self.validation else None)
         else:
             choice: Choice = latest if self.split == "leave_one_out" else partial(last_share, share=self.test_share)
             split = split_by(shuffled(choice, generator) if self.order == "random" else choice, name, interactions, self.validation)
