@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from fedrec.data.reading import MOST_BYTES, Integers, RawFile, path_of, read_numbers
-from fedrec.data.splitting import by_user, hold_out, latest
+from fedrec.data.splitting import by_user, hold_out, latest, tell_what_is_trained_on
 from fedrec.interfaces import Interactions, Split
 
 log = logging.getLogger(__name__)
@@ -88,9 +88,7 @@ def _tell(folder: Path, train: Interactions, test: Interactions, user_ids: Integ
     pairs = np.sort(train.users.numpy() * train.n_items + train.items.numpy())
     if repeated := int((np.diff(pairs) == 0).sum()):
         log.warning("%s: %d training items stand on the line of their user again; each counts as one more interaction", folder, repeated)
-    if repeated := int(np.isin(test.users.numpy() * test.n_items + test.items.numpy(), pairs).sum()):
-        told = "test items are training items of the same user, too; HR is too high unless they were bought again"
-        log.warning("%s: %d %s", folder, repeated, told)
+    tell_what_is_trained_on(folder, train, test)
 
 
 class _Lines:

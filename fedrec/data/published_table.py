@@ -38,5 +38,4 @@ def load_published(table: Table, name: str, published: Sequence[int | None], own
     numbers = len(found.log.user_ids), len(found.log.item_ids), found.n_rows
     expected = [number if known is None else known for number, known in zip(numbers, published, strict=True)]
     require_published(name, Path(str(table.path)), numbers, expected, own)
-    table.tell(found)
-    return replace(table.divide(found, generator), name=name)
+    return replace(table.divide_and_tell(found, generator), name=name)
