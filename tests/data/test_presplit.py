@@ -33,11 +33,6 @@ def test_published_splits_have_the_statistics_of_table_viii(published, name, use
     assert [line[1] if len(line) > 1 else -1 for line in lines] == split.test.only().tolist()
 
 
-def test_test_items_that_were_trained_on_are_told(tmp_path, caplog):
-    load(tmp_path, "0 1 2\n1 3 4\n", "0 5\n1 4\n")
-    assert "1 test items are training items of the same user, too" in caplog.text
-
-
 @pytest.mark.parametrize("validation", [False, True])
 @pytest.mark.parametrize("name", ["ml-100k", "ml-1m", "az"])
 def test_ids_with_gaps_change_nothing_but_the_names(published, tmp_path, caplog, name, validation):
