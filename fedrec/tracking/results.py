@@ -14,7 +14,7 @@ _FACTS = ("round", "epoch", "evaluations")  # that stand beside the metrics
 
 
 def show_results(summary: Mapping[str, Any], folder: Path) -> None:
-    """Print every metric that the rules report, where ER, HR and NDCG are in percent. The table fits 80 columns.
+    """Print every metric that the rules report; all but PKL and gini are in percent. The table fits 80 columns.
 
     A run that was interrupted shows what it has reached; before its first evaluation that is no metric.
     """
@@ -47,9 +47,10 @@ def _table(summary: Mapping[str, Any]) -> Table:
 
 
 def _in_order(names: Sequence[str], selection: str) -> list[str]:
-    """Return the names of metrics: first ER@K and HR@K, K that of the selection metric, then the rest as it was measured."""
+    """Return the names of metrics: first the selection metric, and ER@K and HR@K with its K, then the rest as it was measured."""
     exposure = exposure_of(selection)
-    first = [f"{name}{suffix}" for name in (exposure, exposure.replace("ER", "HR")) for suffix in ("", "_stderr")]
+    names_first = dict.fromkeys((exposure, exposure.replace("ER", "HR"), selection))
+    first = [f"{name}{suffix}" for name in names_first for suffix in ("", "_stderr")]
     return [name for name in (*first, *(one for one in names if one not in first)) if name in names and name not in _FACTS]
 
 
@@ -75,4 +76,6 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
 def _shown(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.4f}" if name.startswith("PKL") else f"{100 * value:.2f} %".replace("100.00", "100")  # seven characters at most
+    return (
+        f"{value:.4f}" if name.startswith(("PKL", "gini")) else f"{100 * value:.2f} %".replace("100.00", "100")
+    )  # seven characters at most
