@@ -20,7 +20,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "randomness": set(),
     "parent_process": set(),
     "interfaces": {"ragged"},
-    "mining": set(),
+    "mining": {"interfaces", "ragged"},
     "data": {"interfaces", "ragged", "randomness"},
     "models": {"interfaces", "ragged"},
     "aggregation": {"interfaces", "ragged"},
