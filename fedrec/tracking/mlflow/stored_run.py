@@ -13,7 +13,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.store.tracking.dbmodels.models import SqlMetric
 from mlflow.tracking import MlflowClient
 from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import SQLAlchemyError
 
 from fedrec.tracking import delta_norm
 from fedrec.tracking.mlflow.metric_files import Row
@@ -69,7 +69,7 @@ class StoredRun:
         try:
             with engine.begin() as connection:
                 connection.execute(insert(SqlMetric), [_columns(run_id, row) for row in earlier])
-        except IntegrityError:  # some have arrived before, and MLflow finds out which
+        except SQLAlchemyError:  # some have arrived before, and MLflow finds out which; or a later MLflow has other tables
             self._log_batch(run_id, earlier)
 
     def _log_batch(self, run_id: str, rows: Iterable[Row]) -> None:
