@@ -16,7 +16,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, normalize, softmax
 
-from fedrec.interfaces import ClientBatch, ClientDefense, FactoredRows, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
+from fedrec.interfaces import (
+    ClientBatch,
+    ClientDefense,
+    FactoredRows,
+    GlobalModel,
+    LocalGradients,
+    LocalModel,
+    NonNegative,
+    Positive,
+    ReplacedRows,
+)
 from fedrec.mining import PopularItemMiner
 from fedrec.ragged import positions, segment_sum
 
@@ -37,6 +47,7 @@ class Popular(NamedTuple):
 class PopularityRegularizer(ClientDefense):
     paper = "Zhang et al., PIECK, ICDE 2024"
     applies_to = "MF-FRS, DL-FRS"
+    keeps_models = False
 
     N: Positive
     beta: NonNegative
@@ -58,6 +69,9 @@ class PopularityRegularizer(ClientDefense):
 
     def observe(self, round: int, clients: Tensor, global_model: GlobalModel) -> None:
         self.miner.observe(round, clients, global_model.items)
+
+    def follow(self, replaced: ReplacedRows) -> None:
+        self.miner.follow(replaced)
 
     def kappa(self) -> Tensor:
         """Return kappa' of the mined items, the most popular first, [N]; it sums to 1."""
