@@ -20,7 +20,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "randomness": set(),
     "parent_process": set(),
     "interfaces": {"ragged"},
-    "mining": set(),
+    "mining": {"interfaces"},
     "data": {"interfaces", "ragged", "randomness"},
     "models": {"interfaces", "ragged"},
     "aggregation": {"interfaces", "ragged"},
@@ -114,6 +114,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         *("which.unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)", "which.unique().tolist()", "rounds"),
         *("self.rounds[:n_forgotten]", "self.milestones", "self.milestones.items()", "self.rounds", "reversed(self.rounds)"),
         "zip(self.rounds, self._look_up(self.rounds, missing), strict=True)",
+        *("reversed(self.replaced.get(round, []))", "self.replaced.items()", "state['replaced'].items()"),
     },
     "two or three of a kind": {
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
