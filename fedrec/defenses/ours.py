@@ -16,9 +16,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, normalize, softmax
 
-from fedrec.interfaces import ClientBatch, ClientDefense, FactoredRows, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
+from fedrec.interfaces import (
+    ClientBatch,
+    ClientDefense,
+    FactoredRows,
+    GlobalModel,
+    LocalGradients,
+    LocalModel,
+    NonNegative,
+    Positive,
+    ReplacedRows,
+)
 from fedrec.mining import MinedPairs, PopularItemMiner
-from fedrec.ragged import segment_sum
+from fedrec.ragged import distinct, segment_sum
 
 EPSILON = 1e-8  # the shortest embedding whose direction counts
 
@@ -27,6 +37,8 @@ class Popular(NamedTuple):
     """The popular items P_i of the C clients of a batch, and what kappa' and D_i make of them."""
 
     items: Tensor  # [C, N]
+    distinct: Tensor  # [K] int64, the items that anybody has mined
+    places: Tensor  # [C, N] int32, where `items` stand among them
     in_re1: Tensor  # [C, N] kappa', 0 for a client without Re1
     in_re2: Tensor  # [C, N] kappa', 0 for a client without Re2
     inside: Tensor  # [k] int64, the pairs whose item is in P_i
@@ -37,6 +49,7 @@ class Popular(NamedTuple):
 class PopularityRegularizer(ClientDefense):
     paper = "Zhang et al., PIECK, ICDE 2024"
     applies_to = "MF-FRS, DL-FRS"
+    keeps_models = False
 
     N: Positive
     beta: NonNegative
@@ -60,6 +73,9 @@ class PopularityRegularizer(ClientDefense):
 
     def observe(self, round: int, clients: Tensor, global_model: GlobalModel) -> None:
         self.miner.observe(round, clients, global_model.items)
+
+    def follow(self, replaced: ReplacedRows) -> None:
+        self.miner.follow(replaced)
 
     def kappa(self) -> Tensor:
         """Return kappa' of the mined items, the most popular first, [N]; it sums to 1."""
@@ -97,19 +113,19 @@ class PopularityRegularizer(ClientDefense):
     def _confusion(self, popular: Popular, global_model: GlobalModel, batch: ClientBatch) -> tuple[Tensor, FactoredRows]:
         """Return Re1 [C] and the gradient rows of -beta * Re1."""
         lengths = torch.linalg.vector_norm(global_model.items, dim=1).clamp(min=EPSILON)  # [M]
-        normals = global_model.items / lengths[:, None]
-        direction = _weighted_rows(normals, popular.items, popular.in_re1) * popular.share[:, None]  # [C, d]
+        units = global_model.items.index_select(0, popular.distinct) / lengths.index_select(0, popular.distinct)[:, None]  # [K, d]
+        direction = _weighted_rows(units, popular.places, popular.in_re1) * popular.share[:, None]  # [C, d]
         coefficients = (1 / lengths).index_select(0, batch.items).index_fill_(0, popular.inside, 0.0)  # [E]
         towards = segment_sum(global_model.items, batch.items, batch.offsets, coefficients * batch.counts)  # [C, d], sum of unit vectors
         # d cos(w, v) / dv is w without its part along v, divided by |v|
-        rows = FactoredRows(coefficients, -self.beta * direction, normals)
+        rows = FactoredRows(coefficients, -self.beta * direction, global_model.items)
         return (direction * towards).sum(1), rows
 
     def _separation(self, popular: Popular, users: Tensor, global_model: GlobalModel) -> tuple[Tensor, Tensor]:
         """Return Re2 [C] and its gradient by the user embeddings [C, d]."""
-        log_items, log_user = log_softmax(global_model.items, 1), log_softmax(users, 1)
+        log_items, log_user = log_softmax(global_model.items.index_select(0, popular.distinct), 1), log_softmax(users, 1)  # [K, d], [C, d]
         probability, scale = log_user.exp(), self._per_coordinate(users)
-        mined, kappa = popular.items, popular.in_re2
+        mined, kappa = popular.places, popular.in_re2
         mass = kappa.sum(1)  # 1 with Re2, 0 without
         if self.divergence == "user_from_item":
             difference = log_user * mass[:, None] - _weighted_rows(log_items, mined, kappa)  # [C, d]
@@ -125,7 +141,8 @@ class PopularityRegularizer(ClientDefense):
         inside, share = self.pairs.of(batch, items, ready, len(global_model.items))
         in_re1 = kappa * ready.to(device)[:, None]
         in_re2 = kappa.expand_as(in_re1) if self.starts == "first" else in_re1
-        return Popular(items, in_re1, in_re2, inside, share)
+        mined, places = distinct(items.flatten(), len(global_model.items))
+        return Popular(items, mined, places.view_as(items), in_re1, in_re2, inside, share)
 
     def _per_coordinate(self, users: Tensor) -> float:
         return 1 / users.shape[1] if self.reduction == "mean" else 1.0

@@ -196,7 +196,11 @@ class System:
     def _step(self, clients: Tensor, own_gradients: Tensor, aggregation: Aggregation) -> ItemChanges:
         """Move the embeddings of clients [C] along their own gradients [C, d], and the global model; return how far each item moved."""
         self.users[clients] -= (self.client_rates if isinstance(self.client_rates, float) else self.client_rates[clients]) * own_gradients
-        self.global_model, changes = step(self.global_model, aggregation, self.learning_rate, in_place=not self._models_are_kept)
+        in_place = not self._models_are_kept
+        self.global_model, changes, replaced = step(self.global_model, aggregation, self.learning_rate, in_place=in_place)
+        self.attack.follow(replaced)
+        if self.defense.client:
+            self.defense.client.follow(replaced)
         return changes
 
     @property

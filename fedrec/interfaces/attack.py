@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fedrec.interfaces.model import Loss, Model
 from fedrec.interfaces.ranges import ItemId, Positive
-from fedrec.interfaces.round import GlobalModel
+from fedrec.interfaces.round import GlobalModel, ReplacedRows
 from fedrec.interfaces.upload import Upload
 
 
@@ -78,6 +78,9 @@ class Attack(ABC):
     @abstractmethod
     def poison(self, view: AttackerView) -> Upload:
         """Return the poisonous gradients of the sampled malicious clients; there may be no client, and no gradient."""
+
+    def follow(self, replaced: ReplacedRows) -> None:  # noqa: B027 - most attacks look at the model that they receive
+        """See which rows of items the round replaced, at its end."""
 
     def mined_items(self) -> Tensor | None:
         """Return the items that clients have mined as popular, [clients that have mined, N] int; None if the attack mines none."""
