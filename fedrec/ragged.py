@@ -5,7 +5,6 @@ several times as fast as indexing and `repeat_interleave`, and SciPy's compiled 
 """
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -165,29 +164,6 @@ def distinct(values: Tensor, bound: int) -> tuple[Tensor, Tensor]:
     owners = last[numbers]
     is_last = owners == positions
     return torch.from_numpy(numbers[is_last].astype(np.int64)), torch.from_numpy((is_last.cumsum(dtype=np.int32) - 1)[owners])
-
-
-def sort_segments(values: Tensor, runs: Sequence[tuple[int, int]]) -> Tensor:
-    """Sort each row's values in each segment, in place; [p, E] -> [p, E]. A run is how long segments are, and how many follow.
-
-    >>> sort_segments(torch.tensor([[9.0, 3.0, 1.0, 2.0, 0.0]]), [(1, 1), (2, 2)]).tolist()
-    [[9.0, 1.0, 3.0, 0.0, 2.0]]
-    """
-    start = 0
-    for length, n_segments in runs:
-        if length > 1:
-            part = values[:, start : start + length * n_segments].unflatten(1, (n_segments, length))
-            sort_(part)
-        start += length * n_segments
-    return values
-
-
-def sort_(values: Tensor) -> None:
-    """Sort along the last dimension, in place. NumPy sorts ten times as fast as torch, and faster than it partitions."""
-    if on_gpu(values):
-        values.copy_(values.sort(-1).values)
-    else:
-        values.numpy().sort(-1)
 
 
 def lexicographic_order(first: Tensor, then: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from experiments.timing.rows import ROUNDS, SHARES, Row, data_folder, median_ms,
 from experiments.timing.stacked_rules import COMBINE
 from experiments.timing.whole_uploads import one_by_one
 from fedrec.config.compose import FOLDER
+from fedrec.evaluation.held_out import HeldOut
 from tests.reference import federation as oracle
 
 SETTLED = 16  # whole rounds before anything is timed; with three of them an epoch every client has mined by then
@@ -77,6 +78,7 @@ def evaluation_row(case: Case, checkouts: Checkouts, machine: Machine) -> Iterat
     clock = settled(case, checkouts)
     system, evaluator = clock.experiment.system, clock.experiment.evaluator
     train, held_out = evaluator.split.train, evaluator.held_out[""]
+    assert isinstance(held_out, HeldOut)  # nobody has several test items
     trained = [part.long() for part in train.items.split(train.offsets.diff().tolist())]
     truth = (held_out.items.tolist(), list(held_out.candidates.T), list(system.targets), evaluator.k)
     model = system.global_model

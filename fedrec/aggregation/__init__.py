@@ -1,9 +1,8 @@
 """What an author of a server-side defense needs besides `fedrec.interfaces`.
 
 - `Rule` combines the uploads for each item, and for each tensor of the scorer, into one result. Most rules derive from it.
-  To weigh or select uploads, use `GroupedUploads` (`lengths`, `distances`, `sum`). To work on coordinates, use
-  `GroupedUploads.ascending` with `medians`, `means_around_median` or `means_without_ends`. A rule that declares `scope: Scope` lets its
-  user combine `WholeUpdates` instead, a vector for each client.
+  To weigh or select uploads, use `GroupedUploads` (`lengths`, `distances`, `sum`); for each coordinate alone, `medians` and
+  `trimmed_means` of it. A rule that declares `scope: Scope` lets its user combine `WholeUpdates` instead, a vector for each client.
 - `number_tolerated` in `rule.py` computes f = floor(p n_j), the number of malicious ones to expect among n_j uploads. A rule that declares
   `malicious_share: Share` gets it from `Rule.tolerated`.
 - `select_uploads` selects by Krum's score, at once or one upload after another.
@@ -26,7 +25,6 @@ from fedrec.aggregation.rule import (
     number_tolerated,
 )
 from fedrec.aggregation.selecting import Score, select_uploads
-from fedrec.aggregation.trimming import means_around_median, means_without_ends, medians
 from fedrec.aggregation.whole_updates import WholeUpdates
 
 __all__ = [
@@ -42,5 +40,6 @@ __all__ = [
     "grouped",
     "inspected",
     "number_tolerated",
+    "one_row_each",
+    "select_uploads",
 ]
-__all__ += ["means_around_median", "means_without_ends", "medians", "one_row_each", "select_uploads"]

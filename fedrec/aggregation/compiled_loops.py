@@ -1,8 +1,8 @@
 """The loops over pairs of uploads, which numba compiles to machine code: no operation of torch selects one upload after another.
 
 Compiling takes eight seconds, once: the code is kept in `__pycache__`, or else in the user's cache folder, until this file changes. To
-import numba takes a third of a second, so what needs these loops imports this module when it runs. Numbers are float64: one type is one
-compilation, and in single precision small distances would be lost.
+import numba takes a third of a second, so what needs these loops imports this module when it runs. Numbers are float64: in single
+precision small distances would be lost.
 """
 
 from collections.abc import Callable
@@ -30,10 +30,10 @@ class Uploads(NamedTuple):
     """What the loops read of `GroupedUploads`."""
 
     vectors: Numbers  # [D, p]
-    products: Numbers  # [D, D] scalar products between the vectors; [0, 0]: each group makes its own
     pointers: Places  # [N]
     coefficients: Numbers  # [N]
     offsets: Integers  # [J + 1]
+    products: Numbers  # [D, D] scalar products between the vectors; [0, 0]: each group makes its own
     single: bool  # whether the uploads are in single precision
 
 

@@ -7,7 +7,7 @@ uploads is two numbers times one of the products between vectors, each of which 
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedrec.interfaces import Upload
-from fedrec.ragged import lexicographic_order, repeat_each, scalar_segment_sum, segment_sum, sort_segments
+from fedrec.ragged import lexicographic_order, positions, repeat_each, scalar_segment_sum, segment_sum
 
 if TYPE_CHECKING:
     from fedrec.aggregation.compiled_loops import Uploads
@@ -38,16 +38,16 @@ class GroupedUploads:
     def by_item(cls, upload: Upload, n_items: int) -> "GroupedUploads":
         """Group rows by item. Rows that one client sent for one item are added up, so nobody has more than one vote."""
         counts = torch.bincount(upload.items, minlength=n_items)  # [M]
-        by_size = counts.argsort(stable=True)
-        places = torch.empty_like(by_size)
-        places[by_size] = torch.arange(n_items, device=by_size.device)
+        items = positions(counts > 0)
+        items = items.index_select(0, counts.index_select(0, items).argsort(stable=True))
+        places = torch.empty_like(counts)  # only those of items with an upload are written or read
+        places[items] = torch.arange(len(items), device=items.device)
         places = places.index_select(0, upload.items)
         order = lexicographic_order(places, upload.segments)
         senders, places = upload.segments.index_select(0, order), places.index_select(0, order)
         again = (places[1:] == places[:-1]) & (senders[1:] == senders[:-1])
         if again.any():
             return cls.by_item(one_row_each(upload, n_items), n_items)
-        items = by_size[int((counts == 0).sum()) :]
         vectors, pointers, coefficients = upload.factored
         pointers, coefficients = pointers.index_select(0, order), coefficients.index_select(0, order)
         return cls(items, counts.index_select(0, items), vectors, pointers, coefficients, senders)
@@ -63,12 +63,6 @@ class GroupedUploads:
     def offsets(self) -> Tensor:
         """Where the uploads of each group begin, [J + 1] int64."""
         return torch.cat([self.sizes.new_zeros(1), self.sizes.cumsum(0)])
-
-    @cached_property
-    def runs(self) -> list[tuple[int, int]]:
-        """Pairs (n, number of groups) of neighbouring groups with n uploads each."""
-        sizes, counts = self.sizes.unique_consecutive(return_counts=True)
-        return list(zip(sizes.tolist(), counts.tolist(), strict=True))
 
     @cached_property
     def rows(self) -> Tensor:
@@ -91,19 +85,29 @@ class GroupedUploads:
         distances: Tensor = torch.linalg.vector_norm(self.rows - centres.index_select(0, groups), dim=1)
         return distances
 
-    def ascending(self) -> Tensor:
-        """Return the values of each coordinate, ascending in each group, [p, N]."""
-        columns = self.vectors.T.contiguous().index_select(1, self.pointers).mul_(self.coefficients)
-        return sort_segments(columns, self.runs)
+    def medians(self) -> Tensor:
+        """Return the median of each coordinate in each group, [J, p]; of an even number of values the mean of the two in the middle."""
+        from fedrec.aggregation.trimming import medians
+
+        return torch.from_numpy(medians(*self.arrays())).to(self.vectors.device)
+
+    def trimmed_means(self, n_kept: Tensor, around_median: bool) -> Tensor:
+        """Return the mean of n_kept [J] values of each coordinate in each group, [J, p]: of the closest to the median, or in the middle."""
+        from fedrec.aggregation.trimming import trimmed_means
+
+        return torch.from_numpy(trimmed_means(*self.arrays(), n_kept.cpu().numpy(), around_median)).to(self.vectors.device)
+
+    def arrays(self, number: type[np.float64] | None = None) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return vectors, pointers, coefficients and offsets on the CPU, as compiled loops read them; in another precision if given."""
+        vectors, coefficients = np.ascontiguousarray(self.vectors.cpu(), number), np.ascontiguousarray(self.coefficients.cpu(), number)
+        return vectors, np.ascontiguousarray(self.pointers.cpu(), np.uint64), coefficients, self.offsets.cpu().numpy()
 
     def for_loops(self) -> "Uploads":
-        """Return what `fedrec.aggregation.compiled_loops` read, on the CPU."""
+        """Return what the loops over pairs of uploads read."""
         from fedrec.aggregation.compiled_loops import Uploads
 
-        vectors = np.ascontiguousarray(self.vectors.cpu(), np.float64)
-        coefficients = np.ascontiguousarray(self.coefficients.cpu(), np.float64)
-        pointers, offsets = np.ascontiguousarray(self.pointers.cpu(), np.uint64), self.offsets.cpu().numpy()
-        return Uploads(vectors, self.products(vectors), pointers, coefficients, offsets, self.vectors.dtype == torch.float32)
+        arrays = self.arrays(np.float64)
+        return Uploads(*arrays, self.products(arrays[0]), self.vectors.dtype == torch.float32)
 
     def products(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scalar products between the vectors [D, p], [D, D]; none, [0, 0], if they are more than those within all groups."""

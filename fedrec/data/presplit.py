@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from fedrec.data.reading import MOST_BYTES, Integers, RawFile, path_of, read_numbers
-from fedrec.data.splitting import by_user, hold_out, latest, tell_what_is_trained_on
+from fedrec.data.splitting import by_user, hold_out, latest
 from fedrec.interfaces import Interactions, Split
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Presplit:
         interactions, held = by_user(owners, items, len(user_ids), len(item_ids)), None
         testers = np.searchsorted(user_ids, test.users.repeat(test.sizes))
         held_out = by_user(testers, np.searchsorted(item_ids, test.items), len(user_ids), len(item_ids))
-        _tell(folder, interactions, held_out, user_ids, item_ids)
+        _tell(folder, interactions, user_ids, item_ids)
         if self.validation:
             interactions, held = hold_out(interactions, _validation_positions(interactions, generator))
         return Split(folder.resolve().name, interactions, held_out, held, user_ids, item_ids)
@@ -78,17 +78,15 @@ def _distinct(ids: Integers) -> Integers:
     return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
-def _tell(folder: Path, train: Interactions, test: Interactions, user_ids: Integers, item_ids: Integers) -> None:
+def _tell(folder: Path, train: Interactions, user_ids: Integers, item_ids: Integers) -> None:
     """Say what may be a mistake in the files, a line for each kind."""
     if user_ids[-1] >= len(user_ids) or item_ids[-1] >= len(item_ids):
         users, items = (f"{len(ids)} {name} (ids {ids[0]} to {ids[-1]})" for ids, name in ((user_ids, "users"), (item_ids, "items")))
         log.warning(
             "%s: the ids have gaps, so %s and %s are numbered anew; targets are named by the ids of the files", folder, users, items
         )
-    pairs = np.sort(train.users.numpy() * train.n_items + train.items.numpy())
-    if repeated := int((np.diff(pairs) == 0).sum()):
+    if repeated := int((np.diff(np.sort(train.users.numpy() * train.n_items + train.items.numpy())) == 0).sum()):
         log.warning("%s: %d training items stand on the line of their user again; each counts as one more interaction", folder, repeated)
-    tell_what_is_trained_on(folder, train, test)
 
 
 class _Lines:

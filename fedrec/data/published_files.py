@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fedrec.data.downloading import download
-from fedrec.data.obtaining import UNSET
-from fedrec.data.reading import path_of
+from fedrec.data.obtaining import cache_folder, find_own
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +30,8 @@ class PublishedFile:
     def obtain(self, dataset: str, root: str | None, cache: str | None) -> Path:
         """Return where the file lies, as `fedrec.data.obtaining.obtain` does with small ones."""
         if root is not None:
-            return self._own(root)
-        import pooch
-
-        path = (path_of(cache, "dataset.cache") if cache else Path(pooch.os_cache("fedrec"))) / dataset / self.name
+            return find_own(root, self.found_as)
+        path = cache_folder(cache) / dataset / self.name
         if path.is_file():
             try:
                 self._check(path)
@@ -43,15 +40,6 @@ class PublishedFile:
                 log.warning("%s; fetching it again", error)
         self._fetch_into(path, dataset)
         return path
-
-    def _own(self, root: str) -> Path:
-        place = path_of(root, "dataset.root")
-        if not place.exists():
-            raise ValueError(f"dataset.root={root} does not exist; {UNSET}")
-        found = [place / name for name in self.found_as if (place / name).is_file()] if place.is_dir() else [place]
-        if not found:
-            raise ValueError(f"dataset.root={root} holds no {', no '.join(self.found_as)}; {UNSET}")
-        return found[0]
 
     def _check(self, path: Path) -> None:
         """Raise ValueError unless the file has the published checksum."""

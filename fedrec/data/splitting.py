@@ -1,6 +1,5 @@
 """How interactions are split. Leave-one-out (supplement A.1) holds out each user's latest for the test, the one before for validation."""
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from fedrec.data.drawing import blocks_of_rows
 from fedrec.interfaces import Interactions, Split
-
-log = logging.getLogger(__name__)
 
 Numbers = NDArray[np.integer[Any]]
 
@@ -72,21 +68,6 @@ def shuffled(choice: Choice, generator: Generator) -> Choice:
         return order[choice(interactions)].sort().values
 
     return chosen
-
-
-def tell_what_is_trained_on(name: object, train: Interactions, held_out: Interactions) -> None:
-    """Say how many held-out items the same user has in training, too."""
-    n_both = 0
-    for users in blocks_of_rows((train.offsets.diff() + held_out.offsets.diff()).numpy()):  # the keys of all would need 64 bits each
-        keys = []
-        for part in (train, held_out):
-            ends = part.offsets[users.start : users.stop + 1].numpy()
-            owners = np.arange(len(ends) - 1).repeat(np.diff(ends))
-            keys.append(owners * train.n_items + part.items[ends[0] : ends[-1]].numpy())
-        n_both += int(np.isin(keys[1], keys[0]).sum())
-    if n_both:
-        told = "test items are training items of the same user, too; HR is too high unless they were bought again"
-        log.warning("%s: %d %s", name, n_both, told)
 
 
 def hold_out(interactions: Interactions, positions: Tensor) -> tuple[Interactions, Interactions]:

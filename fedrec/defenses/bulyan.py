@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, means_around_median, select_uploads
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Scope, Score, ScorerShare, select_uploads
 from fedrec.aggregation.rule import assembled, grouped
 from fedrec.aggregation.whole_updates import WholeUpdates
 from fedrec.defenses.trimmed_mean import TrimmedMean
@@ -39,8 +39,8 @@ class Bulyan(Rule):
         if isinstance(uploads, WholeUpdates):
             return self._trim_items(uploads, accepted) if applies else uploads.sum(accepted, accepted), accepted
         selected = uploads.only(accepted)
-        means = means_around_median(selected.ascending(), selected.sizes, 2 * f * applies)
-        return (means * selected.sizes).T, accepted
+        means = selected.trimmed_means(selected.sizes - 2 * f * applies, around_median=True)
+        return means * selected.sizes[:, None], accepted
 
     def _trim_items(self, updates: WholeUpdates, accepted: Tensor) -> Tensor:
         trimming = TrimmedMean(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fedrec.aggregation import Fallback, GroupedUploads, Rule, Score, ScorerShare, means_around_median, means_without_ends
+from fedrec.aggregation import Fallback, GroupedUploads, Rule, Score, ScorerShare
 from fedrec.interfaces import Share
 
 
@@ -26,7 +26,7 @@ class TrimmedMean(Rule):
         return uploads.sizes >= (1 if self.score == "paper" else 2 * self.tolerated(uploads) + 1)
 
     def combine(self, uploads: GroupedUploads) -> tuple[Tensor, None]:
-        sizes, applies = uploads.sizes, self.applies(uploads)
-        trimmed_means = means_around_median if self.score == "paper" else means_without_ends
-        sums = trimmed_means(uploads.ascending(), sizes, self.tolerated(uploads) * applies) * sizes  # where nothing is trimmed, the sum
-        return (sums if self.fallback == "sum" else sums * applies).T, None
+        applies, around_median = self.applies(uploads), self.score == "paper"
+        n_removed = self.tolerated(uploads) * applies * (1 if around_median else 2)
+        sums = uploads.trimmed_means(uploads.sizes - n_removed, around_median) * uploads.sizes[:, None]  # where nothing is trimmed, the sum
+        return sums if self.fallback == "sum" else sums * applies[:, None], None

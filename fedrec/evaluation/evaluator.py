@@ -1,7 +1,7 @@
-"""The metrics of a run: ER@K (Eq. 3), HR@K, full-ranking HR@K and NDCG@K of users in blocks, and on request what explains them."""
+"""The metrics of a run: ER@K (Eq. 3), the quality of rankings of users in blocks, and on request what explains both."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -11,15 +11,21 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from fedrec.evaluation.diagnostics import Diagnostics, TrainedState
-from fedrec.evaluation.held_out import HeldOut
-from fedrec.evaluation.ranking import Gains, Ranks, hits, ndcg
-from fedrec.evaluation.user_block import MOST_ITEMS, UserBlock, users_at_once
-from fedrec.evaluation.who_counts import ExposedUsers, tell_few_candidates, undefined
-from fedrec.interfaces import EachOnce, Model, Positive, Split
+from fedrec.evaluation.held_out import HeldOut, together
+from fedrec.evaluation.held_out_lists import HeldOutLists, each_once
+from fedrec.evaluation.quality import QUALITY, RANKINGS, Means, hits
+from fedrec.evaluation.ranking import Ranks
+from fedrec.evaluation.recommended import SPREADS, spread
+from fedrec.evaluation.user_block import MOST_ITEMS, UserBlock, Wanted, users_at_once
+from fedrec.evaluation.who_counts import ExposedUsers, tell_few_candidates, tell_trained, undefined
+from fedrec.interfaces import EachOnce, Interactions, Model, Positive, Split
 from fedrec.randomness import generator
 
 MANY_USERS = 100_000  # from so many on `max_users=null` means SAMPLED_OF_MANY
 SAMPLED_OF_MANY = 1000
+
+Ranking = Literal["ER", "HR", "NDCG", "Recall", "Precision", "MRR", "full_HR", "full_NDCG", "full_Recall", "full_Precision", "full_MRR"]
+Explanation = Literal["coverage", "gini", "mining", "poison_share", "PKL", "UCR"]
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +36,17 @@ class Evaluator:
 
     every: Positive
     k: Annotated[list[Positive], Field(min_length=1), EachOnce]
-    metrics: Annotated[
-        list[Literal["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]], Field(min_length=1), EachOnce
+    metrics: Annotated[list[Ranking | Explanation], Field(min_length=1), EachOnce]
+    selection: Annotated[
+        str,
+        Field(
+            pattern=r"^(ER|(full_)?(HR|NDCG|Recall|Precision|MRR))@[1-9]\d*$",
+            description="ER@K, or HR, NDCG, Recall, Precision or MRR @K, or one of them with full_ before it",
+        ),
     ]
-    selection: Annotated[str, Field(pattern=r"^(ER|HR|full_HR|full_NDCG)@[1-9]\d*$", description="ER@K, HR@K, full_HR@K or full_NDCG@K")]
+    protocol: Annotated[str, Field(pattern=r"^(uni[1-9]\d*|full)$", description="full or uniN, N = evaluation.candidates")]
     candidates: Positive
+    validation_items: Literal["ranked", "left_out"]
     redraw_candidates: bool
     exposed_users: ExposedUsers
     exposed_above: Annotated[float, Field(ge=0, lt=1)]
@@ -47,12 +59,18 @@ class Evaluator:
     state: TrainedState = field(init=False)
     users: Tensor = field(init=False)  # [B] the users who are scored, ascending
     generators: dict[str, Generator] = field(init=False)  # of the candidates, by the prefix of the metrics: "" or "validation_"
-    held_out: dict[str, HeldOut] = field(init=False)  # of these users, by the same prefixes
+    held_out: dict[str, HeldOut | HeldOutLists] = field(init=False)  # of these users, by the same prefixes
     blocks: Sequence[UserBlock] = field(init=False)
     space: Tensor = field(init=False)  # for the scores of a block: fresh memory each time would cost as much as the metrics
-    gains: Mapping[Callable[[Ranks, Ranks], Gains], Gains] = field(init=False)  # of the ranks 0 to max(K), [max(K) + 1, K] each
+    means: Means = field(init=False)
     diagnostics: Diagnostics = field(init=False)
     undefined: Mapping[str, str] = field(init=False)  # metric that is asked for and has no value, whatever is trained -> why
+
+    def __post_init__(self) -> None:
+        if self.protocol not in ("full", own := f"uni{self.candidates}"):
+            raise ValueError(
+                f"evaluation.protocol={self.protocol} is not allowed with evaluation.candidates={self.candidates}: it must be {own} or full"
+            )
 
     def setup(self, split: Split, model: Model, targets: Sequence[int], state: TrainedState, seed: int) -> None:
         """Draw the users and the candidates. Raises ValueError if an option does not fit the data or another option."""
@@ -62,14 +80,15 @@ class Evaluator:
         self.generators = {prefix: generator(seed, f"{prefix}candidates") for prefix in ("", "validation_")}
         self._draw()
         self.space = torch.empty(split.train.n_items * max(len(block.users) for block in self.blocks), device=state.users.device)
-        self.gains = {gain: gain(np.arange(max(self.k) + 1), np.array(self.k)) for gain in (hits, ndcg)}
+        self.means = Means(self.k, len(self.users), sampled=len(self.users) < len(state.users))
         self.diagnostics = Diagnostics(frozenset(self.metrics), self.mined_sizes, split.train, targets, state)
         reasons = undefined(self.metrics, self.held_out, self.blocks, self.exposed_users)
         self.undefined = {f"{name}@{k}": reason for name, reason in reasons.items() for k in self.k}
         if self.selection in self.undefined:
             raise ValueError(f"evaluation.selection = {self.selection}: undefined, because {self.undefined[self.selection]}")
-        if "HR" in self.metrics:
-            tell_few_candidates(self.held_out[""], self.candidates)
+        tell_trained(self.held_out)
+        if sampled := [name for name in QUALITY if name in self.metrics and self.protocol != "full"]:
+            tell_few_candidates(sampled, self.held_out[""], self.candidates)
 
     def _sample_users(self, n_users: int, generator: Generator) -> Tensor:
         """Return the users who are scored, ascending: all, or a sample of `max_users`. Tell it if the sample was not asked for."""
@@ -87,12 +106,9 @@ class Evaluator:
         """Draw the candidates, and make ready the blocks of users who are scored with them."""
         split, device = self.split, self.state.users.device
         seen = split.train.of(self.users)
-        held_out = {prefix: part.only() for prefix, part in (("", split.test), ("validation_", split.validation)) if part is not None}
-        excluded = [items[self.users] for items in held_out.values()]
-        self.held_out = {
-            prefix: HeldOut.draw(items[self.users], seen, excluded, min(self.candidates, split.train.n_items), self.generators[prefix])
-            for prefix, items in held_out.items()
-        }
+        named = {"": split.test} if split.validation is None else {"": split.test, "validation_": split.validation}
+        parts = {prefix: each_once(part.of(self.users)) for prefix, part in named.items()}
+        self.held_out = {prefix: self._draw_candidates(prefix, parts, [seen, *parts.values()]) for prefix in parts}
         size = users_at_once(split.train.n_items)
         self.blocks = [
             UserBlock.prepare(
@@ -101,6 +117,16 @@ class Evaluator:
             for start in range(0, len(self.users), size)
         ]
 
+    def _draw_candidates(self, prefix: str, parts: Mapping[str, Interactions], met: Sequence[Interactions]) -> HeldOut | HeldOutLists:
+        """Draw what the held-out items of the scored users are ranked against; `parts` by the prefix of the metrics."""
+        items = parts[prefix]
+        n_candidates = 0 if self.protocol == "full" else min(self.candidates, items.n_items)
+        known = {} if prefix or self.validation_items == "ranked" else parts  # when the test items are ranked
+        if len(known) < 2 and int(items.offsets.diff().max()) <= 1:
+            return HeldOut.draw(items.only(), met, n_candidates, self.generators[prefix])
+        left_out = together(list(known.values()) or [items])
+        return HeldOutLists.draw(items, left_out, met, n_candidates, max(self.k), self.generators[prefix])
+
     def require_countable(self, n_items: int) -> None:
         """Raise ValueError if there are too many items to count the scores of a block of users."""
         if n_items > MOST_ITEMS:
@@ -108,12 +134,13 @@ class Evaluator:
 
     def _check(self, n_items: int) -> None:
         self.require_countable(n_items)
-        longest = {"HR": self.candidates + 1, "ER": n_items, "full_HR": n_items, "full_NDCG": n_items}
-        rankings = [name for name in self.metrics if name in longest]
-        measured = [f"{name}@{k}" for name in rankings for k in self.k]
+        of_candidates = dict.fromkeys(QUALITY if self.protocol != "full" else (), self.candidates + 1)
+        longest = dict.fromkeys(("ER", *RANKINGS, *SPREADS), n_items) | of_candidates
+        lengths = [longest[name] for name in self.metrics if name in longest]
+        measured = [f"{name}@{k}" for name in self.metrics if name in longest and name not in SPREADS for k in self.k]
         if self.selection not in measured:
             raise ValueError(f"evaluation.selection = {self.selection}: not measured; allowed are {', '.join(measured)}")
-        if max(self.k) > (limit := min(longest[name] for name in rankings)):
+        if max(self.k) > (limit := min(lengths)):
             raise ValueError(f"evaluation.k = {self.k}: at most {limit}, the length of the shortest ranking")
         if self.mined_sizes and max(self.mined_sizes) > n_items and {"mining", "PKL", "UCR"}.intersection(self.metrics):
             raise ValueError(f"evaluation.mined_sizes = {self.mined_sizes}: at most {n_items}, the number of items")
@@ -127,40 +154,29 @@ class Evaluator:
 
     def _ranks(self) -> dict[str, Ranks]:
         """Return the rank from 0 of each held-out item, sampled and full [B], and of the targets [B, T]; -1 where there is none."""
-        wanted = {"sampled": "HR" in self.metrics, "full": bool({"full_HR", "full_NDCG"} & set(self.metrics)), "ER": "ER" in self.metrics}
+        sources = {self._source(name) for name in RANKINGS if name in self.metrics}
+        wanted = Wanted(
+            sampled="sampled" in sources,
+            full="full" in sources,
+            exposure="ER" in self.metrics,
+            recommended=max(self.k) if set(SPREADS).intersection(self.metrics) else 0,
+        )
         users, global_model = self.state.users, self.state.global_model
-        parts = [block.ranks(self.model, users.index_select(0, block.users), global_model, self.space, **wanted) for block in self.blocks]
+        parts = [block.ranks(self.model, users.index_select(0, block.users), global_model, self.space, wanted) for block in self.blocks]
         return {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in parts[0]}
+
+    def _source(self, name: str) -> str:
+        """Return which ranks a metric is about."""
+        return "full" if name.startswith("full_") or self.protocol == "full" else "sampled"
 
     def _ranking_metrics(self, ranks: dict[str, Ranks]) -> dict[str, float]:
         metrics: dict[str, float] = {}
-        for prefix in self.held_out:
-            for name, source, gain in (("HR", "sampled", hits), ("full_HR", "full", hits), ("full_NDCG", "full", ndcg)):
+        for prefix, held_out in self.held_out.items():
+            for name, quality in RANKINGS.items():
                 if name in self.metrics:
-                    metrics |= self._means(prefix + name, [ranks[prefix + source]], gain)
+                    metrics |= self.means.of_quality(prefix + name, ranks[prefix + self._source(name)], held_out.sizes.numpy(), quality)
         if "ER" in self.metrics:
-            metrics |= self._means("ER", list(ranks["ER"].T), hits)
-        return metrics
-
-    def _means(self, name: str, ranks: list[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> dict[str, float]:
-        """Return the mean over targets of the mean over users, for every K; if users were sampled, also its standard error.
-
-        Targets that no user counts for do not count. If there is no other, there is no mean.
-
-        The targets' means share their users, so the error is that of what each user adds to all of them.
-        """
-        worst, gains = max(self.k), self.gains[gain]  # the worst rank stands for all that gain nothing
-        counts = [np.bincount(np.minimum(one, worst) + 1, minlength=worst + 2)[1:] for one in ranks]  # users with each rank, -1 left out
-        known = [number for number, one in enumerate(counts) if one.any()]
-        if not known:
-            return {}  # `undefined` says why
-        means = np.array([counts[number] @ gains / counts[number].sum() for number in known])  # [T, K]
-        metrics = {f"{name}@{k}": mean for k, mean in zip(self.k, means.mean(0).tolist(), strict=True)}
-        if len(self.users) < len(self.state.users):
-            added = np.zeros((len(self.users), len(self.k)))  # [B, K]
-            for number, mean in zip(known, means, strict=True):
-                one, n_users = ranks[number], counts[number].sum()
-                added += np.where(one[:, None] >= 0, gains[np.minimum(one, worst)] - mean, 0) / n_users / len(means)
-            errors = np.sqrt((added**2).sum(0))
-            metrics |= {f"{name}@{k}_stderr": error for k, error in zip(self.k, errors.tolist(), strict=True)}
+            metrics |= self.means.of_targets("ER", list(ranks["ER"].T), hits)
+        if "recommended" in ranks:
+            metrics |= spread(self.metrics, ranks["recommended"], self.k, self.split.train.n_items)
         return metrics

@@ -1,5 +1,6 @@
 """The held-out item of each user, and the items that it is ranked against; drawn once per run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +26,12 @@ class HeldOut:
     itself: Tensor  # [B] int64, 0 if the user also trained on the held-out item, else 1
 
     @classmethod
-    def draw(cls, items: Tensor, seen: Interactions, excluded: list[Tensor], n_candidates: int, generator: Generator) -> "HeldOut":
-        """Draw candidates from the items that a user neither trained on (`seen`) nor has held out (`excluded`, each [B], -1 = none)."""
+    def draw(cls, items: Tensor, met: Sequence[Interactions], n_candidates: int, generator: Generator) -> "HeldOut":
+        """Draw candidates from what the user has not `met`: trained on, which stands first, or held out; items [B], -1 = none."""
+        seen = met[0]
         candidates = torch.empty(n_candidates, len(items), dtype=torch.int32)
         for rows in torch.arange(len(items)).split(DRAWN_AT_ONCE):
-            drawn = _candidates(seen.of(rows), [part[rows] for part in excluded], n_candidates, generator)
+            drawn = _candidates(together([part.of(rows) for part in met]), n_candidates, generator)
             candidates[:, rows[0] : rows[-1] + 1] = drawn.T
         padding = candidates == seen.n_items
         itself = torch.ones(len(items), dtype=torch.int64)
@@ -43,6 +45,22 @@ class HeldOut:
         padding = None if self.padding is None else self.padding[:, rows].to(device)
         items, missing, itself = (part[rows].to(device) for part in (self.items, self.missing, self.itself))
         return HeldOut(pad(items, (0, width - len(items))), positions, missing, padding, itself)
+
+    @property
+    def sizes(self) -> Tensor:
+        """How many held-out items each user has, 0 or 1, [B] int64."""
+        return (~self.missing).long()
+
+    @property
+    def n_candidates(self) -> Tensor:
+        """How many candidates each user has, [B] int64."""
+        padding = self.missing.new_zeros(1).long() if self.padding is None else self.padding.sum(0)
+        return (len(self.candidates) - padding).expand(len(self.missing))
+
+    @property
+    def n_trained(self) -> int:
+        """How many held-out items their users also trained on."""
+        return int((self.itself == 0).sum())
 
     def has(self, item: int) -> Tensor:
         """Return whose held-out item it is, [B] bool."""
@@ -64,15 +82,21 @@ class HeldOut:
         return rank(scores, reference)[: len(self.missing)].sub_(self.itself).masked_fill_(self.missing, -1)
 
 
-def _candidates(seen: Interactions, excluded: list[Tensor], n_candidates: int, generator: Generator) -> Tensor:
+def together(parts: Sequence[Interactions]) -> Interactions:
+    """Return all interactions of the same users and items, those of the first part before those of the next.
+
+    >>> parts = [Interactions(torch.tensor([0, 1, 2]), torch.tensor(items), 9) for items in ([4, 5], [6, 7])]
+    >>> together(parts).offsets.tolist(), together(parts).items.tolist()
+    ([0, 2, 4], [4, 6, 5, 7])
+    """
+    order = torch.argsort(torch.cat([part.users for part in parts]), stable=True)
+    offsets = torch.stack([part.offsets for part in parts]).sum(0)
+    return Interactions(offsets, torch.cat([part.items for part in parts])[order], parts[0].n_items)
+
+
+def _candidates(met: Interactions, n_candidates: int, generator: Generator) -> Tensor:
     """Draw candidates [B, n_candidates], ascending, so that scores are read in the order of memory; n_items fills up a row."""
-    rows = torch.arange(seen.n_users)
-    known = [items >= 0 for items in excluded]
-    owners = torch.cat([seen.users, *(rows[has] for has in known)])
-    met = torch.cat([seen.items, *(items[has].int() for items, has in zip(excluded, known, strict=True))])
-    order = torch.argsort(owners, stable=True)
-    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(owners, minlength=seen.n_users).cumsum(0)])
-    drawn_offsets, drawn = draw_unseen(torch.full((seen.n_users,), n_candidates), offsets, met[order], seen.n_items, generator)
-    candidates = torch.full((seen.n_users, n_candidates), seen.n_items, dtype=torch.int32)
+    drawn_offsets, drawn = draw_unseen(torch.full((met.n_users,), n_candidates), met.offsets, met.items, met.n_items, generator)
+    candidates = torch.full((met.n_users, n_candidates), met.n_items, dtype=torch.int32)
     candidates[torch.arange(n_candidates) < drawn_offsets.diff()[:, None]] = drawn
     return torch.from_numpy(np.sort(candidates.numpy(), axis=1))  # torch would also make the order, in 64 bits

@@ -1,4 +1,4 @@
-"""Ranks of held-out and target items, and the gains that ER@K (Eq. 3), HR@K and NDCG@K are means of.
+"""Ranks of held-out and target items.
 
 HR ranks the held-out item among sampled items (He et al., "Neural Collaborative Filtering", WWW 2017). A tie counts against the item,
 and so does a score that is not a number.
@@ -16,6 +16,7 @@ Gains = NDArray[np.float64]
 
 COUNTED_AT_ONCE = 128  # rows: a byte counts to 255, and 128 rows stay in the cache
 FOLDED = 8  # rows that are compared as one, because every row costs a call
+UNRANKED = 2**31 - 1  # a rank that is beyond every K
 
 
 def rank(scores: Tensor, reference: Tensor) -> Tensor:
@@ -44,20 +45,16 @@ def _count_below(values: NDArray[np.float32], limits: NDArray[np.float32]) -> Ra
     return below
 
 
-def hits(ranks: Ranks, ks: Ranks) -> Gains:
-    """Return 1 where a rank from 0 is among the first k; [B], [K] -> [B, K]. The mean over users is HR@K, for a target ER@K.
+def joint_ranks(best: Tensor, others: Tensor) -> Tensor:
+    """Return the ranks of a user's best scores in one list with others; [J, B], [K, B], both from the highest -> [J, B].
 
-    >>> hits(np.array([0, 7]), np.array([5, 10])).tolist()
-    [[1.0, 1.0], [0.0, 1.0]]
+    The j-th best has rank j, counted from 0, plus the number of others that are not below it: exact below K, else K or more. What is
+    -inf has no rank at all and gets `UNRANKED`.
+
+    >>> joint_ranks(torch.tensor([[5.0], [3.0], [-torch.inf]]), torch.tensor([[torch.nan], [3.0], [1.0]])).flatten().tolist()
+    [1, 3, 2147483647]
     """
-    return (ranks[:, None] < ks).astype(np.float64)
-
-
-def ndcg(ranks: Ranks, ks: Ranks) -> Gains:
-    """Return 1 / log2(rank + 2) where a rank is among the first k, the NDCG@K of one relevant item; [B], [K] -> [B, K].
-
-    >>> ndcg(np.array([0, 2, 9]), np.array([5])).ravel().tolist()
-    [1.0, 0.5, 0.0]
-    """
-    gains: Gains = hits(ranks, ks) / np.log2(ranks[:, None] + 2.0)
-    return gains
+    ascending = others.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf).flip(0).T.contiguous()  # [B, K]
+    n_below = torch.searchsorted(ascending, best.T.contiguous()).T  # [J, B]
+    places = torch.arange(len(best), device=best.device)[:, None]
+    return (places + len(others) - n_below).masked_fill_(best.isneginf(), UNRANKED)

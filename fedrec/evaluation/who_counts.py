@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 
 from fedrec.evaluation.held_out import HeldOut
+from fedrec.evaluation.held_out_lists import HeldOutLists
+from fedrec.evaluation.quality import RANKINGS
 from fedrec.evaluation.user_block import UserBlock
 
 ExposedUsers = Literal["untrained", "unmet"]
@@ -17,14 +19,14 @@ log = logging.getLogger(__name__)
 
 
 def undefined(
-    metrics: Collection[str], held_out: Mapping[str, HeldOut], blocks: Sequence[UserBlock], exposed_users: ExposedUsers
+    metrics: Collection[str], held_out: Mapping[str, HeldOut | HeldOutLists], blocks: Sequence[UserBlock], exposed_users: ExposedUsers
 ) -> dict[str, str]:
     """Return the rankings among `metrics` that no user counts for, and why; `held_out` by the prefix of the metrics. Tell them."""
     reasons = {
         f"{prefix}{name}": f"no user has a {'validation' if prefix else 'test'} item"
         for prefix, part in held_out.items()
-        for name in ("HR", "full_HR", "full_NDCG")
-        if name in metrics and part.missing.all()
+        for name in RANKINGS
+        if name in metrics and not part.sizes.any()
     }
     counting = torch.stack([(~block.met_target).sum(0) for block in blocks]).sum(0)  # [T] users
     n_unseen = int((counting == 0).sum())
@@ -37,13 +39,25 @@ def undefined(
     return reasons
 
 
-def tell_few_candidates(held_out: HeldOut, n_wanted: int) -> None:
-    """Say how many users with a held-out item have fewer candidates than `n_wanted`."""
-    padding = held_out.missing.new_zeros(1).long() if held_out.padding is None else held_out.padding.sum(0)
-    counts = (len(held_out.candidates) - padding).expand(len(held_out.missing))[~held_out.missing]
-    if few := int((counts < n_wanted).sum()):
+def tell_few_candidates(metrics: Collection[str], held_out: HeldOut | HeldOutLists, n_wanted: int) -> None:
+    """Say how many users with held-out items have fewer candidates than `n_wanted` for each, which makes these metrics too high."""
+    has = held_out.sizes > 0
+    counts, wanted = held_out.n_candidates[has], held_out.sizes[has] * n_wanted
+    if few := int((counts < wanted).sum()):
         log.warning(
-            "HR@K ranks %d of %d users against fewer items than evaluation.candidates=%d, one of them against %d, "
-            "because they have met all others: it is higher than it would be against %d",
-            *(few, len(counts), n_wanted, int(counts.min()), n_wanted),
+            "%s: %d of %d users are ranked against fewer items than evaluation.candidates=%d%s, one of them against %d, "
+            "because they have met all others: that is easier",
+            *(", ".join(f"{name}@K" for name in metrics), few, len(counts), n_wanted),
+            *("" if int(held_out.sizes.max()) == 1 else " for each test item", int(counts[counts < wanted].min())),
         )
+
+
+def tell_trained(held_out: Mapping[str, HeldOut | HeldOutLists]) -> None:
+    """Say how many held-out items the same users have also trained on; `held_out` by the prefix of the metrics."""
+    told = [
+        f"{part.n_trained} of {int(part.sizes.sum())} {'validation' if prefix else 'test'} items"
+        for prefix, part in held_out.items()
+        if part.n_trained
+    ]
+    if told:
+        log.warning("%s are training items of the same user, too; they are found too easily unless they were met again", " and ".join(told))

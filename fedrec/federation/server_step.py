@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import Aggregation, GlobalModel, ItemChanges, Upload
+from fedrec.interfaces import Aggregation, GlobalModel, ItemChanges, ReplacedRows, Upload
 
 
 def concatenate(benign: Upload, poison: Upload | None, clients: Tensor, is_malicious: Tensor) -> Upload:
@@ -18,19 +18,20 @@ def concatenate(benign: Upload, poison: Upload | None, clients: Tensor, is_malic
     return Upload(clients, tuple(groups), tuple(scorer))
 
 
-def step(model: GlobalModel, aggregation: Aggregation, learning_rate: float, *, in_place: bool) -> tuple[GlobalModel, ItemChanges]:
-    """Return the next global model, and how far each item moved.
+def step(
+    model: GlobalModel, aggregation: Aggregation, learning_rate: float, *, in_place: bool
+) -> tuple[GlobalModel, ItemChanges, ReplacedRows]:
+    """Return the next global model, how far each item moved, and which rows were replaced.
 
     Gradient descent without momentum: an item that nobody sent a row for stays where it is, and so does a parameter of the scorer without
     a gradient. If the aggregation names the items that it touches, only these are moved, in the same matrix if that is allowed.
     """
     gradient, touched = aggregation.gradient, aggregation.touched
     change = -learning_rate * gradient.items  # [J, d]
-    if touched is None:
-        items = model.items + change
-    else:
-        items = model.items if in_place else model.items.clone()
-        items.scatter_add_(0, touched[:, None].expand_as(change), change)
+    before = model.items if touched is None else model.items.index_select(0, touched)
+    after = items = before + change
+    if touched is not None:
+        items = (model.items if in_place else model.items.clone()).index_copy_(0, touched, after)
     stepped = {name: model.scorer[name] - learning_rate * value for name, value in gradient.scorer.items()}
     changes = ItemChanges(torch.linalg.vector_norm(change, dim=1), touched, len(items))
-    return GlobalModel(items, {**model.scorer, **stepped}), changes
+    return GlobalModel(items, {**model.scorer, **stepped}), changes, ReplacedRows(touched, before, after)

@@ -3,14 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
 from torch import Tensor
 
 from fedrec.interfaces.model import Loss, Model
-from fedrec.interfaces.ranges import Positive
-from fedrec.interfaces.round import GlobalModel
+from fedrec.interfaces.ranges import ItemId, Positive
+from fedrec.interfaces.round import GlobalModel, ReplacedRows
 from fedrec.interfaces.upload import Upload
 
 
@@ -65,7 +64,7 @@ class Attack(ABC):
     memory: ClassVar[tuple[str, ...]] = ()  # fields that change from round to round: tensors, or objects with a `state_dict` of their own
 
     num_targets: Positive
-    targets: Literal["random", "unpopular", "published"] | list[Annotated[int, Field(ge=0, lt=10**18)]]  # as ids of a file
+    targets: Literal["random", "unpopular", "published"] | list[ItemId]
     known: AttackerKnowledge = field(init=False)  # from `setup` on
 
     def prior_wanted(self) -> PriorWanted:
@@ -79,6 +78,9 @@ class Attack(ABC):
     @abstractmethod
     def poison(self, view: AttackerView) -> Upload:
         """Return the poisonous gradients of the sampled malicious clients; there may be no client, and no gradient."""
+
+    def follow(self, replaced: ReplacedRows) -> None:  # noqa: B027 - most attacks look at the model that they receive
+        """See which rows of items the round replaced, at its end."""
 
     def mined_items(self) -> Tensor | None:
         """Return the items that clients have mined as popular, [clients that have mined, N] int; None if the attack mines none."""

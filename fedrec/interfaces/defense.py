@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fedrec.interfaces.gradient_rows import DenseRows
 from fedrec.interfaces.model import Loss, Model
-from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, LocalModel, gather
+from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, LocalModel, ReplacedRows, gather
 from fedrec.interfaces.upload import Upload
 
 MANY_ITEMS = 20_000  # from so many on a sum names the items that it touches, because a step on all would cost more than the rest of a round
@@ -63,6 +63,9 @@ class ClientDefense(ABC):
 
     def observe(self, round: int, clients: Tensor, global_model: GlobalModel) -> None:  # noqa: B027 - or to remember nothing
         """Let clients [C] receive the global model, before they train; memory changes here only."""
+
+    def follow(self, replaced: ReplacedRows) -> None:  # noqa: B027 - or not care what a round changed
+        """See which rows of items the round replaced, at its end."""
 
     @abstractmethod
     def penalty(self, local: LocalModel, batch: ClientBatch) -> Tensor:

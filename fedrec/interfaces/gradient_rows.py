@@ -11,6 +11,8 @@ from torch import Tensor
 
 from fedrec.ragged import column_scatter_sum, scatter_sum, segment_numbers
 
+SHORTEST = 1e-8  # the length of a vector whose direction counts
+
 
 @dataclass(frozen=True, slots=True)
 class DenseRows:
@@ -44,7 +46,7 @@ class DenseRows:
 class FactoredRows:
     """Gradient rows that are multiples of one direction per block: row k is coefficients[k] * directions[blocks[k]].
 
-    With `normals` (unit vectors, one per item) each row is projected onto the plane orthogonal to its item's normal.
+    With `normals`, one per item and of any length, each row is projected onto the plane orthogonal to its item's normal.
     """
 
     coefficients: Tensor  # [n]
@@ -55,14 +57,17 @@ class FactoredRows:
         rows = _chosen(self.coefficients, index)[:, None] * self.directions.index_select(0, group.blocks_at(index))  # [k, d]
         if self.normals is None:
             return rows
-        normals = self.normals.index_select(0, _chosen(group.items, index))  # [k, d]
+        items = _chosen(group.items, index)
+        few = len(items) < len(self.normals)  # what is less to divide by its length, rows or normals
+        normals = _units(self.normals.index_select(0, items)) if few else _units(self.normals).index_select(0, items)  # [k, d]
         return rows - (rows * normals).sum(1, keepdim=True) * normals
 
     def sum(self, group: "RowGroup", n_items: int) -> Tensor:
         total = scatter_sum(self.coefficients, self.directions, group.offsets, group.items, n_items)  # no row is made
         if self.normals is None:
             return total
-        return total.sub_((total * self.normals).sum(1, keepdim=True) * self.normals)  # projecting is linear: once, after the sum
+        normals = _units(self.normals)
+        return total.sub_((total * normals).sum(1, keepdim=True) * normals)  # projecting is linear: once, after the sum
 
     def scaled(self, weights: Tensor) -> "FactoredRows":
         return replace(self, coefficients=self.coefficients * weights)
@@ -147,6 +152,11 @@ class RowGroup:
     def renumbered(self, touched: Tensor, numbers: Tensor) -> "RowGroup":
         """Return the same rows, of which row k is for item numbers[k] and no longer for touched[numbers[k]]; [J], [n] int32."""
         return replace(self, items=numbers, parts=tuple(part.renumbered(touched, numbers) for part in self.parts))
+
+
+def _units(vectors: Tensor) -> Tensor:
+    """Return vectors [k, d] divided by their lengths; very short ones stay short."""
+    return vectors / _length(vectors, 1).clamp_(min=SHORTEST)[:, None]
 
 
 def _chosen(values: Tensor, index: Tensor | slice) -> Tensor:

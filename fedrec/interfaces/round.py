@@ -78,6 +78,34 @@ class LocalGradients:
         return Upload(batch.clients, (RowGroup(owners, batch.offsets, batch.items, self.rows),), scorer)
 
 
+@dataclass(frozen=True)
+class ReplacedRows:
+    """The rows of items that a round replaced. Who follows them need not keep a global model."""
+
+    touched: Tensor | None  # [J] int64; None: all items, and J = M
+    before: Tensor  # [J, d]
+    after: Tensor  # [J, d]
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """How far each item moved, [J]."""
+        lengths: Tensor = torch.linalg.vector_norm(self.after - self.before, dim=1)
+        return lengths
+
+    @cached_property
+    def moved(self) -> tuple[Tensor | None, Tensor]:
+        """The items that moved, ascending [k] int32, and their rows before, [k, d]. If most of all items moved: None and all rows."""
+        places = self.lengths.nonzero().flatten()
+        if self.touched is None:
+            items = places
+            if len(items) > len(self.before) // 2:
+                return None, self.before
+        else:
+            items, order = self.touched.index_select(0, places).sort()
+            places = places.index_select(0, order)
+        return items.int(), self.before.index_select(0, places)
+
+
 @dataclass(frozen=True, slots=True)
 class ItemChanges:
     """How far a round moved each item."""
@@ -103,7 +131,7 @@ class RoundResult:
     loss: float  # mean of the benign clients' losses (Eq. 2); nan when no benign client was sampled
     changes: ItemChanges
     seconds: float
-    telemetry: Mapping[str, float]  # by the names of `fedrec.federation.telemetry`
+    telemetry: Mapping[str, float]  # by the names of `fedrec.federation.telemetry`; part of it may be computed when it is first read
 
     @property
     def delta_norm(self) -> Tensor:

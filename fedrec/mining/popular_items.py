@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fedrec.mining.past_matrices import PastMatrices, lengths_of_changes
+from fedrec.interfaces import ReplacedRows
+from fedrec.mining.past_matrices import PastMatrices
 
 NUMBERS_LOOKED_UP = 8_000_000  # of embeddings of all rounds
 NUMBERS_COMPARED = 2**17  # of embeddings, so few that they stay in the cache of a core
@@ -73,8 +74,8 @@ class PopularItemMiner:
         self.needed: dict[int, int] = {}  # round -> number of clients that still need its matrix
 
     def observe(self, round: int, clients: Tensor, items: Tensor) -> None:
-        """Take note that distinct clients [C] receive the item matrix [M, d], which nobody changes in place."""
-        clients = clients.cpu()
+        """Take note that distinct clients [C] receive the item matrix [M, d]."""
+        clients, self.past.newest = clients.cpu(), items
         seen = self.participations[clients]
         finishing = clients[seen == self.mining_times]
         if len(finishing):
@@ -88,6 +89,10 @@ class PopularItemMiner:
             self._release(finishing)
         self.participations[clients] = (seen + 1).clamp(max=self.mining_times + 1)
 
+    def follow(self, replaced: ReplacedRows) -> None:
+        """Take note of how a round moved the items, after each round."""
+        self.past.follow(replaced)
+
     @property
     def has_mined(self) -> Tensor:
         """Which clients are done, [n_clients] bool."""
@@ -99,8 +104,7 @@ class PopularItemMiner:
 
     def _mine(self, clients: Tensor, items: Tensor) -> None:
         histories, inverse = self.history[clients].unique(dim=0, return_inverse=True)  # clients with one history share the work
-        path = self.past.path + lengths_of_changes(self.past.newest, items)  # [M]
-        path[self.excluded] = -torch.inf
+        path = self.past.path.index_fill(0, self.excluded.to(items.device), -torch.inf)  # [M]
         least = self._least_of_mined(histories[:, 0], path, items)  # [H]
         mined = torch.empty(len(histories), self.mined.shape[1], dtype=torch.int32)
         milestones = torch.tensor(list(self.past.milestones))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fedrec.data.drawing import draw_unseen
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, Positive, PriorWanted, RowGroup, ScorerPart, Upload
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, Positive, PriorWanted, ReplacedRows, RowGroup, ScorerPart, Upload
 from fedrec.mining import PopularItemMiner
 from fedrec.poisoning.fake_users import equal_batch
 from fedrec.randomness import generator
@@ -26,6 +26,7 @@ NOTHING = -1  # in place of an item
 class FakeProfiles(Attack):
     applies_to = "MF-FRS, DL-FRS"
     memory = ("users", "profiles", "miner")
+    keeps_models = False
 
     kappa: Positive
     users: Tensor = field(init=False)  # [n_clients, d]
@@ -63,6 +64,10 @@ class FakeProfiles(Attack):
         counts, drawing = torch.full_like(clients, n_drawn), generator(self.known.seed, name)
         _, drawn = draw_unseen(counts, offsets, fixed.flatten(), self.known.n_items, drawing)
         self.profiles[clients] = torch.cat([fixed, drawn.view(len(clients), n_drawn)], 1)
+
+    def follow(self, replaced: ReplacedRows) -> None:
+        if self.miner is not None:
+            self.miner.follow(replaced)
 
     def poison(self, view: AttackerView) -> Upload:
         clients, device = view.clients.cpu(), self.users.device

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, Positive, Upload
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, Positive, ReplacedRows, Upload
 from fedrec.mining import PopularItemMiner
 from fedrec.poisoning.fake_users import target_upload
 from fedrec.ragged import positions
@@ -28,6 +28,7 @@ class MinedItemsAttack(Attack):
     knowledge = "none"
     applies_to = "MF-FRS, DL-FRS"
     memory = ("miner",)
+    keeps_models = False
 
     N: Positive
     mining_times: Positive
@@ -59,6 +60,9 @@ class MinedItemsAttack(Attack):
         popular = view.model.items.index_select(0, mined.flatten()).unflatten(0, mined.shape)  # [A, N, d]
         rows, scorer = self.gradients(popular, self.optimised_targets, view)
         return target_upload(view.clients, active.to(device), target_items, rows.expand(-1, len(target_items), -1), scorer)
+
+    def follow(self, replaced: ReplacedRows) -> None:
+        self.miner.follow(replaced)
 
     @property
     def optimised_targets(self) -> Tensor:

@@ -134,9 +134,9 @@ def _objective(config: DictConfig, direction: Direction | list[Direction]) -> Ob
     if not config.dataset.get("validation"):
         raise ConfigError("dataset.validation must be true: sweeps are tuned on the validation item, never on the test item")
     metric, _, k = config.evaluation.selection.partition("@")
-    if metric == "ER" or "ER" not in config.evaluation.metrics or int(k) not in config.evaluation.k:
+    if metric == "ER" or not {"ER", metric} <= {*config.evaluation.metrics} or int(k) not in config.evaluation.k:
         found = f"evaluation.metrics={shown(list(config.evaluation.metrics))} evaluation.selection={config.evaluation.selection}"
-        raise ConfigError(f"{found}: a sweep needs the metric ER, and selection by HR@K, full_HR@K or full_NDCG@K, K among evaluation.k")
+        raise ConfigError(f"{found}: a sweep needs the metric ER, and selection by another one of the metrics, K among evaluation.k")
     if objective.objective == "near_best" and config.evaluation.every > NEAR:
         raise ConfigError(f"sweep.objective=near_best is a mean over {2 * NEAR + 1} epochs: evaluation.every must be at most {NEAR}")
     return objective

@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from fedrec.evaluation.epoch_selection import EVALUATIONS, NEAR, exposure_of
+from fedrec.tracking.id_maps import in_words
 
 _SWING = 0.1  # of ER@K between the best epoch and those around it
 _FACTS = ("round", "epoch", "evaluations")  # that stand beside the metrics
 
 
 def show_results(summary: Mapping[str, Any], folder: Path) -> None:
-    """Print every metric that the rules report, where ER, HR and NDCG are in percent. The table fits 80 columns.
+    """Print every metric that the rules report; all but PKL and gini are in percent. The table fits 80 columns.
 
     A run that was interrupted shows what it has reached; before its first evaluation that is no metric.
     """
@@ -24,7 +25,7 @@ def show_results(summary: Mapping[str, Any], folder: Path) -> None:
     if summary["evaluations"]:
         console.print(_table(summary))
         for line in _explained(summary):
-            console.print(line)
+            console.print(line, markup=False, emoji=False)  # an id may hold brackets
     peak = summary["peak_memory_mb"]
     memory = "" if peak is None else f", peak memory {peak:.0f} MB"
     console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}){memory}")
@@ -47,9 +48,10 @@ def _table(summary: Mapping[str, Any]) -> Table:
 
 
 def _in_order(names: Sequence[str], selection: str) -> list[str]:
-    """Return the names of metrics: first ER@K and HR@K, K that of the selection metric, then the rest as it was measured."""
+    """Return the names of metrics: first the selection metric, and ER@K and HR@K with its K, then the rest as it was measured."""
     exposure = exposure_of(selection)
-    first = [f"{name}{suffix}" for name in (exposure, exposure.replace("ER", "HR")) for suffix in ("", "_stderr")]
+    names_first = dict.fromkeys((exposure, exposure.replace("ER", "HR"), selection))
+    first = [f"{name}{suffix}" for name in names_first for suffix in ("", "_stderr")]
     return [name for name in (*first, *(one for one in names if one not in first)) if name in names and name not in _FACTS]
 
 
@@ -57,7 +59,7 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the table means and how much the exposure varies from epoch to epoch."""
     options = summary["config"]["evaluation"]
     exposure = exposure_of(options["selection"])
-    yield f"target items: {', '.join(map(str, summary['target_items']))}"
+    yield f"target items: {in_words(summary['target_items'], summary['target_titles'])}"
     for reason in dict.fromkeys(summary["undefined"].values()):
         yield f"n/a: {', '.join(name for name, why in summary['undefined'].items() if why == reason)} undefined, because {reason}"
     yield f"best = highest {options['selection']} on the test item; near_best = mean around it"
@@ -75,4 +77,6 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
 def _shown(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.4f}" if name.startswith("PKL") else f"{100 * value:.2f} %".replace("100.00", "100")  # seven characters at most
+    return (
+        f"{value:.4f}" if name.startswith(("PKL", "gini")) else f"{100 * value:.2f} %".replace("100.00", "100")
+    )  # seven characters at most

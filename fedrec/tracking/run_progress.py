@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from fedrec.evaluation.quality import RANKINGS
 from fedrec.interfaces import Callback, Evaluation, RoundResult, RunInfo
 
 _LINES = 15  # of a run without a terminal
@@ -79,15 +80,18 @@ def described(statistics: Mapping[str, float]) -> str:
 
 
 def headline(metrics: Mapping[str, float], undefined: Collection[str] = ()) -> str:
-    """Return ER@10 and HR@10; of a kind that lacks K = 10, the first there is. `undefined` are names of metrics without a value.
+    """Return ER@10 and HR@10, or the first ranking there is; of a kind that lacks K = 10, the first K. `undefined` have no value.
 
     >>> headline({"ER@5": 0.5, "ER@10": 0.25, "HR@20": 0.75})
     'ER@10 0.2500  HR@20 0.7500'
     >>> headline({"HR@10": 0.75}, {"ER@5": "", "ER@10": ""})
     'ER@10 n/a  HR@10 0.7500'
+    >>> headline({"full_MRR@10": 0.25, "NDCG@10": 0.5})
+    'NDCG@10 0.5000'
     """
-    chosen = []
-    for kind in ("ER", "HR"):
-        names = [name for name in (*metrics, *undefined) if name.startswith(f"{kind}@")]
+    chosen, everything = [], (*metrics, *undefined)
+    kinds = [kind for kind in RANKINGS if any(name.startswith(f"{kind}@") for name in everything)]
+    for kind in ("ER", *kinds[:1]):
+        names = [name for name in everything if name.startswith(f"{kind}@")]
         chosen += [f"{kind}@10"] if f"{kind}@10" in names else names[:1]
     return "  ".join(f"{name} {metrics[name]:.4f}" if name in metrics else f"{name} n/a" for name in chosen)

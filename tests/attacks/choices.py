@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fedrec.config.build import build
 from fedrec.config.compose import FOLDER, compose
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, GlobalModel, Interactions, Model
+from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, GlobalModel, Interactions, Model, ReplacedRows
 from fedrec.models.losses import bce
 from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.randomness import generator
@@ -75,12 +75,19 @@ class Choice:
         attack.setup(AttackerKnowledge(N_CLIENTS, N_ITEMS, self.recommender(), bce, torch.tensor(targets), 7, prior))
         return attack
 
-    def views(self, rounds: Sequence[Sequence[int]]) -> Iterator[AttackerView]:
-        """Return what the sampled clients of each round receive: another model each time, so far from 0 that all of it matters."""
+    def views(self, rounds: Sequence[Sequence[int]], *attacks: Attack) -> Iterator[AttackerView]:
+        """Return what the sampled clients of each round receive: another model each time, so far from 0 that all of it matters.
+
+        The attacks follow how one becomes the next.
+        """
+        before = torch.empty(0)
         for round, sampled in enumerate(rounds):
             drawing = generator(round, "model")
             _, model = self.recommender().initialise(1, N_ITEMS, drawing)
             global_model = GlobalModel(0.5 * torch.randn(model.items.shape, generator=drawing), model.scorer)
+            for attack in attacks if round else ():
+                attack.follow(ReplacedRows(None, before, global_model.items))
+            before = global_model.items
             yield AttackerView(round, torch.tensor(sampled, dtype=torch.int64), global_model, 0.1)
 
 

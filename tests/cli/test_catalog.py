@@ -72,8 +72,8 @@ def test_parts_of_ones_own_have_cards(catalog: Catalog, tmp_path: Path, monkeypa
     for name, content in re.findall(r"```(?:python|yaml)\n# (\S+?\.(?:py|yaml))\n(.*?)```", text, re.DOTALL):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
-    rule = json.loads(catalog("--config-dir", "mine", "--json", "defense=median_length").stdout)["defense"]["median_length"]
-    assert (rule["paper"], rule["parameters"]["factor"]["meaning"]) == ("my own", "times the median; > 0")
+    rule = json.loads(catalog("--config-dir", "mine", "--json", "defense=mean_length").stdout)["defense"]["mean_length"]
+    assert (rule["paper"], rule["parameters"]["factor"]["meaning"]) == ("my own", "times the mean; > 0")
     attack = json.loads(catalog("--config-dir", "mine", "--json", "attack=long_items").stdout)["attack"]["long_items"]
     assert attack["parameters"]["num_targets"]["allowed"] == "a whole number >= 1"
     assert (attack["parameters"]["strength"]["default"], attack["parameters"]["strength"]["allowed"]) == (10.0, "a number > 0")

@@ -1,13 +1,11 @@
 """Leave-one-out against plain loops."""
 
-from unittest.mock import patch
-
 import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.data.splitting import by_user, hold_out, leave_one_out, tell_what_is_trained_on
+from fedrec.data.splitting import by_user, hold_out, leave_one_out
 from tests.data.content import rows
 
 N_USERS, N_ITEMS = 5, 6
@@ -50,13 +48,3 @@ def test_hold_out_leaves_its_argument_alone():
     interactions = grouped([(0, 1), (0, 2), (3, 5)])
     hold_out(interactions, torch.tensor([0]))
     assert rows(interactions) == [[1, 2], [], [], [5], []]
-
-
-@given(pairs, st.integers(1, 50))
-def test_what_is_tested_and_trained_on_is_counted_and_said(log, at_once):
-    """However the users fall into blocks."""
-    train, held_out = hold_out(grouped(log), torch.arange(0, len(log), 3))
-    expected = sum(item in known for known, own in zip(rows(train), rows(held_out), strict=True) for item in own)
-    with patch("fedrec.data.drawing.DRAWN_AT_ONCE", at_once), patch("fedrec.data.splitting.log.warning") as warning:
-        tell_what_is_trained_on("x", train, held_out)
-    assert [call.args[1:3] for call in warning.call_args_list] == ([("x", expected)] if expected else [])

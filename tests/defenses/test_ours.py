@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fedrec.defenses.ours import PopularityRegularizer
-from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, RowGroup
+from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, ReplacedRows, RowGroup
 from tests.reference.federations import build_system, cases
 
 OPTIONS = {"N": 3, "beta": 1.0, "gamma": 1.0, "divergence": "user_from_item", "reduction": "mean", "mining_times": 2, "starts": "mined"}
@@ -39,10 +39,13 @@ def trained(starts, participations):
     """One client with items 0 to 2, item 1 twice, whose embeddings differ; what it regularises after so many participations."""
     defense = PopularityRegularizer(**{**OPTIONS, "starts": starts, "mining_times": 1}, weighting="square")
     defense.setup(n_clients=1, n_items=9)
-    drawing = torch.Generator().manual_seed(0)
+    drawing, before = torch.Generator().manual_seed(0), torch.empty(0)
     for round in range(participations):
         global_model = GlobalModel(torch.randn(9, 4, generator=drawing))
+        if round:
+            defense.follow(ReplacedRows(None, before, global_model.items))
         defense.observe(round, torch.tensor([0]), global_model)
+        before = global_model.items
     counts = torch.tensor([1.0, 2.0, 1.0])
     batch = ClientBatch(torch.tensor([0]), torch.tensor([0, 3]).int(), torch.arange(3).int(), torch.tensor([1.0, 0.0, 0.0]), counts)
     users = torch.randn(1, 4, generator=drawing)

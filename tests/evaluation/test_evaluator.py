@@ -14,6 +14,7 @@ from fedrec.evaluation import user_block
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.interfaces import Split
 from tests.data.content import one_each
+from tests.evaluation.scored import candidates_of
 from tests.reference import federation as oracle
 from tests.reference.federations import SYSTEM, Case, build_system, cases
 
@@ -22,7 +23,9 @@ OPTIONS = {
     "k": [1, 2, 3],
     "metrics": ["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"],
     "selection": "HR@2",
+    "protocol": "uni4",
     "candidates": 4,
+    "validation_items": "ranked",
     "redraw_candidates": False,
     "exposed_users": "untrained",
     "exposed_above": 0.01,
@@ -33,7 +36,8 @@ OPTIONS_RANKED = [f"{name}@{k}" for name in ("ER", "HR", "full_HR", "full_NDCG")
 
 
 def make(case, system, test, seed=None, **changes):
-    evaluator = Evaluator(**{**OPTIONS, **changes})
+    candidates = changes.get("candidates", OPTIONS["candidates"])
+    evaluator = Evaluator(**{**OPTIONS, "protocol": f"uni{candidates}", **changes})
     evaluator.setup(
         Split("tiny", case.train, one_each(test, case.n_items), None),
         system.model,
@@ -42,12 +46,6 @@ def make(case, system, test, seed=None, **changes):
         case.seed if seed is None else seed,
     )
     return evaluator
-
-
-def candidates_of(drawn):
-    """Return the candidates of each user, without padding."""
-    padding = torch.zeros_like(drawn.candidates, dtype=torch.bool) if drawn.padding is None else drawn.padding
-    return [row[~padded] for row, padded in zip(drawn.candidates.T, padding.T, strict=True)]
 
 
 @given(case=cases(), data=st.data())
@@ -59,7 +57,7 @@ def test_equals_the_oracle(case, data):
     evaluator = make(case, system, test)
     metrics = evaluator.evaluate()
     seen = [torch.tensor(positives) for positives in case.positives]
-    candidates = candidates_of(evaluator.held_out[""])
+    candidates = [torch.tensor(one, dtype=torch.int64) for one in candidates_of(evaluator.held_out[""])]
     global_model = system.global_model.items, system.global_model.scorer
     expected = oracle.evaluate(list(system.users), *global_model, seen, test.tolist(), candidates, case.targets, OPTIONS["k"])
     for name in (f"{metric}@{k}" for metric in ("ER", "HR", "full_HR", "full_NDCG") for k in OPTIONS["k"]):
@@ -141,7 +139,7 @@ def test_fewer_candidates_than_asked_for_are_told_once(caplog, candidates, line,
     assert bool(told) == bool(line)
     if line:
         (message,) = told
-        assert f"HR@K ranks {line} against fewer items than evaluation.candidates={candidates}, one of them against 6, because " in message
+        assert f"HR@K: {line} are ranked against fewer items than evaluation.candidates={candidates}, one of them against 6, " in message
 
 
 @given(case=cases())
@@ -193,11 +191,11 @@ def test_the_error_of_several_targets_is_that_of_their_mean():
 def test_the_validation_item_is_no_candidate(case):
     system = build_system(case)
     test, validation = (one_each([item] * len(case.positives), case.n_items) for item in (0, 1))
-    evaluator = Evaluator(**{**OPTIONS, "candidates": case.n_items, "k": [1]} | {"selection": "HR@1"})
+    evaluator = Evaluator(**{**OPTIONS, "candidates": case.n_items, "protocol": f"uni{case.n_items}", "k": [1], "selection": "HR@1"})
     evaluator.setup(Split("tiny", case.train, test, validation), system.model, case.targets, system, case.seed)
     for held_out in evaluator.held_out.values():
         for positives, offered in zip(case.positives, candidates_of(held_out), strict=True):
-            assert set(offered.tolist()) == set(range(case.n_items)) - {*positives, 0, 1}
+            assert set(offered) == set(range(case.n_items)) - {*positives, 0, 1}
 
 
 @given(case=cases())
@@ -212,8 +210,8 @@ def test_candidates_drawn_anew(case):
         assert {name for name in metrics[0] if metrics[0][name] != metrics[1][name]} <= {"HR@1", "HR@2", "HR@3"}
         drawn.append(anew.held_out[""].candidates)
         for positives, offered in zip(case.positives, candidates_of(anew.held_out[""]), strict=True):
-            assert len(set(offered.tolist())) == min(4, case.n_items - len({*positives, 0}))
-            assert not set(offered.tolist()) & {*positives, 0}
+            assert len(set(offered)) == min(4, case.n_items - len({*positives, 0}))
+            assert not set(offered) & {*positives, 0}
     assert once.held_out[""].candidates is drawn[0]
     if any(case.n_items - len({*positives, 0}) > 4 for positives in case.positives):
         assert any(not torch.equal(drawn[0], later) for later in drawn[2:])
@@ -244,8 +242,8 @@ def test_candidates_drawn_in_parts_keep_to_the_rules(case):
         parts = make(case, build_system(case), torch.zeros(len(case.positives), dtype=torch.int64))
     for one in (whole, parts):
         for positives, offered in zip(case.positives, candidates_of(one.held_out[""]), strict=True):
-            assert len(set(offered.tolist())) == len(offered) == min(4, case.n_items - len({*positives, 0}))
-            assert not set(offered.tolist()) & {*positives, 0}
+            assert len(set(offered)) == len(offered) == min(4, case.n_items - len({*positives, 0}))
+            assert not set(offered) & {*positives, 0}
 
 
 @given(case=cases())

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fedrec.federation.server_step import concatenate, step
-from fedrec.interfaces import Aggregation, DenseScorerGradients, GlobalModel, ScorerPart, Upload
+from fedrec.interfaces import Aggregation, DenseScorerGradients, GlobalModel, ReplacedRows, ScorerPart, Upload
 
 
 def upload(clients, values):
@@ -34,10 +34,11 @@ def test_a_step_goes_along_the_gradient_and_measures_the_change():
     """The server gets no gradient for b, which stays; the change of item 0 has length 0.5 * |(3, 4)|."""
     model = GlobalModel(torch.ones(2, 2), {"h": torch.ones(2), "b": torch.ones(1)})
     gradient = GlobalModel(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), {"h": torch.tensor([2.0, 0.0])})
-    stepped, changes = step(model, Aggregation(gradient), 0.5, in_place=True)
+    stepped, changes, replaced = step(model, Aggregation(gradient), 0.5, in_place=True)
     assert stepped.items.tolist() == [[-0.5, -1.0], [1.0, 1.0]]
     assert {name: value.tolist() for name, value in stepped.scorer.items()} == {"h": [0.0, 1.0], "b": [1.0]}
-    assert changes.delta_norm().tolist() == [2.5, 0.0]
+    assert changes.delta_norm().tolist() == replaced.lengths.tolist() == [2.5, 0.0]
+    assert replaced.before is model.items and replaced.after is stepped.items
     assert model.items.tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
 
@@ -48,7 +49,17 @@ def test_a_step_on_touched_items_is_the_step_on_all_of_them(in_place):
     before, rows = torch.randn(9, 32, generator=generator), torch.randn(3, 32, generator=generator)
     touched, model = torch.tensor([7, 0, 4]), GlobalModel(before.clone())
     dense = GlobalModel(torch.zeros(9, 32).index_copy(0, touched, rows))
-    expected, all_changes = step(model, Aggregation(dense), 0.3, in_place=in_place)
-    stepped, changes = step(model, Aggregation(GlobalModel(rows), touched=touched), 0.3, in_place=in_place)
+    expected, all_changes, _ = step(model, Aggregation(dense), 0.3, in_place=in_place)
+    stepped, changes, replaced = step(model, Aggregation(GlobalModel(rows), touched=touched), 0.3, in_place=in_place)
     assert stepped.items.equal(expected.items) and changes.delta_norm().equal(all_changes.delta_norm())
     assert model.items.equal(expected.items if in_place else before)
+    assert replaced.before.equal(before[touched]) and replaced.after.equal(stepped.items[touched])
+
+
+def test_the_rows_that_a_round_replaced_stand_in_the_order_of_items_without_those_that_stayed():
+    before = torch.tensor([[7.0], [0.0], [4.0]])
+    items, rows = ReplacedRows(torch.tensor([7, 0, 4]), before, before + torch.tensor([[1.0], [0.0], [1.0]])).moved
+    assert items.tolist() == [4, 7] and rows.tolist() == [[4.0], [7.0]]
+    items, rows = ReplacedRows(None, before, before + torch.tensor([[0.0], [0.0], [1.0]])).moved
+    assert items.tolist() == [2] and rows.tolist() == [[4.0]]
+    assert ReplacedRows(None, before, before + 1).moved == (None, before)

@@ -22,4 +22,8 @@ def test_picked_rows_are_those_among_all():
         group = RowGroup(torch.arange(3), offsets, items, chosen)
         assert torch.allclose(group.at(torch.arange(5)), group.at(slice(None)), atol=1e-6)
         assert torch.allclose(group.at(torch.tensor([2, 0])), group.at(slice(None))[[2, 0]], atol=1e-6)
+    longer = FactoredRows(coefficients, directions, 3 * normals)  # of a normal the direction counts only
+    groups = [RowGroup(torch.arange(3), offsets, items, (part,)) for part in (parts[2], longer)]
+    assert torch.allclose(*(group.at(slice(None)) for group in groups), atol=1e-6)
+    assert torch.allclose(*(group.parts[0].sum(group, 4) for group in groups), atol=1e-6)
     assert torch.allclose(RowGroup(torch.arange(3), offsets, items, parts[1:2]).at(slice(None))[2], coefficients[2] * directions[2])

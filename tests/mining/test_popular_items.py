@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from fedrec.federation.client_sampling import ClientSampler
+from fedrec.interfaces import ReplacedRows
 from fedrec.mining import PopularItemMiner, arbitrary_items, past_matrices, popular_items
 
 
@@ -16,28 +17,35 @@ def matrix(*lengths):
     return torch.diag(torch.tensor(lengths, dtype=torch.float32))
 
 
+def observe(miner, round, clients, items):
+    """Let the server come to these items, and clients receive them."""
+    if len(miner.past.newest):
+        miner.follow(ReplacedRows(None, miner.past.newest, items))
+    miner.observe(round, clients, items)
+
+
 def test_mines_after_three_participations_what_changed_most():
     miner = PopularItemMiner(n_clients=2, n_items=3, n_popular=2, mining_times=2)
     client = torch.tensor([1])
     for round, items in enumerate([matrix(0, 0, 0), matrix(1, 0, 0), matrix(1, 5, 2)]):
         assert not miner.ready(client).any()
-        miner.observe(round, client, items)
+        observe(miner, round, client, items)
     assert miner.has_mined.tolist() == [False, True]
     assert miner.mined[1].tolist() == [1, 2]  # Delta-Norm 1, 5, 2
 
 
 def test_clients_of_different_history_mine_different_items():
     miner = PopularItemMiner(n_clients=2, n_items=2, n_popular=1, mining_times=1)
-    miner.observe(0, torch.tensor([0]), matrix(0, 0))
-    miner.observe(1, torch.tensor([1]), matrix(9, 0))
-    miner.observe(2, torch.tensor([0, 1]), matrix(9, 3))
+    observe(miner, 0, torch.tensor([0]), matrix(0, 0))
+    observe(miner, 1, torch.tensor([1]), matrix(9, 0))
+    observe(miner, 2, torch.tensor([0, 1]), matrix(9, 3))
     assert miner.mined.flatten().tolist() == [0, 1]
 
 
 def test_excluded_items_are_never_mined_and_ties_go_to_the_lower_id():
     miner = PopularItemMiner(1, 4, 3, 1, excluded=torch.tensor([1]))
-    miner.observe(0, torch.tensor([0]), torch.zeros(4, 2))
-    miner.observe(1, torch.tensor([0]), torch.ones(4, 2))
+    observe(miner, 0, torch.tensor([0]), torch.zeros(4, 2))
+    observe(miner, 1, torch.tensor([0]), torch.ones(4, 2))
     assert miner.mined[0].tolist() == [0, 2, 3]
 
 
@@ -58,7 +66,7 @@ def test_arbitrary_items_stand_for_those_that_a_client_has_not_mined():
     arbitrary = arbitrary_items(9, 3, torch.tensor([8])).tolist()
     for round in range(2):
         assert miner.mined.tolist() == [arbitrary] * 2
-        miner.observe(round, torch.tensor([1]), round * matrix(*range(9)))
+        observe(miner, round, torch.tensor([1]), round * matrix(*range(9)))
     assert miner.mined.tolist() == [arbitrary, [7, 6, 5]]
 
 
@@ -76,7 +84,7 @@ def test_memory_does_not_grow_with_clients_and_is_empty_in_the_end(mode):
         miner = PopularItemMiner(n_clients, 5, 2, mining_times=2)
         peak = round = 0
         while not miner.has_mined.all():
-            miner.observe(round, sampler.sample(round), torch.randn(5, 2))
+            observe(miner, round, sampler.sample(round), torch.randn(5, 2))
             peak, round = max(peak, len(miner.past.rounds)), round + 1
         assert not miner.past.rounds and not miner.needed
         peaks.append(peak)
@@ -102,7 +110,8 @@ def steps(kind, n_items, generator):
 @pytest.mark.parametrize("mode", ["epoch", "uniform"])
 @pytest.mark.parametrize("kind", ["long tail", "alike", "few", "equal", "none"])
 @pytest.mark.parametrize("mining_times", [1, 2, 3])
-def test_mined_items_are_those_of_a_plain_loop(mode, kind, mining_times, monkeypatch):
+@pytest.mark.parametrize("touched", [None, torch.arange(49, -1, -1)])
+def test_mined_items_are_those_of_a_plain_loop(mode, kind, mining_times, touched, monkeypatch):
     """Bit for bit, through blocks of a few items, few rows at hand, and a state that is saved and loaded in every round."""
     monkeypatch.setattr(popular_items, "NUMBERS_LOOKED_UP", 300)
     monkeypatch.setattr(popular_items, "NUMBERS_COMPARED", 50)
@@ -119,7 +128,9 @@ def test_mined_items_are_those_of_a_plain_loop(mode, kind, mining_times, monkeyp
             rounds.append(round)
             if len(rounds) == mining_times + 1:
                 assert miner.mined[client].tolist() == plain_mining(matrices, rounds, 6, excluded)
-        matrices.append(matrices[-1] + steps(kind, n_items, generator))
+        before, after = matrices[-1], matrices[-1] + steps(kind, n_items, generator)
+        matrices.append(after)
+        miner.follow(ReplacedRows(touched, *((before, after) if touched is None else (before[touched], after[touched]))))
         loaded = PopularItemMiner(n_clients, n_items, 6, mining_times, torch.tensor(excluded))
         loaded.load_state_dict(miner.state_dict())
         miner = loaded
@@ -134,6 +145,6 @@ def test_few_items_are_compared_if_few_change_much(monkeypatch):
     sampler, items = ClientSampler(400, 20, "epoch", seed=0), torch.zeros(n_items, 4)
     miner = PopularItemMiner(400, n_items, 5, mining_times=2)
     for round in range(60):
-        miner.observe(round, sampler.sample(round), items)
+        observe(miner, round, sampler.sample(round), items)
         items = items + steps("long tail", n_items, generator)
     assert miner.has_mined.all() and compared and max(compared) < n_items / 20

@@ -17,7 +17,7 @@ every_choice = pytest.mark.parametrize("choice", OURS, ids=str)
 def profiles_over_rounds(choice, attack):
     """Return the items that each client uploads rows of, participation after participation."""
     profiles = {client: [] for client in EVERYBODY}
-    for view in choice.views(ROUNDS):
+    for view in choice.views(ROUNDS, attack):
         upload = attack.poison(view)
         for position, client in enumerate(view.clients.tolist()):
             profiles[client].append(upload.items[upload.segments == position].tolist())

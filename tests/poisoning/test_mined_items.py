@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fedrec.interfaces import ReplacedRows
 from tests.attacks.choices import Choice
 
 N_ITEMS = 80
@@ -12,9 +13,9 @@ both = pytest.mark.parametrize("choice", [Choice("pieck_ipe", None, "mf"), Choic
 @both
 def test_a_client_uploads_targets_only_and_may_wait_until_it_has_mined(choice):
     attack = choice.begun([0, 1], mining_times=1, starts="mined")
-    first, second = choice.views([[3, 0], [1, 3]])
-    assert len(attack.poison(first).items) == 0
-    upload = attack.poison(second)
+    views = choice.views([[3, 0], [1, 3]], attack)
+    assert len(attack.poison(next(views)).items) == 0
+    upload = attack.poison(next(views))
     assert upload.clients.tolist() == [1, 3]
     assert upload.items.tolist() == [0, 1]
     assert upload.segments.tolist() == [1, 1]  # client 3 has taken part twice, client 1 once
@@ -26,6 +27,7 @@ def test_a_client_may_upload_at_once_with_arbitrary_items(choice):
     """It takes the topk of zeros for popular until it has mined, then what changed most; never a target."""
     attack = choice.begun([5, 79], N=6, mining_times=1, starts="first")
     first, second = choice.views([[3, 0], [1, 3]])
+    replaced = ReplacedRows(None, first.model.items, second.model.items)
     zeros = torch.zeros(N_ITEMS)
     zeros[[5, 79]] = -1024
     arbitrary = zeros.topk(6).indices
@@ -36,6 +38,7 @@ def test_a_client_may_upload_at_once_with_arbitrary_items(choice):
         assert upload.items.tolist() == [5, 79] * 2 and upload.segments.tolist() == [0, 0, 1, 1]
         expected, _ = attack.gradients(view.model.items[torch.stack(popular)], attack.optimised_targets, view)
         assert torch.allclose(upload.rows, expected.expand(-1, 2, -1).flatten(0, 1)) and bool(upload.rows.any())
+        attack.follow(replaced)
     assert attack.mined_items().tolist() == [changes.topk(6).indices.tolist()]  # arbitrary items do not count as mined
 
 
@@ -44,9 +47,7 @@ def test_copies_of_the_first_target_or_all_together(choice):
     uploads, outer = {}, {"repetitions": "outer"} if choice.name == "pieck_uea" else {}
     for strategy in ("copy", "together"):
         attack = choice.begun([0, 1], multi_target=strategy, mining_times=1, **outer)
-        first, second = choice.views([[2], [2]])
-        attack.poison(first)
-        uploads[strategy] = attack.poison(second).rows
+        _, uploads[strategy] = (attack.poison(view).rows for view in choice.views([[2], [2]], attack))
     assert torch.equal(uploads["copy"][0], uploads["copy"][1])
     assert not torch.allclose(uploads["together"][0], uploads["together"][1])
     assert torch.allclose(uploads["together"][0], uploads["copy"][0] / 2)  # Eqs. (8) and (10) average over T

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fedrec.defenses.ours import PopularityRegularizer
-from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGradients, Model, RowGroup
+from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, LocalGradients, Model, ReplacedRows, RowGroup
 from fedrec.models.losses import LOSSES
 from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
@@ -119,6 +119,7 @@ def test_every_draw_counts_in_re1_and_one_row_is_uploaded(closed_form):
     before.items[6] += 9  # all clients mine item 6
     for round, model in enumerate((before, global_model)):
         defense.observe(round, batch.clients, model)
+        defense.follow(ReplacedRows(None, before.items, global_model.items))
     gradients = type(defense).penalty_gradients if closed_form else ClientDefense.penalty_gradients
     found = gradients(defense, users, global_model, batch)
     rows, ends = rows_of(batch, found), batch.offsets.tolist()

@@ -8,12 +8,13 @@ import pytest
 import fedrec
 from fedrec.config.build import check
 from fedrec.config.compose import compose
+from fedrec.evaluation.quality import RANKINGS
 from fedrec.experiment import run
 from fedrec.federation.telemetry import TELEMETRY
 from fedrec.interfaces import Callback, Evaluation, RoundResult
 
 README = (Path(fedrec.__file__).parent / "tracking" / "README.md").read_text()
-EVERYTHING = "evaluation.metrics=[ER,HR,full_HR,full_NDCG,mining,poison_share,PKL,UCR]"
+EVERYTHING = f"evaluation.metrics=[ER,{','.join(RANKINGS)},coverage,gini,mining,poison_share,PKL,UCR]"
 SMALL = ("dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=6", "tracking=none")
 PARTS = (
     "system.clients_per_round=24",

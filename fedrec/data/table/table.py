@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Generator
 
 from fedrec.data.reading import path_of
-from fedrec.data.splitting import Choice, last_share, latest, shuffled, split_by, tell_what_is_trained_on
+from fedrec.data.splitting import Choice, last_share, latest, shuffled, split_by
 from fedrec.data.table.bad_rows import BadRows
 from fedrec.data.table.columns import ROLES, Columns, choose_columns
 from fedrec.data.table.dialect import Given
@@ -77,13 +77,10 @@ class Table:
         return self.divide_and_tell(self.examine(), generator)
 
     def divide_and_tell(self, found: Examined, generator: Generator) -> Split:
-        """Split what was read. Say what was found and guessed, what was left out, and what is both tested and trained on."""
+        """Split what was read. Say what was found and guessed, and what was left out."""
         for line in found.remarks:
             log.info("%s", line)
-        split = self.divide(found, generator)
-        if self.duplicates == "all":
-            tell_what_is_trained_on(split.name, split.train, split.test)
-        return split
+        return self.divide(found, generator)
 
     def examine(self) -> Examined:
         """Read the table and choose among its rows. Raises ValueError as `load` does."""

@@ -2,13 +2,18 @@
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import starmap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.store.tracking.dbmodels.models import SqlMetric
 from mlflow.tracking import MlflowClient
+from sqlalchemy import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from fedrec.tracking import delta_norm
 from fedrec.tracking.mlflow.metric_files import Row
@@ -50,17 +55,38 @@ class StoredRun:
         return str(made.info.run_id)
 
     def log_rows(self, rows: Sequence[Row]) -> None:
-        """Log at most `MOST_METRICS` metrics."""
-        metrics = [Metric(metric_name(row.metric), row.value, row.timestamp, row.round) for row in rows]
-        self.client.log_batch(self.setup(), metrics=metrics)
+        """Log at most `MOST_METRICS` metrics.
 
-    def log_snapshot(self, round: int, values: delta_norm.Floats, ids: delta_norm.Ids, ranks: delta_norm.Ranks) -> None:
-        """Log the Delta-Norm [M] of one round as a table and as a picture."""
+        MLflow takes 60 us for each value, because it looks for the latest of every metric. So a database gets the values that are
+        certainly not the latest directly, in a fifth of the time.
+        """
+        run_id, engine = self.setup(), getattr(self.client._tracking_client.store, "engine", None)
+        named = {row._replace(metric=metric_name(row.metric)) for row in rows}
+        earlier = _earlier(named) if engine else set[Row]()  # a server has no engine
+        self._log_batch(run_id, named - earlier)
+        if not earlier or engine is None:
+            return
+        try:
+            with engine.begin() as connection:
+                connection.execute(insert(SqlMetric), [_columns(run_id, row) for row in earlier])
+        except SQLAlchemyError:  # some have arrived before, and MLflow finds out which; or a later MLflow has other tables
+            self._log_batch(run_id, earlier)
+
+    def _log_batch(self, run_id: str, rows: Iterable[Row]) -> None:
+        self.client.log_batch(run_id, [Metric(row.metric, row.value, row.timestamp, row.round) for row in sorted(rows)])
+
+    def log_maps(self, paths: Sequence[Path]) -> None:
+        """Log the maps of ids."""
+        for path in paths:
+            self.client.log_artifact(self.setup(), str(path))
+
+    def log_snapshot(self, round: int, values: delta_norm.Floats, items: Any, ranks: delta_norm.Ranks) -> None:
+        """Log the Delta-Norm [M] of one round as a table, with the items that `MetricFilesReader` reads, and as a picture."""
         from PIL import Image
 
         with TemporaryDirectory() as folder:
             table, picture = Path(folder, f"round_{round:04d}.parquet"), Path(folder, f"round_{round:04d}.png")
-            delta_norm.write_table(table, values, ids, ranks)
+            delta_norm.write_table(table, values, items)
             delta_norm.write_picture(picture, {round: delta_norm.leading_ranks(values, ranks)}, len(ranks))
             self.client.log_artifacts(self.setup(), folder, "delta_norm")
             pictured, self._pictured = self._find_pictured(), None  # a picture whose sending fails may have arrived
@@ -82,10 +108,10 @@ class StoredRun:
         if ending.summary:
             self.client.log_text(run_id, json.dumps({**ending.summary, "mlflow_run_id": run_id}, indent=2), "summary.json")
         metrics = [Metric(name, value, now, last_round) for name, value in numbers(ending.summary).items()]
-        self.client.log_batch(run_id, metrics=metrics[:MOST_METRICS])
+        tags = {DELIVERY: f"incomplete: {ending.lost}" if ending.lost else "complete"}
         if ending.status == "PRUNED":
-            self.client.set_tag(run_id, "state", ending.status)
-        self.client.set_tag(run_id, DELIVERY, f"incomplete: {ending.lost}" if ending.lost else "complete")
+            tags["state"] = ending.status
+        self.client.log_batch(run_id, metrics[: MOST_METRICS - len(tags)], tags=list(starmap(RunTag, tags.items())))  # the tags come last
         status = "FAILED" if ending.lost and ending.status == "FINISHED" else ending.status
         self.client.set_terminated(run_id, "KILLED" if status == "PRUNED" else status, now)
 
@@ -108,3 +134,14 @@ class StoredRun:
             self.client.log_batch(run_id, params=parameters[first : first + _MOST_PARAMETERS])
         dataset = DatasetInput(Dataset(**self.description["dataset"]), [InputTag("mlflow.data.context", "training")])
         self.client.log_inputs(run_id, [dataset])
+
+
+def _earlier(rows: Collection[Row]) -> set[Row]:
+    """Return the rows that are not the latest of their metric, but for those that SQL cannot hold as they are."""
+    finite = sorted((row for row in rows if math.isfinite(row.value)), key=lambda row: (row.round, row.timestamp, row.value))
+    return set(finite) - set({row.metric: row for row in finite}.values())
+
+
+def _columns(run_id: str, row: Row) -> dict[str, Any]:
+    key, value, step = row.metric, row.value, row.round
+    return {"run_uuid": run_id, "key": key, "value": value, "timestamp": row.timestamp, "step": step, "is_nan": False}

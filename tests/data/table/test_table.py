@@ -11,7 +11,7 @@ HEADER = b"user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
 
 def test_the_published_table_of_recbole_is_ml100k(tmp_path):
     """So every number that follows from it is the same, too."""
-    raw = MovieLens100K.source.ways[1].fetch()
+    raw, _ = MovieLens100K.source.ways[1].fetch()
     (tmp_path / "ml-100k.inter").write_bytes(HEADER + raw)
     (tmp_path / "u.data").write_bytes(raw)
     options = f"dataset.path={tmp_path / 'ml-100k.inter'}", "dataset.numbered_last=1"
