@@ -34,7 +34,7 @@ def require_memory(name: str, n_rows: int) -> None:
 def memory() -> tuple[int | None, int | None]:
     """Return the free memory and all memory in bytes, swap space included, None where the system does not tell."""
     try:
-        lines = (line.split() for line in Path("/proc/meminfo").read_text("ascii").splitlines())
+        lines = (line.split() for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
         kilobytes = {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1}
         swap = kilobytes.get("SwapFree", 0), kilobytes.get("SwapTotal", 0)
         return 1024 * (kilobytes["MemAvailable"] + swap[0]), 1024 * (kilobytes["MemTotal"] + swap[1])

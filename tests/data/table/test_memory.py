@@ -53,7 +53,7 @@ def test_the_system_tells_or_it_does_not(monkeypatch):
     free, whole = memory.memory()
     assert whole is None or whole > 10**8
     assert free is None or (whole is not None and free <= whole)
-    monkeypatch.setattr(Path, "read_text", lambda *arguments: "no numbers here\n")
+    monkeypatch.setattr(Path, "read_text", lambda path, encoding: "no numbers here\n")
     monkeypatch.setattr("os.sysconf", lambda name: 1000)
     assert memory.memory() == (None, 1_000_000)
     monkeypatch.delattr("os.sysconf")
