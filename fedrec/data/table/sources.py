@@ -143,11 +143,14 @@ class _Replaced(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Return what comes next, at most `size` bytes; a separator that may be cut waits for the next call."""
-        whole = self.left + (piece := self.file.read(size))
-        while piece and self.what[0].startswith(whole):
-            whole += (piece := self.file.read(1))
-        self.left = whole[-1:] if piece and whole.endswith(self.what[0][:1]) else b""
-        return whole[: len(whole) - len(self.left)].replace(*self.what)
+        text = self.left
+        while piece := self.file.read(size - 1 if size > 1 else size):  # one byte may be left of the call before
+            text = (text + piece).replace(*self.what)
+            self.left = text[-1:] if text.endswith(self.what[0][:1]) else b""
+            if len(text) > len(self.left):
+                return text[: len(text) - len(self.left)]
+        self.left = b""
+        return text
 
 
 @dataclass
