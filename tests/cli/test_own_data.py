@@ -109,7 +109,7 @@ def test_a_small_catalogue_is_told_once(program: Program, tmp_path: Path) -> Non
     size = ("dataset=synthetic", "dataset.users=30", "dataset.items=40", "dataset.interactions=300")
     ended = program(*size, *SHORT, "evaluation.redraw_candidates=true")
     (line,) = [line for line in ended.stdout.splitlines() if "fewer items than" in line]
-    assert "HR@K ranks 30 of 30 users against fewer items than evaluation.candidates=99, one of them against " in line
+    assert "HR@K: 30 of 30 users are ranked against fewer items than evaluation.candidates=99, one of them against " in line
     assert "fewer items than" not in program(*size, *SHORT, "evaluation.candidates=9", "evaluation.k=[10]").stdout
 
 
