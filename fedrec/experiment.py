@@ -24,10 +24,11 @@ from fedrec.data.synthetic import Synthetic
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.federation.system import System
-from fedrec.interfaces import Callback, Dataset, Evaluation, Pruned, RunInfo, Status
+from fedrec.interfaces import Callback, Dataset, Evaluation, Ids, Pruned, RunInfo, Split, Status
 from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.poisoning.targets import choose_targets
 from fedrec.randomness import generator
+from fedrec.tracking.id_maps import write_id_maps
 from fedrec.tracking.results import show_results
 from fedrec.tracking.run_progress import Progress
 
@@ -52,6 +53,7 @@ class Experiment:
         started = time.perf_counter()
         status: Status = "FAILED"
         try:
+            write_id_maps(self.info)
             self._tell("on_run_start", self.info)
             self._rounds()
             status = "FINISHED"
@@ -119,6 +121,7 @@ class Experiment:
             "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
             "dataset": dict(self.info.statistics),  # users, items, interactions; rate, interactions per user; sparsity in [0, 1]
             "target_items": self.info.target_ids,  # as the data set names them
+            "target_titles": self.info.target_titles,  # None if no title is known
             "malicious_clients": self.system.n_malicious,  # number
             "evaluations": len(self.evaluations),  # number
             "undefined": dict(self.info.undefined),  # metrics that are asked for and have no value in this run -> why
@@ -163,17 +166,35 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
         system.require_countable(dataset.n_training)
         evaluator.require_countable(dataset.items)
     split = cast(Dataset, dataset).load(generator(config.seed, "split"))
-    item_ids = np.arange(split.train.n_items) if split.item_ids is None else split.item_ids
+    user_ids, item_ids = _ids(split.user_ids, split.train.n_users), _ids(split.item_ids, split.train.n_items)
     targets = choose_targets(attack.targets, attack.num_targets, split.train, item_ids, generator(config.seed, "attack/targets"))
     prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)
     system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)
     evaluator.setup(split, model, targets.tolist(), system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
-    facts = split.train.popularity(), split.train.popularity_ranks(), split.statistics(), split.checksum(), evaluator.undefined
-    info = RunInfo(resolved | {"choices": _choices()}, folder, system.n_rounds, targets.tolist(), item_ids, *facts)
+    run = resolved | {"choices": _choices()}, folder, system.n_rounds, targets.tolist()
+    info = RunInfo(*run, item_ids, split.item_titles, user_ids, **_facts(split), undefined=evaluator.undefined)
     callbacks = [one for one in (None if callback else Progress(), tracker, callback) if one]
     return_freed_memory()
     return Experiment(info, system, evaluator, callbacks)
+
+
+def _ids(ids: Ids | None, n: int) -> Ids:
+    """Return the ids of n users or items, [n]: their numbers if the data set has no other names. Raises ValueError if these are not n."""
+    if ids is not None and len(ids) != n:
+        raise ValueError(f"the data set has {len(ids)} ids for {n} users or items")
+    return np.arange(n) if ids is None else ids
+
+
+def _facts(split: Split) -> dict[str, Any]:
+    """Return what callbacks are told about the data."""
+    return {
+        "popularity": split.train.popularity(),
+        "popularity_ranks": split.train.popularity_ranks(),
+        "user_interactions": split.train.offsets.diff(),
+        "statistics": split.statistics(),
+        "data_checksum": split.checksum(),
+    }
 
 
 def run(checked: Checked, folder: Path, callback: Callback | None = None) -> float:

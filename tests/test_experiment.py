@@ -17,7 +17,7 @@ from fedrec.tracking.run_progress import Progress
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
 SUMMARY = {"status", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
-SUMMARY |= {"undefined", "peak_memory_mb", "mlflow_run_id", "evaluations", "near_best", "peak", "exposed"}
+SUMMARY |= {"target_titles", "undefined", "peak_memory_mb", "mlflow_run_id", "evaluations", "near_best", "peak", "exposed"}
 
 
 def trained(folder, *overrides):
@@ -109,7 +109,7 @@ def test_a_summary_that_cannot_be_written_is_shown_all_the_same(tmp_path, capsys
     with pytest.raises(ValueError, match=r"summary\.json: Is a directory; the results stand above"):
         run(check(compose(*TINY)), tmp_path)
     assert "full_NDCG@20" in capsys.readouterr().out
-    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"items.parquet", "users.parquet", "summary.json"}
 
 
 @pytest.mark.parametrize(("every", "epochs"), [(1, [1, 2, 3, 4]), (3, [3, 4]), (9, [4])])

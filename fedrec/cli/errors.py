@@ -73,8 +73,10 @@ def _unknown_choice(error: MissingConfigException) -> str:
 
 def _unreadable(error: OverrideParseException) -> str:
     key, _, value = str(error.override).partition("=")
-    quoted = value.strip("'\"").replace('"', '\\"')
-    how = f"; quote a value that holds special characters: '{key}=\"{quoted}\"'" if re.fullmatch(r"[\w./@+~]+", key) and value else ""
+    inner = value[1:-1].split(",") if value.startswith("[") else [value]
+    texts = ",".join('"{}"'.format(one.strip(" '\"").replace('"', '\\"')) for one in inner)
+    quoted = f"[{texts}]" if value.startswith("[") else texts
+    how = f"; quote a value that holds special characters: '{key}={quoted}'" if re.fullmatch(r"[\w./@+~]+", key) and value else ""
     return f"cannot read {error.override}: expected KEY=VALUE or GROUP=CHOICE{how} ({_line(error.message)})"
 
 

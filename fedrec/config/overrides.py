@@ -1,5 +1,6 @@
 """One override of a command line or of a sweep, looked at before anything is composed with it."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from fedrec.config.validation import ConfigError
 MOST_JOBS = 100_000  # of a sweep
 CALLED = ("hydra.callbacks", "hydra.job_logging", "hydra.hydra_logging")  # below them Hydra and `logging` call what a value names
 CALLABLE = ("_target_", "class", "()")  # under these keys
+IDS = "attack.targets"  # whose whole numbers are ids, and so must be what was typed
 
 
 def check_override(override: Override, folders: Iterable[Path] = ()) -> None:
@@ -24,6 +26,8 @@ def check_override(override: Override, folders: Iterable[Path] = ()) -> None:
         raise ConfigError(f"{text}: the command line names no code that Hydra calls; a file of your own may (--config-dir)")
     if isinstance(override.value(), RangeSweep):
         _check_size(override)
+    if key == IDS:
+        _check_ids(override)
     is_group = "/" in key or any((folder / key).is_dir() for folder in (FOLDER, *folders))
     if is_group and not override.is_delete():
         _check_choices(override)
@@ -50,6 +54,16 @@ def _check_choices(override: Override) -> None:
 def is_name(text: str) -> bool:
     """Return whether a text may be the name of a choice, `paper/table4` for instance. A path is none."""
     return not text.endswith(".yaml") and not {"", ".", ".."}.intersection(text.split("/"))
+
+
+def _check_ids(override: Override) -> None:
+    """Raise ConfigError if Hydra reads a whole number that was not typed so: 1_000 would name the item 1000."""
+    value: Any = override.value()
+    lists = value.list if isinstance(value, ChoiceSweep) else [value]
+    numbers = [one for ids in lists if isinstance(ids, list) for one in ids if type(one) is int]
+    if changed := [one for one in numbers if not re.search(rf"(?<![\w+.-]){one}(?![\w.])", str(override.input_line))]:
+        how = f"quote it, so that it stays as it is: '{IDS}=[\"1_000\"]'"
+        raise ConfigError(f"{override.input_line}: an id was read as {changed[0]}; {how}")
 
 
 def _check_size(override: Override) -> None:

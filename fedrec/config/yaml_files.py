@@ -1,5 +1,6 @@
 """Yaml files, read with care: a mistake becomes one line that names the file, and no file fills the memory or names code of Python."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from fedrec.config.validation import ConfigError
 MOST_VALUES = 100_000  # of a file, once its aliases are written out: nine aliases of nine aliases of nine ... would fill any memory
 MOST_BYTES = 1_000_000
 TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"  # what a key may be; the second is <<
+WHOLE = "tag:yaml.org,2002:int"
+IDS = "targets"  # of attack
 
 
 class FileConfigSource(file_config_source.FileConfigSource):
@@ -96,9 +99,18 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
         for key, value in node.value:
             if key.tag not in (TEXT, MERGE):
                 raise _refused(f"the name of an option must be text{f', not {key.value}' * isinstance(key, yaml.ScalarNode)}", key)
+            if key.value == IDS:
+                _require_plain(value)
             yield value
     elif isinstance(node, yaml.SequenceNode):
         yield from node.value
+
+
+def _require_plain(ids: yaml.Node) -> None:
+    """Raise MarkedYAMLError if an id would be read as another whole number: yaml takes 007, 1_000 and 0x1F for 7, 1000 and 31."""
+    for node in ids.value if isinstance(ids, yaml.SequenceNode) else []:
+        if node.tag == WHOLE and not re.fullmatch("-?[1-9][0-9]*|0", node.value):
+            raise _refused(f'an id would be read as another whole number; write it in quotes, "{node.value}"', node)
 
 
 def _refused(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:

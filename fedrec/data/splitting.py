@@ -1,14 +1,19 @@
-"""Leave-one-out (supplement A.1): each user's latest interaction is held out for the test, the one before for validation."""
+"""How interactions are split. Leave-one-out (supplement A.1) holds out each user's latest for the test, the one before for validation."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Generator, Tensor
 
-from fedrec.data.reading import Integers
 from fedrec.interfaces import Interactions, Split
 
+Numbers = NDArray[np.integer[Any]]
 
-def by_user(users: Integers, items: Integers, n_users: int, n_items: int) -> Interactions:
+
+def by_user(users: Numbers, items: Numbers, n_users: int, n_items: int) -> Interactions:
     """Group interactions [I], given in order of time, by user; the order within a user stays.
 
     >>> by_user(np.array([1, 0, 1]), np.array([4, 2, 3]), 2, 5).items.tolist()
@@ -19,19 +24,50 @@ def by_user(users: Integers, items: Integers, n_users: int, n_items: int) -> Int
     return Interactions(torch.from_numpy(offsets), torch.from_numpy(items[order].astype(np.int32)), n_items)
 
 
-def leave_one_out(name: str, interactions: Interactions, validation: bool) -> Split:
-    """Hold out each user's last interaction and, with `validation`, the one before.
+Choice = Callable[[Interactions], Tensor]  # where the interactions stand that are held out, [n] int64, ascending
 
-    A user's only remaining interaction stays in training: such a user has no validation or test item (-1).
-    """
-    train, test = hold_out(interactions, latest(interactions))
-    train, held = hold_out(train, latest(train)) if validation else (train, None)
+
+def split_by(choice: Choice, name: str, interactions: Interactions, validation: bool) -> Split:
+    """Hold out what a rule chooses for the test and, with `validation`, what it chooses of the rest for validation."""
+    train, test = hold_out(interactions, choice(interactions))
+    train, held = hold_out(train, choice(train)) if validation else (train, None)
     return Split(name, train, test, held)
 
 
+def leave_one_out(name: str, interactions: Interactions, validation: bool) -> Split:
+    """Hold out each user's last interaction and, with `validation`, the one before.
+
+    A user's only remaining interaction stays in training: such a user has no validation or test item.
+    """
+    return split_by(latest, name, interactions, validation)
+
+
 def latest(interactions: Interactions) -> Tensor:
-    """Return where the last interaction stands of each user who has another one, ascending, [n] int64."""
+    """Choose the last interaction of each user who has another one."""
     return (interactions.offsets[1:] - 1)[interactions.offsets.diff() >= 2]
+
+
+def last_share(interactions: Interactions, share: float) -> Tensor:
+    """Choose the last interactions of each user who has two or more: a share of them rounded down, but at least one.
+
+    >>> last_share(Interactions(torch.tensor([0, 1, 11]), torch.arange(11), 11), 0.2).tolist()
+    [9, 10]
+    """
+    sizes = interactions.offsets.diff()
+    counts = torch.where(sizes >= 2, (sizes * share).long().clamp(min=1), 0)  # [U]
+    starts = interactions.offsets[1:] - counts
+    return torch.arange(int(counts.sum())) + (starts - (counts.cumsum(0) - counts)).repeat_interleave(counts)
+
+
+def shuffled(choice: Choice, generator: Generator) -> Choice:
+    """Return the rule that chooses as many interactions of each user as `choice`, at random."""
+
+    def chosen(interactions: Interactions) -> Tensor:
+        keys = torch.rand(len(interactions.items), dtype=torch.float64, generator=generator).numpy()
+        order = torch.from_numpy(np.lexsort([keys, interactions.users.numpy()]))  # of each user, the order is random
+        return order[choice(interactions)].sort().values
+
+    return chosen
 
 
 def hold_out(interactions: Interactions, positions: Tensor) -> tuple[Interactions, Interactions]:

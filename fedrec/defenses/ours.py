@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, normalize, softmax
 
 from fedrec.interfaces import ClientBatch, ClientDefense, FactoredRows, GlobalModel, LocalGradients, LocalModel, NonNegative, Positive
-from fedrec.mining import PopularItemMiner
-from fedrec.ragged import positions, segment_sum
+from fedrec.mining import MinedPairs, PopularItemMiner
+from fedrec.ragged import segment_sum
 
 EPSILON = 1e-8  # the shortest embedding whose direction counts
 
@@ -47,6 +47,7 @@ class PopularityRegularizer(ClientDefense):
     mining_times: Positive
     starts: Literal["first", "mined"]
     miner: PopularItemMiner = field(init=False)
+    pairs: MinedPairs = field(init=False)
     weights: Tensor = field(init=False)  # [N] kappa'
 
     def setup(self, n_clients: int, n_items: int) -> None:
@@ -55,6 +56,7 @@ class PopularityRegularizer(ClientDefense):
         except ValueError as error:
             raise ValueError(f"defense.{error}") from None
         self.weights = self.kappa()
+        self.pairs = MinedPairs(n_clients, self.N)
 
     def observe(self, round: int, clients: Tensor, global_model: GlobalModel) -> None:
         self.miner.observe(round, clients, global_model.items)
@@ -119,12 +121,11 @@ class PopularityRegularizer(ClientDefense):
 
     def _popular(self, batch: ClientBatch, global_model: GlobalModel) -> Popular:
         clients, device = batch.clients.cpu(), batch.items.device
-        items, kappa = self.miner.mined.index_select(0, clients).to(device), self.weights.to(device)
-        in_re1 = kappa * self.miner.ready(clients).to(device)[:, None]
+        items, kappa, ready = self.miner.mined.index_select(0, clients).to(device), self.weights.to(device), self.miner.ready(clients)
+        inside, share = self.pairs.of(batch, items, ready, len(global_model.items))
+        in_re1 = kappa * ready.to(device)[:, None]
         in_re2 = kappa.expand_as(in_re1) if self.starts == "first" else in_re1
-        inside, owners = _inside(items, batch, len(global_model.items))
-        n_inside = torch.bincount(owners, batch.counts.index_select(0, inside), len(items))  # [C], repeats included
-        return Popular(items, in_re1, in_re2, inside, 1 / (batch.n_draws - n_inside).clamp(min=1))
+        return Popular(items, in_re1, in_re2, inside, share)
 
     def _per_coordinate(self, users: Tensor) -> float:
         return 1 / users.shape[1] if self.reduction == "mean" else 1.0
@@ -137,26 +138,10 @@ class PopularityRegularizer(ClientDefense):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.miner.load_state_dict(state)
+        self.pairs.forget()
 
 
 def _weighted_rows(values: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
     """Return the sum over N of weights[c, n] * values[rows[c, n]]; [M, d], [C, N], [C, N] -> [C, d]."""
     offsets = torch.arange(len(rows) + 1, dtype=rows.dtype, device=rows.device) * rows.shape[1]
     return segment_sum(values, rows.flatten(), offsets, weights.flatten())
-
-
-def _inside(mined: Tensor, batch: ClientBatch, n_items: int) -> tuple[Tensor, Tensor]:
-    """Return the pairs whose item is among the mined items [C, N] of its client, [k] int64, and their clients' positions, [k] int64.
-
-    Most clients mine the same few items, so few pairs have an item that anybody mined, and the table with a column for each of these
-    items stays small.
-    """
-    mined = mined.long()
-    is_mined = torch.zeros(n_items, dtype=torch.bool, device=mined.device).index_fill_(0, mined.flatten(), True)
-    columns = is_mined.cumsum(0)  # [M], from 1
-    pairs = positions(is_mined.index_select(0, batch.items))
-    owners = torch.searchsorted(batch.offsets, pairs, right=True) - 1
-    table = torch.zeros(len(mined), int(columns[-1]) + 1, dtype=torch.bool, device=mined.device).scatter_(1, columns[mined], True)
-    of_pairs = columns.index_select(0, batch.items.index_select(0, pairs)) + owners * table.shape[1]
-    own = positions(table.view(-1).index_select(0, of_pairs))
-    return pairs.index_select(0, own), owners.index_select(0, own)

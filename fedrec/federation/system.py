@@ -19,6 +19,7 @@ from fedrec.federation.start import Start
 from fedrec.federation.telemetry.filtering import describe_filtering
 from fedrec.federation.telemetry.stealth import describe_poison
 from fedrec.federation.telemetry.stopwatch import Stopwatch
+from fedrec.federation.telemetry.unread import Unread
 from fedrec.interfaces import (
     Aggregation,
     Attack,
@@ -160,7 +161,7 @@ class System:
             seconds = time.perf_counter() - started
             yield RoundResult(self.round, epoch + bool(left), not left, loss, changes, seconds, telemetry)
 
-    def _train(self) -> tuple[float, ItemChanges, dict[str, float]]:
+    def _train(self) -> tuple[float, ItemChanges, Mapping[str, float]]:
         """Train one round. Return the mean loss of the benign clients, how far each item moved, and the telemetry."""
         stopwatch, sampled = Stopwatch(self.device), self.sampler.sample(self.round)  # [S] on the CPU: nobody waits for a GPU's masks
         is_malicious = sampled >= self.n_users
@@ -175,10 +176,10 @@ class System:
         aggregation, n_dropped = stopwatch.lap("seconds_aggregation", aggregate(self.defense, upload, view))
         changes = self._step(batch.clients, local.users, aggregation)
         loss, telemetry = self._checked_means(local, changes.lengths)
-        telemetry |= stopwatch.laps | describe_poison(benign.groups[0], poison, self.targets, self.n_items)
+        telemetry |= stopwatch.laps
         if n_dropped is not None:
             telemetry |= {"dropped_uploads": n_dropped, **describe_filtering(aggregation, upload, is_malicious, self.targets)}
-        return loss, changes, telemetry
+        return loss, changes, Unread(lambda: telemetry | describe_poison(benign.groups[0], poison, self.targets, self.n_items))
 
     def _train_locally(self, batch: ClientBatch) -> LocalGradients:
         """Let the sampled benign clients train on the global model that they receive."""

@@ -3,13 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
 from torch import Tensor
 
 from fedrec.interfaces.model import Loss, Model
-from fedrec.interfaces.ranges import Positive
+from fedrec.interfaces.ranges import ItemId, Positive
 from fedrec.interfaces.round import GlobalModel
 from fedrec.interfaces.upload import Upload
 
@@ -65,7 +64,7 @@ class Attack(ABC):
     memory: ClassVar[tuple[str, ...]] = ()  # fields that change from round to round: tensors, or objects with a `state_dict` of their own
 
     num_targets: Positive
-    targets: Literal["random", "unpopular", "published"] | list[Annotated[int, Field(ge=0, lt=10**18)]]  # as ids of a file
+    targets: Literal["random", "unpopular", "published"] | list[ItemId]
     known: AttackerKnowledge = field(init=False)  # from `setup` on
 
     def prior_wanted(self) -> PriorWanted:

@@ -27,12 +27,15 @@ class RunInfo:
     """What a callback is told at the start of a run."""
 
     config: Mapping[str, Any]  # the whole configuration, resolved
-    folder: Path  # the run's own folder, exists
+    folder: Path  # the run's own folder, holds items.parquet and users.parquet
     n_rounds: int
     target_items: Sequence[int]  # numbers in 0..M-1
     item_ids: Ids  # [M], how the data set names each item: users of the program see these
+    item_titles: Ids | None  # [M], text or None; None: no title is known
+    user_ids: Ids  # [U], how the data set names each user
     popularity: Tensor  # [M] int64, interactions of each item in training
     popularity_ranks: Tensor  # [M] int64, 1 = most interactions in training
+    user_interactions: Tensor  # [U] int64, the same of each user
     statistics: Mapping[str, float]  # of the data set: users, items, interactions, rate, sparsity
     data_checksum: str  # of the split
     undefined: Mapping[str, str]  # metric that no evaluation of this run will have, `ER@10` for instance -> why
@@ -42,6 +45,11 @@ class RunInfo:
         """How the data set names the target items."""
         ids: list[int | str] = self.item_ids[list(self.target_items)].tolist()
         return ids
+
+    @property
+    def target_titles(self) -> list[str | None] | None:
+        """What people call the target items; None if no title of any item is known."""
+        return None if self.item_titles is None else [self.item_titles[item] for item in self.target_items]
 
 
 class Pruned(Exception):

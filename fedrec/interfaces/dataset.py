@@ -80,7 +80,7 @@ class Split:
     validation: Interactions | None  # the same; None unless asked for
     user_ids: Ids | None = None  # [U], how the files of the data set name each user; None: by its number
     item_ids: Ids | None = None  # [M], the same of each item
-    item_titles: Ids | None = None  # [M] text, what people call each item; None: nothing is known
+    item_titles: Ids | None = None  # [M] objects, text or None, what people call each item; None: nothing is known
 
     def statistics(self) -> Mapping[str, float]:
         """Return the statistics of all interactions, held-out ones included, as in Table VIII."""

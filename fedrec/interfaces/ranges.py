@@ -17,4 +17,6 @@ Countable = Annotated[int, Field(ge=1, le=2**31 - 1)]  # the product of two stil
 NonNegative = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=0.5)]
+_QUOTED = """an item's id, in quotes if it is one like 1e5, true or null: 'attack.targets=["1e5"]'"""
+ItemId = Annotated[Annotated[int, Field(lt=10**1000)] | str, Field(description=_QUOTED)]
 EachOnce = AfterValidator(each_once)  # Annotated[list[...], EachOnce]

@@ -103,7 +103,7 @@ class RoundResult:
     loss: float  # mean of the benign clients' losses (Eq. 2); nan when no benign client was sampled
     changes: ItemChanges
     seconds: float
-    telemetry: Mapping[str, float]  # by the names of `fedrec.federation.telemetry`
+    telemetry: Mapping[str, float]  # by the names of `fedrec.federation.telemetry`; part of it may be computed when it is first read
 
     @property
     def delta_norm(self) -> Tensor:

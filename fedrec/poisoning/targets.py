@@ -1,5 +1,9 @@
 """Which items an experiment promotes (Sec. VI-A). The experimenter decides, not the attacker."""
 
+import difflib
+import heapq
+from collections.abc import Iterator, Sequence
+from operator import eq
 from typing import Literal
 
 import numpy as np
@@ -9,9 +13,11 @@ from torch import Generator, Tensor
 from fedrec.interfaces import Ids, Interactions
 from fedrec.randomness import PUBLISHED_SEED
 
+NEAREST, LOOKED_AT = 3, 100  # ids that a message suggests; of so many that look alike
+
 
 def choose_targets(
-    targets: Literal["random", "unpopular", "published"] | list[int],
+    targets: Literal["random", "unpopular", "published"] | Sequence[int | str],
     num_targets: int,
     train: Interactions,
     item_ids: Ids,
@@ -19,15 +25,16 @@ def choose_targets(
 ) -> Tensor:
     """Return the numbers of distinct target items [T] int64.
 
-    `random` draws them uniformly; `unpopular` takes the least popular, ties at random; a list names them by their `item_ids` [M].
-    `published` draws uniformly with the one seed of the released code of MF-FRS: in a split numbered as its own, these are its targets.
+    `random` draws them uniformly; `unpopular` takes the least popular, ties at random; a list names them by their `item_ids` [M], where
+    7 and "7" are the same. `published` draws uniformly with the one seed of the released code of MF-FRS: in a split numbered as its own,
+    these are its targets.
 
     Raises ValueError if an item does not exist, is named twice, or if no item would be left to recommend.
     """
     if train.n_items == 1:
         raise ValueError("the data set has one item only: beside a target item there must be one to recommend")
     if not isinstance(targets, str):
-        return _named(targets, item_ids.tolist())
+        return _named(list(map(str, targets)), item_ids)
     if num_targets >= train.n_items:
         raise ValueError(f"attack.num_targets = {num_targets}: all {train.n_items} items would be targets; at most {train.n_items - 1}")
     if targets == "published":  # the first that the released code draws
@@ -38,14 +45,42 @@ def choose_targets(
     return shuffled[:num_targets]
 
 
-def _named(targets: list[int], item_ids: list[int]) -> Tensor:
+def _named(targets: list[str], item_ids: Ids) -> Tensor:
     """Return the numbers of the items that have these ids, [T] int64. Raises ValueError as `choose_targets` does."""
-    if not targets or len(set(targets)) < len(targets):
-        raise ValueError(f"attack.targets = {targets}: {'an item is named twice' if targets else 'allowed is a list of one id or more'}")
-    numbers = {one: number for number, one in enumerate(item_ids)}
+    wanted, numbers = set(targets), dict[str, int]()
+    if not targets or len(wanted) < len(targets):
+        told = "an item is named twice" if targets else "allowed is a list of one id or more"
+        raise ValueError(f"attack.targets = [{', '.join(targets)}]: {told}")
+    for number, one in _texts(item_ids):
+        if one in wanted and numbers.setdefault(one, number) != number:
+            raise ValueError(f"attack.targets: the data set has several items with the id {one}, so it names none of them")
     if strange := [one for one in targets if one not in numbers]:
-        known = f"{len(item_ids)} items with ids from {min(item_ids)} to {max(item_ids)}"
-        raise ValueError(f"attack.targets = {targets}: there is no item {strange[0]}, the data set has {known}")
+        raise ValueError(
+            f"attack.targets: there is no item {strange[0]}, the data set has {len(item_ids)} items{_alike(strange[0], item_ids)}"
+        )
     if len(targets) == len(item_ids):
         raise ValueError(f"attack.targets: all {len(item_ids)} items would be targets; at most {len(item_ids) - 1}")
     return torch.tensor([numbers[one] for one in targets])
+
+
+def _texts(item_ids: Ids) -> Iterator[tuple[int, str]]:
+    return enumerate(map(str, item_ids.tolist()))
+
+
+def _alike(wanted: str, item_ids: Ids) -> str:
+    """Say which ids are nearest to one that does not exist.
+
+    difflib takes long, so it compares those only that have most letters at the same place, counted from the start or from the end.
+    """
+    own = wanted.lower()
+
+    def in_place(one: str) -> int:
+        other = one.lower()
+        same = sum(map(eq, own, other)) + sum(map(eq, reversed(own), reversed(other)))
+        return int(same) - abs(len(own) - len(other))
+
+    def alike(one: str) -> tuple[float, int]:
+        return difflib.SequenceMatcher(None, own, one.lower()).ratio(), in_place(one)
+
+    shortlist = heapq.nlargest(LOOKED_AT, (one for _, one in _texts(item_ids)), in_place)
+    return f"; the nearest ids are {', '.join(heapq.nlargest(NEAREST, shortlist, alike))}"

@@ -15,7 +15,6 @@ from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 Floats = NDArray[np.float32]
 Ranks = NDArray[np.int64]
-Ids = NDArray[Any]  # how the data set names items: int64, or text
 
 LEADING = 50
 _MOST_STRIPS = 16
@@ -31,13 +30,16 @@ def leading_ranks(delta_norm: Floats, popularity_ranks: Ranks) -> Ranks:
     return popularity_ranks[np.argsort(-delta_norm, kind="stable")[:LEADING]]
 
 
-def write_table(path: Path, delta_norm: Floats, item_ids: Ids, popularity_ranks: Ranks) -> None:
-    """Write a parquet file with one row per item: item, popularity_rank, delta_norm. Arguments: [M]."""
+def write_table(path: Path, delta_norm: Floats, items: Any) -> None:
+    """Write a parquet file with one row per item: item, title where titles are known, popularity_rank, delta_norm [M].
+
+    items: the table that `items.parquet` holds, whose rows are in the order of `delta_norm`.
+    """
     import pyarrow
     from pyarrow import parquet
 
-    columns = {"item": item_ids, "popularity_rank": popularity_ranks, "delta_norm": delta_norm}
-    parquet.write_table(pyarrow.table(columns), path)
+    named = items.select([name for name in ("item", "title", "popularity_rank") if name in items.column_names])
+    parquet.write_table(named.append_column("delta_norm", pyarrow.array(delta_norm)), path)
 
 
 def write_picture(path: Path, strips: Mapping[int, Ranks], n_items: int) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from fedrec.evaluation.epoch_selection import EVALUATIONS, NEAR, exposure_of
+from fedrec.tracking.id_maps import in_words
 
 _SWING = 0.1  # of ER@K between the best epoch and those around it
 _FACTS = ("round", "epoch", "evaluations")  # that stand beside the metrics
@@ -24,7 +25,7 @@ def show_results(summary: Mapping[str, Any], folder: Path) -> None:
     if summary["evaluations"]:
         console.print(_table(summary))
         for line in _explained(summary):
-            console.print(line)
+            console.print(line, markup=False, emoji=False)  # an id may hold brackets
     peak = summary["peak_memory_mb"]
     memory = "" if peak is None else f", peak memory {peak:.0f} MB"
     console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}){memory}")
@@ -58,7 +59,7 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the table means and how much the exposure varies from epoch to epoch."""
     options = summary["config"]["evaluation"]
     exposure = exposure_of(options["selection"])
-    yield f"target items: {', '.join(map(str, summary['target_items']))}"
+    yield f"target items: {in_words(summary['target_items'], summary['target_titles'])}"
     for reason in dict.fromkeys(summary["undefined"].values()):
         yield f"n/a: {', '.join(name for name, why in summary['undefined'].items() if why == reason)} undefined, because {reason}"
     yield f"best = highest {options['selection']} on the test item; near_best = mean around it"

@@ -23,6 +23,7 @@ PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # name in the corpus ->
     "tiny": ("fedrec.main", TINY),
     "sweep": ("fedrec.main", ("-m", *TINY, "hydra.sweeper.n_jobs=1")),
     "catalog": ("fedrec.catalog", ()),
+    "describe": ("fedrec.data", ("describe",)),
     "paper": ("experiments.paper", ()),
     "report": ("experiments.report", ()),
 }

@@ -77,7 +77,7 @@ def test_an_id_of_two_million_makes_a_small_model(program: Program, tmp_path: Pa
     ended = program("dataset=presplit", "dataset.root=own", *SHORT, "attack.targets=[2000000]")
     assert ended.returncode == 0, ended.stderr
     assert "data: 10 users, 22 items, 40 interactions" in ended.stderr
-    assert "there is no item 12, the data set has 22 items with ids from 0 to 2000000" in one_line(
+    assert "there is no item 12, the data set has 22 items; the nearest ids are 1, 2, 10" in one_line(
         program("dataset=presplit", "dataset.root=own", *SHORT, "attack.targets=[12]")
     )
 
@@ -156,3 +156,15 @@ def test_a_pipe_that_nobody_writes_into(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / "own" / name)
     ended = fedrec(tmp_path, "dataset=presplit", "dataset.root=own", *SHORT)
     assert f"own/{name} is no regular file" in one_line(Ended(ended.returncode, ended.stdout, ended.stderr))
+
+
+def test_a_walk_from_a_csv_to_a_verdict(program: Program, tmp_path: Path) -> None:
+    """As the first screen of the README: own columns, own ids, a target by its id."""
+    rows = [f"C{user},B{(user * step * step) % 80:06d},2024-01-{step:02d}\n" for user in range(60) for step in range(1, 13)]
+    (tmp_path / "purchases.csv").write_text("customer,sku,when\n" + "".join(rows))
+    columns = ("dataset.path=purchases.csv", "dataset.user=customer", "dataset.item=sku", "dataset.time=when")
+    ended = program("dataset=table", *columns, "attack=pieck_uea", "attack.targets=[B000016]", "system.epochs=2", "tracking=none")
+    assert ended.returncode == 0, ended.stderr
+    assert "target items: B000016\n" in ended.stdout
+    found = summary(tmp_path)
+    assert found["target_items"] == ["B000016"] and found["dataset"]["users"] == 60

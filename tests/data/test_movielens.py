@@ -1,5 +1,6 @@
 """The MovieLens sets: the published split, Table VIII, reading, bad input."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from fedrec.data.movielens import MovieLens1M, MovieLens100K, read_ratings
 from fedrec.data.obtaining import obtain
 from fedrec.data.presplit import Presplit
 from fedrec.data.reading import RawFile
-from tests.data.content import rows
+from tests.data.content import rows, zipped
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,7 @@ def test_ml100k_is_the_published_split_but_for_the_row_that_it_lost(ml100k, gene
     raw_users, raw_items, _ = read_ratings(obtain(ml100k.source, None, ml100k.cache))
     lost = ml100k.numbered(raw_users)[0][0], ml100k.numbered(raw_items)[0][0]
     assert torch.equal(ours.test.only(), theirs.test.only())
+    assert sorted(ours.user_ids.tolist()) == list(range(1, 944)) and sorted(ours.item_ids.tolist()) == list(range(1, 1683))
     for user, (mine, published_row) in enumerate(zip(rows(ours.train), rows(theirs.train), strict=True)):
         assert [item for item in mine if (user, item) != lost] == published_row
 
@@ -62,6 +64,45 @@ def test_ml1m_from_the_published_split(published, generator, tmp_path):
     assert torch.equal(ours.test.only(), split.test.only())
     assert [sorted(row) for row in rows(ours.train)] == rows(split.train)
     assert rows(ours.train)[0] == rows(split.train)[0][::-1]  # in order of time
+
+
+def test_ids_are_the_raw_ones(generator, tmp_path):
+    (tmp_path / "u.data").write_text("7\t50\t3\t30\n9\t60\t3\t5\n7\t40\t3\t20\n7\t30\t3\t30\n7\t20\t3\t10\n")
+    split = MovieLens100K(root=str(tmp_path), cache=None, validation=False).load(generator)
+    assert (split.user_ids.tolist(), split.item_ids.tolist(), split.item_titles) == ([9, 7], [60, 40, 30, 20, 50], None)
+
+
+U_ITEM = "30|Amélie (2001)|2001||http://x|0|1\n60|Heat (1995)|\n99|Nobody rated it|\n\n40\n".encode("latin-1")
+MOVIES = "60::Heat (1995)::Action|Crime\n30::Amélie (2001)::Comedy\n".encode("latin-1")
+
+
+@pytest.mark.parametrize("place", ["u.item", "ml-100k/u.item", "ml-100k.zip", "ml-1m/movies.dat", "ml-1m.zip"])
+def test_titles_lie_beside_the_ratings(place, generator, tmp_path):
+    """In the same archive or the same folder; an item may have none."""
+    kind, name, titles, sign = (MovieLens100K, "u.data", U_ITEM, "\t") if "1m" not in place else (MovieLens1M, "ratings.dat", MOVIES, "::")
+    ratings = "".join(sign.join(map(str, row)) + "\n" for row in [(7, 60, 3, 5), (7, 40, 3, 6), (7, 30, 3, 7)]).encode()
+    if place.endswith(".zip"):
+        (tmp_path / place).write_bytes(zipped({f"ml/{name}": ratings, f"ml/{kind.source.titles}": titles}))
+    else:
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_bytes(titles)
+        (tmp_path / place).with_name(name).write_bytes(ratings)
+    for root in (tmp_path, next(tmp_path.rglob(name), tmp_path / place)):  # the folder, and the file itself
+        split = kind(root=str(root), cache=None, validation=False).load(generator)
+        assert dict(zip(split.item_ids.tolist(), split.item_titles, strict=True)) == {60: "Heat (1995)", 40: None, 30: "Amélie (2001)"}
+
+
+def test_titles_come_along_with_a_download(generator, web_server, tmp_path):
+    ratings = b"7\t60\t3\t5\n7\t30\t3\t6\n"
+    web_server.files = {"ml-100k.zip": (archive := zipped({"ml-100k/u.data": ratings, "ml-100k/u.item": U_ITEM}))}
+    sums = [hashlib.sha256(content).hexdigest() for content in (ratings, archive)]
+    way = Address(f"{web_server.url}/ml-100k.zip", sums[1], "u.data", "u.item")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MovieLens100K, "source", replace(MovieLens100K.source, sha256=sums[0], ways=(way,)))
+        for _ in range(2):  # from the server, and from the cache
+            split = MovieLens100K(root=None, cache=str(tmp_path), validation=False).load(generator)
+            assert split.item_titles.tolist() == ["Amélie (2001)", "Heat (1995)"]
+    assert len(web_server.requests) == 1
 
 
 def test_order_is_by_time_then_file(generator, tmp_path):

@@ -107,7 +107,6 @@ def test_corners_of_the_format(tmp_path):
         ("0 1\n0 3\n", "0 1", r"train\.txt:2: expected one line for each user, found '0 3'"),
         ("0 1\n1 3\n", "0 1\n2 1", r"test\.txt:2: expected a user who has a line in train\.txt, found '2 1'"),
         ("0 1\n1 3\n", "0 1\n0 1", r"test\.txt:2: expected one line for each user, found '0 1'"),
-        ("0 1\n1 3\n", "0 1\n1 1 2", r"test\.txt:2: expected a user and at most one item, whole numbers, found '1 1 2'"),
         ("", "0 1", r"train\.txt: expected lines of .*, found none: the data set is empty"),
         ("0 1", "", r"test\.txt: expected lines of .*, found none: the data set is empty"),
     ],
@@ -153,3 +152,12 @@ def test_a_file_of_a_hundred_gigabytes_is_not_read(tmp_path):
 def test_a_root_that_is_no_path(root, message):
     with pytest.raises(ValueError, match=f"dataset\\.root.*{message}"):
         Presplit(root=root, validation=False).load(torch.Generator())
+
+
+def test_a_user_may_have_several_test_items(tmp_path):
+    (tmp_path / "train.txt").write_text("0 4 2 \n7 2\n9 4 6\n")
+    (tmp_path / "test.txt").write_text("9 2 8 4\n0\n7 6\n")
+    split = Presplit(root=str(tmp_path), validation=True).load(torch.Generator())
+    assert split.item_ids.tolist() == [2, 4, 6, 8]
+    assert (rows(split.train), rows(split.test), rows(split.validation)) == ([[1], [0], [1]], [[], [2], [0, 3, 1]], [[0], [], [2]])
+    assert split.checksum() != Presplit(root=str(tmp_path), validation=False).load(torch.Generator()).checksum()

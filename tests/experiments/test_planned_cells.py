@@ -1,10 +1,13 @@
 """The experiments of conf/experiment: their grids, what the paper prints of them, and which cells a command asks for."""
 
+from pathlib import Path
+
 import pytest
 
 from experiments.analysis.released_runs import FILE
 from experiments.analysis.tables import NUMBERED, PRINTED, TABLES, printed
-from experiments.planned_cells import LARGE, SPLITS, experiments, in_order, published_splits
+from experiments.options import parse
+from experiments.planned_cells import LARGE, SPLITS, experiments, in_order, plan, published_splits
 from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.estimates import Estimates
 from fedrec.config.validation import ConfigError
@@ -48,6 +51,16 @@ def test_only_means_the_start_of_a_name_but_not_of_a_number():
     assert experiments(["table6"]) == ["paper/table6_attack", "paper/table6_defense"]
     with pytest.raises(ConfigError, match="only=table1: no such experiment; there are table2, "):
         experiments(["table1"])
+
+
+def test_items_are_named_only_where_the_ids_are_those_of_the_published_split(plans, monkeypatch, capsys):
+    options, _ = parse(["only=target_items"])
+    monkeypatch.setattr(plans, "grid", lambda name: Planner.grid(plans, name)[:2])
+    assert plan(options, plans) == []
+    assert capsys.readouterr().err.endswith("which FEDREC_DATA lacks: beyond/target_items\n")
+    monkeypatch.setattr(plans, "roots", {"ml100k": Path("ml-100k")})
+    assert [cell.point[-1] for cell in plan(options, plans)] == ["attack.targets=[76]", "attack.targets=[80]"]
+    assert capsys.readouterr().err == ""
 
 
 def test_published_splits_are_those_that_lie_in_the_folder(tmp_path, monkeypatch):

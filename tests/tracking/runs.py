@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from fedrec.interfaces import Evaluation, ItemChanges, RoundResult, RunInfo
+from fedrec.tracking.id_maps import ITEMS, USERS, write_id_maps
 from fedrec.tracking.mlflow.tracker import MLflowTracker
 
 N_ITEMS = 40
@@ -33,6 +34,11 @@ SUMMARY: Mapping[str, Any] = {
 }
 
 
+def left_in(folder: Path) -> set[str]:
+    """What lies in the folder of a run beside the maps of ids, which stay there."""
+    return {path.name for path in folder.iterdir()} - {ITEMS, USERS}
+
+
 def wait_until(condition: Callable[[], Any], seconds: float = 300) -> None:
     """Wait for an event; the deadline is only there so that a test that fails also ends."""
     deadline = time.monotonic() + seconds
@@ -47,19 +53,25 @@ def tracker(**options: Any) -> MLflowTracker:
 
 
 def info(folder: Path, n_rounds: int = 6) -> RunInfo:
+    """What a tracker is told, with the maps of ids in the run's folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    return RunInfo(
+    told = RunInfo(
         config=CONFIG,
         folder=folder,
         n_rounds=n_rounds,
         target_items=[1],
         item_ids=np.arange(N_ITEMS) * 100,
+        item_titles=np.array([f"Title {number}" for number in range(N_ITEMS - 1)] + [None], object),
         popularity=torch.arange(N_ITEMS),
         popularity_ranks=torch.arange(N_ITEMS, 0, -1),
+        user_ids=np.array([f"user {number}" for number in range(9)], object),
+        user_interactions=torch.full((9,), 10),
         statistics={"users": 9, "items": N_ITEMS, "interactions": 90, "rate": 10.0, "sparsity": 0.5},
         data_checksum="c" * 64,
         undefined={},
     )
+    write_id_maps(told)
+    return told
 
 
 def delta_norm(round: int) -> torch.Tensor:

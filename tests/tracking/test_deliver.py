@@ -11,11 +11,12 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from fedrec.tracking import deliver
+from fedrec.tracking.id_maps import for_mlflow
 from fedrec.tracking.mlflow import leftovers
 from fedrec.tracking.mlflow.metric_files import MetricFiles
 from fedrec.tracking.mlflow.run_record import Ending, command, locked, record_ending
 from tests.cli.program import ENVIRONMENT
-from tests.tracking.runs import SUMMARY, info, tracker
+from tests.tracking.runs import SUMMARY, info, left_in, tracker
 from tests.tracking.stores import history, stored
 
 LOSS = {1: 1.0, 2: 1 / 2, 3: 1 / 3}
@@ -29,7 +30,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def left(folder: Path, ending: Ending | None = None, uri: str = "sqlite:///mlflow.db", **options: object) -> Path:
     """Leave what a run of three rounds leaves when MLflow has heard nothing of it; return its tracking folder."""
     watcher, told = tracker(uri=uri, **options), info(folder)
-    files = MetricFiles(folder, told.item_ids, told.popularity_ranks.numpy(), watcher._description(told))
+    files = MetricFiles(folder, for_mlflow(told), watcher._description(told))
     for round, value in LOSS.items():
         files.add(round, {"loss": value})
     files.add_snapshot(1, told.popularity.numpy().astype("float32"))
@@ -59,7 +60,7 @@ def test_a_run_that_mlflow_has_never_heard_of(tmp_path: Path, capsys: pytest.Cap
     assert run.info.end_time == 2_000_000_000_000
     assert history(client, run, "best/ER_at_10") == {3: 0.875}
     assert f"delivered: {folder}: run {run.info.run_id} in sqlite:///{tmp_path}/mlflow.db" in capsys.readouterr().out
-    assert not list((tmp_path / "outputs" / "run").iterdir())
+    assert not left_in(tmp_path / "outputs" / "run")
     assert deliver.main(["outputs"]) == 0
     assert capsys.readouterr().out == "nothing is left to deliver\n"
 
@@ -115,7 +116,7 @@ def test_the_next_run_in_the_same_folder_delivers_what_the_first_has_left(tmp_pa
     watcher.on_run_end("FINISHED", {})
     _, runs = stored(tmp_path)
     assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
-    assert not list((tmp_path / "run").iterdir())
+    assert not left_in(tmp_path / "run")
 
 
 def test_a_store_that_cannot_be_opened_is_tried_once(

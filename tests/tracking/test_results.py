@@ -30,6 +30,7 @@ def shown(
         {
             "config": {"evaluation": settings},
             "target_items": [1494],
+            "target_titles": None,
             "rounds": 4 * len(rows),
             "evaluations": len(rows),
             "undefined": undefined,

@@ -39,6 +39,7 @@ class Delivery:
         self._last_round, self._last_time = 0, description["started"]
         self._last_batch = time.monotonic()
         self._strips: dict[int, Ranks] = {}  # round -> leading ranks
+        self._has_maps = False  # whether MLflow has the maps of ids
 
     @property
     def run_id(self) -> str | None:
@@ -95,12 +96,15 @@ class Delivery:
         ended = self._ended.is_set()
         self._report(run_id=self._run.setup())
         self._send_rows(ended)
+        if not self._has_maps:
+            self._run.log_maps(self._reader.maps)
+            self._has_maps = True
         self._send_snapshots(ended)
 
     def _finish(self) -> None:
         self._catch_up()
         if self._strips:
-            self._run.log_figure(self._strips, len(self._reader.ranks))
+            self._run.log_figure(self._strips, self._reader.items.num_rows)
         self._run.finish(self._ending, self._ending.time or self._last_time, self._last_round)
 
     def _send_rows(self, ended: bool) -> None:
@@ -120,6 +124,7 @@ class Delivery:
             if self._ended.is_set() and not ended:
                 return
             if round not in self._strips:
-                self._run.log_snapshot(round, values, self._reader.ids, self._reader.ranks)
-                self._strips[round] = leading_ranks(values, self._reader.ranks)
+                ranks = self._reader.items["popularity_rank"].to_numpy()
+                self._run.log_snapshot(round, values, self._reader.items, ranks)
+                self._strips[round] = leading_ranks(values, ranks)
                 self._report(snapshot=round)

@@ -6,24 +6,25 @@ store, memory stays bounded, and the files hold everything whatever happens to t
 
 import io
 import os
+import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from fedrec.tracking.delta_norm import Floats, Ids, Ranks
+from fedrec.tracking.delta_norm import Floats
+from fedrec.tracking.id_maps import ITEMS
 from fedrec.tracking.mlflow.run_record import RUN_LOCK, WRITER_LOCK, locked, record
 
 METRICS = "metrics.csv"
 SNAPSHOTS = "delta_norm"
-_RANKS = "popularity_ranks.npy"
-_IDS = "item_ids.npy"
 _HEADER = b"round,metric,value,timestamp_ms\n"
 _FLUSH_SECONDS = 0.2
 _MOST_BYTES = 64_000_000  # held in memory while the disk takes nothing
@@ -41,14 +42,14 @@ class Row(NamedTuple):
 class MetricFiles:
     """The run's end of the files. `add` and `add_snapshot` take microseconds; a thread writes five times a second."""
 
-    def __init__(self, run_folder: Path, item_ids: Ids, popularity_ranks: Ranks, description: Mapping[str, Any]) -> None:
-        """Make a new folder inside `run_folder` and describe the run there; ids and ranks [M]. Raises OSError if it cannot."""
+    def __init__(self, run_folder: Path, maps: Iterable[str], description: Mapping[str, Any]) -> None:
+        """Make a new folder inside `run_folder`, copy the maps of ids there, and describe the run. Raises OSError if it cannot."""
         self.folder = _new_folder(run_folder)
         self._lock = locked(self.folder / RUN_LOCK)  # until the run has ended
         (self.folder / WRITER_LOCK).touch()
         (self.folder / SNAPSHOTS).mkdir()
-        np.save(self.folder / _IDS, item_ids)
-        np.save(self.folder / _RANKS, popularity_ranks)
+        for name in maps:  # a later run in the same folder may have other data
+            shutil.copyfile(run_folder / name, self.folder / name)
         self._file = (self.folder / METRICS).open("ab", buffering=0)
         record(self.folder, description)  # comes last: now the folder can be delivered
         self.error: OSError | None = None  # why the disk did not take the latest values
@@ -123,8 +124,18 @@ class MetricFilesReader:
         self.folder = folder
         self._file: IO[bytes] = (folder / METRICS).open("rb")
         self._unwritten: dict[int, Floats] = {}
-        self.ids: Ids = np.load(folder / _IDS)
-        self.ranks: Ranks = np.load(folder / _RANKS)
+
+    @property
+    def maps(self) -> list[Path]:
+        """The maps of ids."""
+        return sorted(self.folder.glob("*.parquet"))
+
+    @cached_property
+    def items(self) -> Any:
+        """The map of items, a table of pyarrow. Raises OSError or ValueError if it cannot be read."""
+        from pyarrow import parquet
+
+        return parquet.read_table(self.folder / ITEMS)
 
     def rows(self, position: int, at_most: int) -> tuple[list[Row], int]:
         """Return the next rows and the position after them. A line that is not complete yet is left for the next call."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fedrec.config.secrets import masked
+from fedrec.tracking.id_maps import in_words
 
 if TYPE_CHECKING:
     from fedrec.interfaces import RunInfo
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _GROUPS = ("attack", "defense", "model", "dataset")
 _LONGEST_KEY = 250  # limits of MLflow
 _LONGEST_PARAMETER = 6000
+_LONGEST_TAG = 5000
 _LONGEST_DIGEST = 36
 _CHECKOUT = Path(__file__).parents[3]
 
@@ -30,7 +32,8 @@ def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) 
     config = masked(info.config)
     chosen = names(config)
     source = {"mlflow.source.name": "fedrec.main", "mlflow.source.type": "LOCAL"}
-    own_tags = {**_revision(), "mlflow.user": _user(), **source, "data_checksum": info.data_checksum}
+    targets = in_words(info.target_ids, info.target_titles)[:_LONGEST_TAG]
+    own_tags = {**_revision(), "mlflow.user": _user(), **source, "data_checksum": info.data_checksum, "target_items": targets}
     return {
         "key": uuid.uuid4().hex,
         "started": int(time.time() * 1000),

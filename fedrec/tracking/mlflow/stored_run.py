@@ -54,13 +54,18 @@ class StoredRun:
         metrics = [Metric(metric_name(row.metric), row.value, row.timestamp, row.round) for row in rows]
         self.client.log_batch(self.setup(), metrics=metrics)
 
-    def log_snapshot(self, round: int, values: delta_norm.Floats, ids: delta_norm.Ids, ranks: delta_norm.Ranks) -> None:
-        """Log the Delta-Norm [M] of one round as a table and as a picture."""
+    def log_maps(self, paths: Sequence[Path]) -> None:
+        """Log the maps of ids."""
+        for path in paths:
+            self.client.log_artifact(self.setup(), str(path))
+
+    def log_snapshot(self, round: int, values: delta_norm.Floats, items: Any, ranks: delta_norm.Ranks) -> None:
+        """Log the Delta-Norm [M] of one round as a table, with the items that `MetricFilesReader` reads, and as a picture."""
         from PIL import Image
 
         with TemporaryDirectory() as folder:
             table, picture = Path(folder, f"round_{round:04d}.parquet"), Path(folder, f"round_{round:04d}.png")
-            delta_norm.write_table(table, values, ids, ranks)
+            delta_norm.write_table(table, values, items)
             delta_norm.write_picture(picture, {round: delta_norm.leading_ranks(values, ranks)}, len(ranks))
             self.client.log_artifacts(self.setup(), folder, "delta_norm")
             pictured, self._pictured = self._find_pictured(), None  # a picture whose sending fails may have arrived

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from fedrec.config.validation import ConfigError
 from fedrec.interfaces import Callback, Evaluation, Positive, RoundResult, RunInfo, Status
+from fedrec.tracking.id_maps import for_mlflow
 from fedrec.tracking.mlflow.metric_files import MetricFiles
 from fedrec.tracking.mlflow.run_description import describe, plain
 from fedrec.tracking.mlflow.run_record import Ending, command, record_ending
@@ -53,7 +54,7 @@ class MLflowTracker(Callback):
         """Raises ConfigError if nothing can be written to the run's folder."""
         description = self._description(info)
         try:
-            self._files = MetricFiles(info.folder, info.item_ids, info.popularity_ranks.cpu().numpy(), description)
+            self._files = MetricFiles(info.folder, for_mlflow(info), description)
             self._writer = WriterClient({**description, "folder": str(self._files.folder)})
         except OSError as error:
             raise ConfigError(f"tracking cannot start in the run folder {info.folder}: {error}") from None

@@ -11,10 +11,11 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from fedrec.interfaces import Status
+from fedrec.tracking.id_maps import ITEMS, USERS
 from fedrec.tracking.mlflow.delivery import Delivery
 from fedrec.tracking.mlflow.metric_files import MetricFiles
 from fedrec.tracking.mlflow.run_record import Ending, command
-from tests.tracking.runs import N_ITEMS, info, tracker
+from tests.tracking.runs import N_ITEMS, info, left_in, tracker
 from tests.tracking.stores import history, locked, stored
 
 
@@ -23,7 +24,7 @@ def delivery(
 ) -> Delivery:
     """Of a run of three rounds with a snapshot of the first, which has ended or goes on. `news` takes what it reports."""
     description = tracker(uri=uri)._description(info(folder))
-    files = MetricFiles(info(folder).folder, np.arange(N_ITEMS), np.arange(1, N_ITEMS + 1), description)
+    files = MetricFiles(folder, [ITEMS, USERS], description)
     for round in (1, 2, 3):
         files.add(round, {"loss": 1 / round})
     files.add_snapshot(1, np.ones(N_ITEMS, np.float32))
@@ -51,7 +52,7 @@ def test_a_store_that_is_locked_for_a_while(tmp_path: Path) -> None:
     client, (run,) = stored(tmp_path)
     assert news[0] == {"trouble": "database is locked"}
     assert history(client, run, "loss") == {round: 1 / round for round in (1, 2, 3)}
-    assert not list((tmp_path / "run").iterdir())
+    assert not left_in(tmp_path / "run")
 
 
 def test_a_store_that_stays_locked(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from fedrec.tracking.mlflow.tracker import MLflowTracker
 from fedrec.tracking.mlflow.writer_client import WriterClient, lost_stores
 from tests.cli.program import COMMAND, ENVIRONMENT, TINY
 from tests.sweeps.postgresql import controlled, free_port
-from tests.tracking.runs import SUMMARY, info, result, tracker, wait_until
+from tests.tracking.runs import SUMMARY, info, left_in, result, tracker, wait_until
 from tests.tracking.stores import locked, process_of, wait_for_end
 
 N_ROUNDS = 2000
@@ -85,7 +85,7 @@ def assert_delivered_later(folder: Path, uri: str) -> None:
     assert_whole(uri)
     assert deliver.main([str(folder)]) == 0
     assert_whole(uri)
-    assert not list(folder.iterdir())
+    assert not left_in(folder)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fedrec.tracking.mlflow import tracker as mlflow_tracker
 from fedrec.tracking.mlflow.run_record import command
-from tests.tracking.runs import SUMMARY, delta_norm, info, play, result, tracker
+from tests.tracking.runs import SUMMARY, delta_norm, info, left_in, play, result, tracker
 from tests.tracking.stores import history, process_of, run_program, stored
 
 
@@ -64,7 +64,15 @@ def test_a_run_says_what_it_is(played: Played) -> None:
     assert run.data.params["attack.targets"] == "[1, 2]"
     assert run.data.params["many.option_149"] == "149"
     assert len(run.data.params["dataset.root"]) == 6000
-    tags = {"attack": "pieck_uea", "defense": "ours", "model": "mf", "dataset": "tiny", "study": "7", "data_checksum": "c" * 64}
+    tags = {
+        "attack": "pieck_uea",
+        "defense": "ours",
+        "model": "mf",
+        "dataset": "tiny",
+        "study": "7",
+        "data_checksum": "c" * 64,
+        "target_items": "100 (Title 1)",
+    }
     assert tags.items() <= run.data.tags.items()
     (data,) = run.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("tiny", "c" * 36)
@@ -106,8 +114,9 @@ def test_artifacts(played: Played) -> None:
     names = {path.name for path in (artifacts / "delta_norm").iterdir()}
     assert names == {"fig4.png"} | {f"round_000{round}.{kind}" for round in (2, 4, 6) for kind in ("parquet", "png")}
     table = pd.read_parquet(artifacts / "delta_norm" / "round_0004.parquet")
-    assert list(table) == ["item", "popularity_rank", "delta_norm"]
+    assert list(table) == ["item", "title", "popularity_rank", "delta_norm"]
     assert table["item"].tolist() == [100 * item for item in range(40)]  # as the data set names them
+    assert table["title"].fillna("").tolist() == [*(f"Title {item}" for item in range(39)), ""]
     assert table["popularity_rank"].tolist() == list(range(40, 0, -1))
     assert table["delta_norm"].tolist() == delta_norm(4).tolist()
     steps = {path.name.split("+")[2] for path in (artifacts / "images").glob("delta_norm+step+*.png")}
@@ -135,7 +144,7 @@ def test_a_run_that_stops_early_keeps_its_last_snapshot(played: Played) -> None:
 def test_runs_one_after_another_have_one_writer_and_leave_nothing_in_their_folders(played: Played) -> None:
     assert [answer["mlflow_run_id"] for answer in played.answers] == [run.info.run_id for run in played.runs]
     assert len(set(played.writers)) == 1
-    assert [list((played.folder / f"{n_rounds} rounds").iterdir()) for n_rounds in (6, 13, 3)] == [[], [], []]
+    assert [left_in(played.folder / f"{n_rounds} rounds") for n_rounds in (6, 13, 3)] == [set(), set(), set()]
 
 
 def test_end_without_start_is_harmless() -> None:
@@ -149,7 +158,7 @@ def test_evaluations_only(tmp_path: Path) -> None:
     client, (run,) = stored(tmp_path)
     assert run.data.metrics.keys() == {"epoch", "ER_at_10", "HR_at_10"}
     assert history(client, run, "ER_at_10") == {2: 0.25, 4: 0.5, 6: 0.75}
-    assert client.list_artifacts(run.info.run_id) == []
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"items.parquet", "users.parquet"}
 
 
 def test_a_store_that_fails_leaves_the_metrics_in_the_folder_and_the_next_run_alone(
@@ -201,7 +210,7 @@ print(watcher.on_run_end("FINISHED", {})["mlflow_run_id"])
 
 def test_run_folder_that_cannot_be_written(tmp_path: Path) -> None:
     told = info(tmp_path / "run")
-    (tmp_path / "run").rmdir()
+    shutil.rmtree(tmp_path / "run")
     (tmp_path / "run").touch()
     with pytest.raises(ValueError, match=r"tracking cannot start in the run folder .*run"):
         tracker().on_run_start(told)

@@ -1,0 +1,98 @@
+"""Parts of a table -> one log of interactions, batch by batch, so that texts never lie in memory all at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.data.table.bad_rows import BadRows
+from fedrec.data.table.columns import ROLES, Columns
+from fedrec.data.table.log import Log, Numbers
+from fedrec.data.table.sources import Source
+from fedrec.data.table.values import Values
+from fedrec.interfaces import Ids
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass
+class Gathered:
+    """What was read so far."""
+
+    values: Values
+    bad_rows: BadRows
+    min_rating: float | None
+    n_rows: int = field(init=False, default=0)  # good or bad
+    n_below: int = field(init=False, default=0)  # with a rating below `min_rating`
+    _users: list["pa.Array"] = field(init=False, default_factory=list)  # with dictionaries, one for each batch
+    _items: list["pa.Array"] = field(init=False, default_factory=list)
+    _times: list[NDArray[Any]] = field(init=False, default_factory=list)
+
+    def read(self, source: Source, columns: Columns) -> None:
+        """Read a part. Raises ValueError in one line at a bad row, unless they are skipped."""
+        names = {role: str(number) if source.names is None else source.names[number] for role, number in columns.used.items()}
+        start = 0
+        for batch in source.batches(columns):
+            self._take(source, start, {role: batch.column(role) for role in columns.used}, names)
+            start += batch.num_rows
+        self.bad_rows.take_broken(source)
+        self.n_rows += start + source.n_broken
+
+    def _take(self, source: Source, start: int, batch: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        read = {role: getattr(self.values, {"user": "ids", "item": "ids", "rating": "numbers", "time": "times"}[role]) for role in ROLES}
+        found = {role: read[role](column) for role, column in batch.items()}
+        bad = {role: mask for role, (_, mask) in found.items()}
+        if "rating" in bad and self.min_rating is None:  # nobody needs a rating: it may be missing, but no word
+            for row in np.flatnonzero(bad["rating"]):
+                bad["rating"][row] = str(batch["rating"][row].as_py() or "").strip() not in ("", "nan")
+        self.bad_rows.take(source, start, bad, batch, names)
+        good = ~np.logical_or.reduce(list(bad.values()))
+        if self.min_rating is not None:
+            enough = found["rating"][0] >= self.min_rating
+            self.n_below += int((good & ~enough).sum())
+            good &= enough
+        rows = None if good.all() else np.flatnonzero(good)
+        for role, parts in (("user", self._users), ("item", self._items)):
+            ids = found[role][0]
+            parts.append((ids if rows is None else ids.take(rows)).dictionary_encode())
+        if "time" in found:
+            times = found["time"][0]
+            self._times.append(times if rows is None else times[rows])
+
+    def log(self) -> Log:
+        """Return all interactions, numbered by first appearance."""
+        self.bad_rows.finish(self.n_rows)
+        (users, user_ids), (items, item_ids) = _united(self._users), _united(self._items)
+        times = np.concatenate(self._times) if self._times else None
+        return Log(users, items, times, user_ids, item_ids, bool(self.values.dates))
+
+
+def _united(parts: Sequence["pa.Array"]) -> tuple[Numbers, Ids]:
+    """Return the numbers of rows [I] by first appearance, and the id of each number."""
+    import pyarrow as pa
+
+    if not parts:
+        return np.zeros(0, np.int32), np.zeros(0, np.int64)
+    if len({part.type for part in parts}) > 1:  # whole numbers in one part, text in another
+        parts = [pa.DictionaryArray.from_arrays(part.indices, part.dictionary.cast(pa.string())) for part in parts]
+    whole = pa.chunked_array(parts).unify_dictionaries()
+    numbers = np.concatenate([part.indices.to_numpy() for part in whole.chunks])
+    return numbers.astype(np.int32, copy=False), _plain_ids(whole.chunk(0).dictionary)
+
+
+def _plain_ids(ids: "pa.Array") -> Ids:
+    """Return ids as int64 if each is the usual way to write a whole number of 64 bits, else as text."""
+    import pyarrow as pa
+
+    if ids.type == pa.string():
+        try:
+            numbers = ids.cast(pa.int64())
+            if numbers.cast(pa.string()).equals(ids):
+                ids = numbers
+        except pa.ArrowInvalid:
+            pass
+    plain: Ids = ids.to_numpy(zero_copy_only=False)
+    return plain

@@ -1,0 +1,172 @@
+"""A table of interactions of one's own: files of many formats, or a DataFrame, with any ids."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+from torch import Generator
+
+from fedrec.data.reading import path_of
+from fedrec.data.splitting import Choice, by_user, last_share, latest, shuffled, split_by
+from fedrec.data.table.bad_rows import BadRows
+from fedrec.data.table.columns import ROLES, Columns, choose_columns
+from fedrec.data.table.dialect import Given
+from fedrec.data.table.gathering import Gathered
+from fedrec.data.table.log import Duplicates, Log
+from fedrec.data.table.parts import parts_of
+from fedrec.data.table.sources import Frame, Source, open_source
+from fedrec.data.table.time_cut import latest_share_begins, split_at
+from fedrec.data.table.values import Values
+from fedrec.interfaces import Countable, Split
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was read of a table."""
+
+    log: Log  # what is left after all choices
+    cut: float | None  # the time from which on interactions are held out
+    remarks: list[str]  # what was found and guessed, and what was left out and why
+
+
+@dataclass(kw_only=True)
+class Table:
+    """A file, an archive or a folder with the parts of a table; or a DataFrame, which `frame` holds instead of `path`.
+
+    user, item, rating, time: the columns, by name or by position from 0; time_format: as in `datetime.strptime`.
+    """
+
+    paper = "a table of one's own"
+
+    path: str | None
+    user: str | Annotated[int, Field(ge=0)] | None
+    item: str | Annotated[int, Field(ge=0)] | None
+    rating: str | Annotated[int, Field(ge=0)] | Literal[False] | None
+    time: str | Annotated[int, Field(ge=0)] | Literal[False] | None
+    time_format: str | None
+    encoding: str | None
+    separator: Annotated[str, Field(min_length=1, max_length=2)] | None
+    quote: Annotated[str, Field(min_length=1, max_length=1)] | Literal[False] | None
+    header: bool | None
+    bad_rows: Literal["error", "skip"]
+    min_rating: float | None
+    duplicates: Duplicates
+    k_core: Countable
+    split: Literal["leave_one_out", "ratio", "cut"]
+    order: Literal["time", "file", "random"]
+    test_share: Annotated[float, Field(gt=0, lt=1)]
+    cut: str | float | None
+    validation: bool
+    numbered_last: Annotated[int, Field(ge=0)]
+
+    frame: "pd.DataFrame | None" = field(init=False, default=None)
+
+    def load(self, generator: Generator) -> Split:
+        """Read the table and split it; `order=random` draws. Raises ValueError in one line that names file, line, column and value."""
+        found = self.examine()
+        for line in found.remarks:
+            log.info("%s", line)
+        return self.divide(found, generator)
+
+    def examine(self) -> Examined:
+        """Read the table and choose among its rows. Raises ValueError as `load` does."""
+        gathered = Gathered(Values(self.time_format), BadRows(self.bad_rows), self.min_rating)
+        told: list[str] = []
+        first: Columns | None = None
+        for name, source, written, values in self._sources():
+            columns = choose_columns(name, source.names, values, {role: getattr(self, role) for role in ROLES})
+            if first is None:
+                first = columns
+                told.append(f"{name}: {written}{_named(source, columns)}")
+                self._require(name, columns)
+            elif columns.used.keys() != first.used.keys():
+                raise ValueError(f"{name} has columns for {', '.join(columns.used)}, but the first part for {', '.join(first.used)}")
+            gathered.read(source, columns)
+        return self._choose(gathered, told)
+
+    def _sources(self) -> Iterator[tuple[str, Source, str, Sequence[str]]]:
+        """Yield each part: its name, its rows, how it is written, and its first row."""
+        if self.frame is not None:
+            yield "the DataFrame", Frame(self.frame), "", []
+            return
+        if self.path is None:
+            raise ValueError("dataset.path is missing: dataset=table needs dataset.path=FILE, a table with a row for each interaction")
+        named = [getattr(self, role) for role in ROLES]
+        given = Given(self.encoding, self.separator, self.quote, self.header, [one for one in named if isinstance(one, str)])
+        for part in parts_of(path_of(self.path, "dataset.path")):
+            source, dialect = open_source(part, given)
+            yield str(part), source, dialect.told if dialect else "", dialect.first if dialect else []
+
+    def _require(self, name: str, columns: Columns) -> None:
+        """Raise ValueError if an option needs a column that the table does not have."""
+        if self.min_rating is not None and columns.rating is None:
+            raise ValueError(f"dataset.min_rating={self.min_rating}: {name} has no column of ratings; dataset.rating=COLUMN names one")
+        if self.split == "cut" and columns.time is None:
+            raise ValueError(f"dataset.split=cut: {name} has no column of times; dataset.time=COLUMN names one")
+        if self.split == "cut" and self.order != "time":
+            raise ValueError(f"dataset.order={self.order}: dataset.split=cut goes by time")
+
+    def _choose(self, gathered: Gathered, told: list[str]) -> Examined:
+        """Leave out what the options say, and number what is left."""
+        all_rows = gathered.log()
+        if self.order == "file":
+            all_rows = replace(all_rows, times=None)
+        elif all_rows.times is None and self.order == "time":
+            told.append("no column of times: the rows are taken in the order of the file")
+        kept = all_rows.one_of_each_pair(self.duplicates)
+        core = kept.core(self.k_core)
+        cut = self._cut(core, gathered.values)
+        trained = core if cut is None else core.of_users_before(cut)
+        for number, why in (
+            (gathered.bad_rows.n_bad, f"are bad and skipped (dataset.bad_rows); the first: {gathered.bad_rows.first}"),
+            (gathered.n_below, f"have a rating below {self.min_rating} (dataset.min_rating)"),
+            (
+                len(all_rows.users) - len(kept.users),
+                f"repeat a pair of user and item, and the {self.duplicates} one counts (dataset.duplicates)",
+            ),
+            (len(kept.users) - len(core.users), f"are of users or items with fewer than {self.k_core} (dataset.k_core)"),
+            (len(core.users) - len(trained.users), "are of users who have none before the cut (dataset.cut)"),
+        ):
+            if number:
+                told.append(f"{number} of {gathered.n_rows} rows {why}")
+        if not len(trained.users):
+            raise ValueError(
+                f"{self.path or 'the DataFrame'}: no interaction is left of {gathered.n_rows} rows{''.join(f'; {one}' for one in told[1:])}"
+            )
+        return Examined(trained.numbered(self.numbered_last), cut, told)
+
+    def _cut(self, log: Log, values: Values) -> float | None:
+        """Return the time from which on interactions are held out, None if that is not how they are split."""
+        if self.split != "cut" or log.times is None or not len(log.times):
+            return None
+        return latest_share_begins(log.times, self.test_share) if self.cut is None else values.moment(self.cut)
+
+    def divide(self, found: Examined, generator: Generator) -> Split:
+        """Split what was read. Raises ValueError if no user would have a test item."""
+        log, name = found.log, Path(self.path).name if self.path else "DataFrame"
+        order = np.lexsort([log.users] if log.times is None else [log.times, log.users])  # stable: at equal times that of the file
+        interactions = by_user(log.users[order], log.items[order], len(log.user_ids), len(log.item_ids))
+        if found.cut is not None and log.times is not None:
+            split = split_at(found.cut, name, interactions, log.times[order], self.test_share if self.validation else None)
+        else:
+            choice: Choice = latest if self.split == "leave_one_out" else partial(last_share, share=self.test_share)
+            split = split_by(shuffled(choice, generator) if self.order == "random" else choice, name, interactions, self.validation)
+        if not len(split.test.items):
+            raise ValueError(f"{name}: no user has a test item, because none has two interactions or more")
+        return replace(split, user_ids=log.user_ids, item_ids=log.item_ids)
+
+
+def _named(source: Source, columns: Columns) -> str:
+    """Return in words which column holds what."""
+    names = {role: f"column {number}" if source.names is None else source.names[number] for role, number in columns.used.items()}
+    return ", ".join(f"{role} = {name}" for role, name in names.items())

@@ -1,0 +1,83 @@
+"""Which item and which user of the data set each number of a run stands for: `items.parquet` and `users.parquet` in the run's folder.
+
+They are written without pandas, whose import takes longer than everything else here.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.config.validation import ConfigError
+
+if TYPE_CHECKING:  # it imports torch
+    from fedrec.interfaces import RunInfo
+
+ITEMS, USERS = "items.parquet", "users.parquet"
+MOST_USERS = 1_000_000  # of a map that MLflow gets, too: it has five megabytes then, in every run
+
+Column = NDArray[Any]  # int64, or objects that are text or None
+
+
+def write_id_maps(info: "RunInfo") -> None:
+    """Write both maps to the folder of the run. Raises ConfigError if an id is neither a whole number nor text, or the disk takes none."""
+    titles = {} if info.item_titles is None else {"title": info.item_titles}
+    facts = {"interactions": info.popularity.numpy(), "popularity_rank": info.popularity_ranks.numpy()}
+    _write(info.folder / ITEMS, {"item": info.item_ids, **titles, **facts})
+    _write(info.folder / USERS, {"user": info.user_ids, "interactions": info.user_interactions.numpy()})
+
+
+def for_mlflow(info: "RunInfo") -> list[str]:
+    """Return the names of the maps that MLflow gets."""
+    return [ITEMS, USERS] if len(info.user_ids) <= MOST_USERS else [ITEMS]
+
+
+def in_words(ids: Iterable[int | str], titles: Iterable[str | None] | None) -> str:
+    """Return ids in one line, each with its title where that is known; an id that is no plain word is in quotes.
+
+    >>> print(in_words([50, "B000123", "a, b"], ["Star Wars (1977)", None, None]))
+    50 (Star Wars (1977)), B000123, "a, b"
+    """
+    words = [text if re.fullmatch(r"[\w.:/-]+", text := str(one)) else json.dumps(text, ensure_ascii=not text.isprintable()) for one in ids]
+    told = ["".join(letter if letter.isprintable() else "?" for letter in one or "") for one in titles or [None] * len(words)]
+    return ", ".join(f"{word} ({title})" if title else word for word, title in zip(words, told, strict=True))
+
+
+def _write(path: Path, columns: Mapping[str, Column]) -> None:
+    """Write columns [n], after the numbers 0 to n - 1, under another name first, so that nobody reads half a file."""
+    from pyarrow import Table, parquet
+
+    (name, ids), *_ = columns.items()
+    part = path.with_suffix(".part")
+    try:
+        numbered = {"number": np.arange(len(ids)), **columns}
+        table = Table.from_arrays([_column(values) for values in numbered.values()], list(numbered))
+        encodings = {name: "DELTA_BINARY_PACKED" if _is_whole(values) else "DELTA_BYTE_ARRAY" for name, values in numbered.items()}
+        parquet.write_table(table, part, compression="zstd", use_dictionary=False, column_encoding=encodings)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise ConfigError(f"the data set must name each {name} by a whole number or by text in UTF-8: {error}") from None
+
+
+def _column(values: Column) -> Any:
+    """Return a column for pyarrow, which shares the memory of whole numbers."""
+    import pyarrow
+
+    if _is_whole(values):
+        return pyarrow.Array.from_buffers(pyarrow.int64(), len(values), [None, pyarrow.py_buffer(np.ascontiguousarray(values, np.int64))])
+    texts = [b"" if one is None else one.encode() for one in values.tolist()]
+    ends = np.concatenate([[0], np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()])
+    known = np.packbits([one is not None for one in values.tolist()], bitorder="little")
+    buffers = [pyarrow.py_buffer(buffer) for buffer in (known, ends, b"".join(texts))]
+    return pyarrow.Array.from_buffers(pyarrow.large_string(), len(values), buffers)
+
+
+def _is_whole(values: Column) -> bool:
+    return values.dtype.kind == "i"
