@@ -77,7 +77,7 @@ def test_an_id_of_two_million_makes_a_small_model(program: Program, tmp_path: Pa
     ended = program("dataset=presplit", "dataset.root=own", *SHORT, "attack.targets=[2000000]")
     assert ended.returncode == 0, ended.stderr
     assert "data: 10 users, 22 items, 40 interactions" in ended.stderr
-    assert "there is no item 12, the data set has 22 items with ids from 0 to 2000000" in one_line(
+    assert "there is no item 12, the data set has 22 items; the nearest ids are 1, 2, 10" in one_line(
         program("dataset=presplit", "dataset.root=own", *SHORT, "attack.targets=[12]")
     )
 
