@@ -44,8 +44,8 @@ class Evaluator:
             description="ER@K, or HR, NDCG, Recall, Precision or MRR @K, or one of them with full_ before it",
         ),
     ]
-    protocol: Annotated[str, Field(pattern=r"^(uni[1-9]\d*|full)$", description="full or uniN, N = evaluation.candidates")]
     candidates: Positive
+    protocol: Annotated[str, Field(pattern=r"^(uni[1-9]\d*|full)$", description="full or uniN, N = evaluation.candidates")]
     validation_items: Literal["ranked", "left_out"]
     redraw_candidates: bool
     exposed_users: ExposedUsers
@@ -87,8 +87,8 @@ class Evaluator:
         if self.selection in self.undefined:
             raise ValueError(f"evaluation.selection = {self.selection}: undefined, because {self.undefined[self.selection]}")
         tell_trained(self.held_out)
-        if sampled := [name for name in QUALITY if name in self.metrics and self.protocol != "full"]:
-            tell_few_candidates(sampled, self.held_out[""], self.candidates)
+        if self._among_candidates:
+            tell_few_candidates(self._among_candidates, self.held_out[""], self.candidates)
 
     def _sample_users(self, n_users: int, generator: Generator) -> Tensor:
         """Return the users who are scored, ascending: all, or a sample of `max_users`. Tell it if the sample was not asked for."""
@@ -120,7 +120,7 @@ class Evaluator:
     def _draw_candidates(self, prefix: str, parts: Mapping[str, Interactions], met: Sequence[Interactions]) -> HeldOut | HeldOutLists:
         """Draw what the held-out items of the scored users are ranked against; `parts` by the prefix of the metrics."""
         items = parts[prefix]
-        n_candidates = 0 if self.protocol == "full" else min(self.candidates, items.n_items)
+        n_candidates = min(self.candidates, items.n_items) if self._among_candidates else 0
         known = {} if prefix or self.validation_items == "ranked" else parts  # when the test items are ranked
         if len(known) < 2 and int(items.offsets.diff().max()) <= 1:
             return HeldOut.draw(items.only(), met, n_candidates, self.generators[prefix])
@@ -134,8 +134,7 @@ class Evaluator:
 
     def _check(self, n_items: int) -> None:
         self.require_countable(n_items)
-        of_candidates = dict.fromkeys(QUALITY if self.protocol != "full" else (), self.candidates + 1)
-        longest = dict.fromkeys(("ER", *RANKINGS, *SPREADS), n_items) | of_candidates
+        longest = dict.fromkeys(("ER", *RANKINGS, *SPREADS), n_items) | dict.fromkeys(self._among_candidates, self.candidates + 1)
         lengths = [longest[name] for name in self.metrics if name in longest]
         measured = [f"{name}@{k}" for name in self.metrics if name in longest and name not in SPREADS for k in self.k]
         if self.selection not in measured:
@@ -146,18 +145,17 @@ class Evaluator:
             raise ValueError(f"evaluation.mined_sizes = {self.mined_sizes}: at most {n_items}, the number of items")
 
     def evaluate(self) -> dict[str, float]:
-        """Return all metrics of the federation as it is now; ER, HR and NDCG lie in [0, 1]."""
+        """Return all metrics of the federation as it is now; rankings, coverage and Gini index lie in [0, 1]."""
         if self.redraw_candidates:
             self._draw()
         with torch.no_grad():
             return self._ranking_metrics(self._ranks()) | self.diagnostics.measure()
 
     def _ranks(self) -> dict[str, Ranks]:
-        """Return the rank from 0 of each held-out item, sampled and full [B], and of the targets [B, T]; -1 where there is none."""
-        sources = {self._source(name) for name in RANKINGS if name in self.metrics}
+        """Return what is wanted of all users who are scored, as `UserBlock.ranks` names it."""
         wanted = Wanted(
-            sampled="sampled" in sources,
-            full="full" in sources,
+            sampled=bool(self._among_candidates),
+            full=any(name in RANKINGS and name not in self._among_candidates for name in self.metrics),
             exposure="ER" in self.metrics,
             recommended=max(self.k) if set(SPREADS).intersection(self.metrics) else 0,
         )
@@ -165,16 +163,18 @@ class Evaluator:
         parts = [block.ranks(self.model, users.index_select(0, block.users), global_model, self.space, wanted) for block in self.blocks]
         return {name: np.concatenate([part[name].cpu().numpy() for part in parts]) for name in parts[0]}
 
-    def _source(self, name: str) -> str:
-        """Return which ranks a metric is about."""
-        return "full" if name.startswith("full_") or self.protocol == "full" else "sampled"
+    @property
+    def _among_candidates(self) -> list[str]:
+        """The metrics that rank held-out items among candidates."""
+        return [name for name in QUALITY if name in self.metrics and self.protocol != "full"]
 
     def _ranking_metrics(self, ranks: dict[str, Ranks]) -> dict[str, float]:
         metrics: dict[str, float] = {}
         for prefix, held_out in self.held_out.items():
             for name, quality in RANKINGS.items():
                 if name in self.metrics:
-                    metrics |= self.means.of_quality(prefix + name, ranks[prefix + self._source(name)], held_out.sizes.numpy(), quality)
+                    found = ranks[prefix + ("sampled" if name in self._among_candidates else "full")]
+                    metrics |= self.means.of_quality(prefix + name, found, held_out.sizes.numpy(), quality)
         if "ER" in self.metrics:
             metrics |= self.means.of_targets("ER", list(ranks["ER"].T), hits)
         if "recommended" in ranks:

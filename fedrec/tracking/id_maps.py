@@ -1,6 +1,6 @@
 """Which item and which user of the data set each number of a run stands for: `items.parquet` and `users.parquet` in the run's folder.
 
-They are written without pandas, whose import takes longer than everything else here.
+They are written without pandas, whose import takes longer than everything else here. Only writing imports NumPy.
 """
 
 import json
@@ -9,18 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fedrec.config.validation import ConfigError
 
 if TYPE_CHECKING:  # it imports torch
-    from fedrec.interfaces import RunInfo
+    from fedrec.interfaces import Ids, RunInfo
 
 ITEMS, USERS = "items.parquet", "users.parquet"
 MOST_USERS = 1_000_000  # of a map that MLflow gets, too: it has five megabytes then, in every run
-
-Column = NDArray[Any]  # int64, or objects that are text or None
 
 
 def write_id_maps(info: "RunInfo") -> None:
@@ -47,8 +42,12 @@ def in_words(ids: Iterable[int | str], titles: Iterable[str | None] | None) -> s
     return ", ".join(f"{word} ({title})" if title else word for word, title in zip(words, told, strict=True))
 
 
-def _write(path: Path, columns: Mapping[str, Column]) -> None:
-    """Write columns [n], after the numbers 0 to n - 1, under another name first, so that nobody reads half a file."""
+def _write(path: Path, columns: Mapping[str, "Ids"]) -> None:
+    """Write columns [n], of whole numbers or of objects that are text or None, after the numbers 0 to n - 1.
+
+    They are written under another name first, so that nobody reads half a file.
+    """
+    import numpy as np
     from pyarrow import Table, parquet
 
     (name, ids), *_ = columns.items()
@@ -66,8 +65,9 @@ def _write(path: Path, columns: Mapping[str, Column]) -> None:
         raise ConfigError(f"the data set must name each {name} by a whole number or by text in UTF-8: {error}") from None
 
 
-def _column(values: Column) -> Any:
+def _column(values: "Ids") -> Any:
     """Return a column for pyarrow, which shares the memory of whole numbers."""
+    import numpy as np
     import pyarrow
 
     if _is_whole(values):
@@ -79,5 +79,5 @@ def _column(values: Column) -> Any:
     return pyarrow.Array.from_buffers(pyarrow.large_string(), len(values), buffers)
 
 
-def _is_whole(values: Column) -> bool:
-    return values.dtype.kind == "i"
+def _is_whole(values: "Ids") -> bool:
+    return bool(values.dtype.kind == "i")

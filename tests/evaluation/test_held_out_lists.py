@@ -74,6 +74,7 @@ def test_equals_the_oracle(case: Scored, protocol: str, validation_items: str, m
 def test_whom_er_counts(case: Scored, exposed_users: str, data: st.DataObject) -> None:
     """Users who trained on the target never count, and as `unmet` neither do those who have it among their test items."""
     target = data.draw(st.integers(0, case.n_items - 2))
+    case.test = [[*test, target] if data.draw(st.booleans()) else test for test in case.test]
     metrics = case.evaluator(target, case.n_items - 1, exposed_users=exposed_users).evaluate()
     for k in KS:
         exposed: dict[int, list[float]] = {}
