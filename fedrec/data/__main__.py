@@ -24,18 +24,20 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the description and return the exit status: 2 if the table cannot be read."""
     parser = Parser("python -m fedrec.data", allow_abbrev=False)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="describe")
     describe = commands.add_parser(
         "describe",
-        help="show the columns, users, items, long tail and problems of a table",
+        help="show the columns, users, items, long tail of a table, and what one should know",
         description="Show what dataset=table would read. Nothing is trained.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    describe.add_argument("file", metavar="FILE", help="a file, a zip archive or a folder of parts")
+    describe.add_argument("file", metavar="FILE", nargs="?", help="a file, a zip archive or a folder of parts")
     describe.add_argument("options", nargs="*", metavar="OPTION=VALUE", help="how to read it, user=COLUMN for instance")
     known = parser.parse_args(arguments)
+    if known.file is None:
+        parser.error("FILE is missing, for instance: python -m fedrec.data describe purchases.csv user=customer item=sku")
     if unfit := [option for option in known.options if "=" not in option]:
         parser.error(f"{unfit[0]}: expected OPTION=VALUE, user=COLUMN for instance")
     try:

@@ -60,6 +60,8 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
     options = summary["config"]["evaluation"]
     exposure = exposure_of(options["selection"])
     yield f"target items: {in_words(summary['target_items'], summary['target_titles'])}"
+    if n_malicious := summary["malicious_clients"]:
+        yield f"attacker: {n_malicious} malicious clients beside {summary['dataset']['users']} users"
     for reason in dict.fromkeys(summary["undefined"].values()):
         yield f"n/a: {', '.join(name for name, why in summary['undefined'].items() if why == reason)} undefined, because {reason}"
     yield f"best = highest {options['selection']} on the test item; near_best = mean around it"

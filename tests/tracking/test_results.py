@@ -31,6 +31,8 @@ def shown(
             "config": {"evaluation": settings},
             "target_items": [1494],
             "target_titles": None,
+            "malicious_clients": 49,
+            "dataset": {"users": 943},
             "rounds": 4 * len(rows),
             "evaluations": len(rows),
             "undefined": undefined,
@@ -53,6 +55,7 @@ def test_exposure_and_hits_come_first_and_every_rule_has_a_column(
 ) -> None:
     rows = [{"HR@5": 0.1, "HR@10": hits, "ER@5": 0.2, "ER@10": exposure} for hits, exposure in ((0.2, 0.5), (0.6, 0.02), (0.4, 0.005))]
     lines = shown(capsys, monkeypatch, rows)
+    assert "attacker: 49 malicious clients beside 943 users" in lines
     assert cells(lines, "") == ["best", "near_best", "peak", "final"]
     assert cells(lines, "epoch") == ["2", "2 ± 5", "1", "3"]
     assert cells(lines, "ER@10") == ["2.00 %", "17.50 %", "50.00 %", "0.50 %"]

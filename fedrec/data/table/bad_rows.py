@@ -1,6 +1,5 @@
 """Rows that hold no interaction: the first one ends the reading, or all are skipped and counted."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,10 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.table.sources import Source
+from fedrec.data.table.source import Place, Source
 from fedrec.data.table.values import EXPECTED
-
-log = logging.getLogger(__name__)
 
 MOST_SKIPPED = 0.01  # share of the rows
 
@@ -25,38 +22,46 @@ class BadRows:
     def take(
         self, source: Source, start: int, bad: Mapping[str, NDArray[np.bool_]], found: Mapping[str, object], names: Mapping[str, str]
     ) -> None:
-        """Count the bad rows of a batch that begins at row `start`; bad [n] and found, its values, by role.
+        """Count the bad rows of a batch that begins at row `start`, and those of its part that were broken; bad [n] and found, by role.
 
         Raises ValueError for the first one unless they are skipped.
         """
         rows = np.logical_or.reduce(list(bad.values()))
-        if not rows.any():
+        self.n_bad += int(rows.sum())
+        if self.first and self.policy == "skip":
             return
-        if not self.first or self.policy == "error":
+        first = [source.first_broken()] if source.n_broken else []
+        if rows.any():
             row = int(rows.argmax())
             role = next(role for role, mask in bad.items() if mask[row])
             value = found[role][row].as_py()  # type: ignore[index]
-            shown = "nothing" if value is None or not str(value).strip() else repr(str(value)[:80])
-            self._tell(f"{source.place(start + row)}: column {names[role]}: expected {EXPECTED[role]}, found {shown}")
-        self.n_bad += int(rows.sum())
+            first.append((source.place(start + row), f"column {names[role]}: expected {EXPECTED[role]}, found {_shown(value)}"))
+        if first:
+            self._tell(*min(first))
 
     def take_broken(self, source: Source) -> None:
         """Count the rows of a part that could not be divided into columns."""
-        if source.n_broken and (not self.first or self.policy == "error"):
-            self._tell(source.first_broken())
         self.n_bad += source.n_broken
+        if source.n_broken and not self.first:
+            self._tell(*source.first_broken())
 
-    def _tell(self, first: str) -> None:
+    def _tell(self, place: Place, what: str) -> None:
         if self.policy == "error":
-            raise ValueError(f"{first}; dataset.bad_rows=skip leaves such rows out")
-        self.first = first
+            raise ValueError(f"{place.name}: {what}; dataset.bad_rows=skip leaves such rows out")
+        self.first = f"{place.name}: {what}"
 
     def finish(self, n_rows: int) -> None:
-        """Say how many of all rows were skipped. Raises ValueError if they are too many."""
+        """Raise ValueError if too many of all rows were skipped."""
         if self.n_bad > MOST_SKIPPED * n_rows:
             raise ValueError(
                 f"dataset.bad_rows=skip skips {MOST_SKIPPED:.0%} of the rows at most, but {self.n_bad} of {n_rows} are bad; "
                 f"the first: {self.first}"
             )
-        if self.n_bad:
-            log.warning("%d of %d rows are skipped, because they are bad; the first: %s", self.n_bad, n_rows, self.first)
+
+
+def _shown(value: object) -> str:
+    """Return a value in an error, and why it may be wrong."""
+    if value is None or not str(value).strip():
+        return "nothing"
+    hint = " (is a quote not closed? dataset.quote=false reads quotes as text)" if "\n" in str(value) else ""
+    return f"{str(value)[:80]!r}{hint}"

@@ -11,7 +11,7 @@ from fedrec.data.table.bad_rows import BadRows
 from fedrec.data.table.columns import ROLES, Columns
 from fedrec.data.table.log import Log
 from fedrec.data.table.numbering import Numbering
-from fedrec.data.table.sources import Source
+from fedrec.data.table.source import Source
 from fedrec.data.table.values import Values
 
 
@@ -24,6 +24,7 @@ class Gathered:
     min_rating: float | None
     n_rows: int = field(init=False, default=0)  # good or bad
     n_below: int = field(init=False, default=0)  # with a rating below `min_rating`
+    remarks: list[str] = field(init=False, default_factory=list)
     _users: Numbering = field(init=False, default_factory=Numbering)
     _items: Numbering = field(init=False, default_factory=Numbering)
     _times: list[NDArray[Any]] = field(init=False, default_factory=list)
@@ -37,6 +38,8 @@ class Gathered:
             start += batch.num_rows
         self.bad_rows.take_broken(source)
         self.n_rows += start + source.n_broken
+        if remark := source.remark():
+            self.remarks.append(remark)
 
     def _take(self, source: Source, start: int, batch: Mapping[str, Any], names: Mapping[str, str]) -> None:
         read = {role: getattr(self.values, {"user": "ids", "item": "ids", "rating": "numbers", "time": "times"}[role]) for role in ROLES}

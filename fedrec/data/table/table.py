@@ -13,13 +13,15 @@ from torch import Generator
 from fedrec.data.reading import path_of
 from fedrec.data.splitting import Choice, last_share, latest, shuffled, split_by
 from fedrec.data.table.bad_rows import BadRows
+from fedrec.data.table.columnar import Frame
 from fedrec.data.table.columns import ROLES, Columns, choose_columns
 from fedrec.data.table.dialect import Given
+from fedrec.data.table.formats import open_source
 from fedrec.data.table.gathering import Gathered
 from fedrec.data.table.log import Duplicates, Log
 from fedrec.data.table.memory import require_memory
 from fedrec.data.table.parts import parts_of
-from fedrec.data.table.sources import Frame, Source, open_source
+from fedrec.data.table.source import Source
 from fedrec.data.table.time_cut import latest_share_begins, split_at
 from fedrec.data.table.values import Values
 from fedrec.interfaces import Countable, Split
@@ -125,6 +127,7 @@ class Table:
     def _choose(self, gathered: Gathered, told: list[str]) -> Examined:
         """Leave out what the options say, and number what is left."""
         log, n_rows = gathered.log(), gathered.n_rows
+        told += gathered.remarks
         if self.order == "file":
             log = replace(log, times=None)
         elif log.times is None and self.order == "time":
@@ -138,7 +141,7 @@ class Table:
         log = log if cut is None else log.of_users_before(cut)
         left.append(len(log.users))
         for number, why in (
-            (gathered.bad_rows.n_bad, f"are bad and skipped (dataset.bad_rows); the first: {gathered.bad_rows.first}"),
+            (gathered.bad_rows.n_bad, f"are skipped (dataset.bad_rows); the first: {gathered.bad_rows.first}"),
             (gathered.n_below, f"have a rating below {self.min_rating} (dataset.min_rating)"),
             (left[0] - left[1], f"repeat a pair of user and item, and the {self.duplicates} one counts (dataset.duplicates)"),
             (left[1] - left[2], f"are of users or items with fewer than {self.k_core} (dataset.k_core)"),

@@ -27,7 +27,7 @@ class Values:
     dates: bool | None = field(init=False, default=None)  # whether the times are dates; None until the first row
 
     def ids(self, column: Any) -> tuple["pa.Array", Mask]:
-        """Return ids as whole numbers of 64 bits or as text without space at the ends, and which rows have none."""
+        """Return ids as whole numbers of 64 bits or as text without space at the ends, and which rows have none or a longer one."""
         import pyarrow as pa
         from pyarrow import compute
 
@@ -42,7 +42,9 @@ class Values:
             column = compute.utf8_trim_whitespace(column.cast(pa.string()))
         missing = column.is_null().to_numpy(zero_copy_only=False)
         if column.type == pa.string():
-            missing |= compute.equal(compute.fill_null(column, ""), "").to_numpy(zero_copy_only=False)
+            texts = compute.fill_null(column, "")
+            strange = compute.or_(compute.equal(texts, ""), compute.match_substring(texts, "\n"))
+            missing |= strange.to_numpy(zero_copy_only=False)
         return column, missing
 
     def numbers(self, column: Any) -> tuple[NDArray[Any], Mask]:

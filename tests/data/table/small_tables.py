@@ -137,7 +137,8 @@ GERMAN = {"user": "Käufer", "item": "Gerät", "rating": "Note", "time": "Zeit"}
 GERMAN_TIME = "%d.%m.%Y %H:%M"
 FORMATS = {
     "commas and quotes": Format(
-        text("a.csv", ",", HEADER, quoting=csv.QUOTE_ALL), {}, Names(lambda u: f'Anna "{u}", Berlin', lambda i: f"x,{i}\ny")
+        lambda folder, rows: text("a.csv", ",", (*HEADER, "note"), quoting=csv.QUOTE_ALL)(folder, [(*row, "two\nlines") for row in rows]),
+        {}, Names(lambda u: f'Anna "{u}", Berlin', lambda i: f"x,{i}"),
     ),
     "semicolons and decimal commas": Format(text("a.csv", ";", ("Customer No.", "SKU", "Rating", "Date")), {}, rating=with_comma, time=iso),
     "tabs without header": Format(text("u.data", "\t", None), {}),

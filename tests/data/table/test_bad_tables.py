@@ -22,10 +22,13 @@ def load(path, *options):
     ("content", "options", "words"),
     [
         (HEAD + "a,b,3\n", (), "a.csv:2: expected 4 columns, found 3 in 'a,b,3'; dataset.bad_rows=skip leaves such rows out"),
-        (HEAD + 'a,"b\nc",3,1\n\na,b,3,1,5\n', (), "a.csv:5: expected 4 columns, found 5 in 'a,b,3,1,5'"),
+        ('user,item,rating,note\na,b,3,"1\n2"\n\na,b,3,1,5\n', (), "a.csv:5: expected 4 columns, found 5 in 'a,b,3,1,5'"),
         (HEAD + GOOD + ",b,3,1\n", (), "a.csv:32: column user: expected the id of a user, found nothing"),
         (HEAD + "a,  ,3,1\n", (), "a.csv:2: column item: expected the id of an item, found nothing"),
-        (HEAD + 'x,"y\ny",3,1\na,b,good,1\n', (), "a.csv:4: column rating: expected a number, found 'good'"),
+        ('note,user,item,rating\n"y\ny",x,y,1\ny,a,b,good\n', (), "a.csv:4: column rating: expected a number, found 'good'"),
+        (HEAD + GOOD + 'a,b,bad,1\na,b,3\n', (), "a.csv:32: column rating: expected a number, found 'bad'"),
+        (HEAD + GOOD + 'a,b,3\na,b,bad,1\n', (), "a.csv:32: expected 4 columns, found 3"),
+        (HEAD + '"a,b,3,1\na",b,3,1\n', (), "a.csv:2: column user: expected the id of a user, found 'a,b,3,1\\na' (is a quote not closed?"),
         (HEAD + "a,b,nan,1\n", ("dataset.min_rating=1",), "a.csv:2: column rating: expected a number, found 'nan'"),
         (HEAD + "a,b,,1\n" + GOOD, ("dataset.min_rating=1",), "a.csv:2: column rating: expected a number, found nothing"),
         (HEAD + GOOD + "a,b,3,today\n", (), "a.csv:32: column time: expected a number, or a date and time as in ISO 8601"),
@@ -86,12 +89,13 @@ def test_parts_must_have_the_same_columns(tmp_path):
 
 
 def test_bad_rows_are_skipped_and_counted(tmp_path, caplog):
+    caplog.set_level("INFO")
     bad = "u1,i1\n,i2,3,4\nu3,i3,x,5\nu2,i1,3,\n"
     (tmp_path / "a.csv").write_text(HEAD + GOOD * 20 + bad)
     (tmp_path / "b.csv").write_text(HEAD + GOOD * 20)
     skipped = load(tmp_path / "a.csv", "dataset.bad_rows=skip", "dataset.duplicates=all")
     assert skipped.checksum() == load(tmp_path / "b.csv", "dataset.duplicates=all").checksum()
-    assert "4 of 604 rows are skipped, because they are bad; the first: " in caplog.text and "a.csv:603: column user" in caplog.text
+    assert "4 of 604 rows are skipped (dataset.bad_rows); the first: " in caplog.text and "a.csv:602: expected 4 columns" in caplog.text
 
 
 def test_more_than_one_percent_of_bad_rows_is_refused(tmp_path):
@@ -111,3 +115,16 @@ def test_a_data_frame_with_a_missing_value():
     dataset.frame = pd.DataFrame({"user": [1, None, 2], "item": ["a", "b", "c"]}, index=["x", "y", "z"])
     with pytest.raises(ValueError, match=r"the DataFrame, row y: column user: expected the id of a user, found nothing"):
         dataset.load(torch.Generator())
+
+
+def test_lines_inside_of_quotes_are_told(tmp_path, caplog):
+    """A quote that is not closed takes lines into its value, and the row may still have the right number of columns."""
+    caplog.set_level("INFO")
+    rows = [f'u{number % 5},i{number % 7},{number},"good"\n' for number in range(30)]
+    (tmp_path / "a.csv").write_text("user,item,time,note\n\n" + "".join(rows))
+    load(tmp_path / "a.csv")
+    assert "inside of quotes" not in caplog.text
+    rows[3] = rows[3].replace('"good"', '"good')
+    (tmp_path / "a.csv").write_text("user,item,time,note\n\n" + "".join(rows))
+    load(tmp_path / "a.csv")
+    assert "a.csv: 1 lines are inside of quotes that an earlier line begins; if that is wrong, a quote is not closed" in caplog.text

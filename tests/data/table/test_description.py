@@ -20,10 +20,14 @@ def test_describe_in_a_process_of_its_own(tmp_path):
     text = done.stdout
     assert "log.csv: utf-8, values between ';', a header; user = customer, item = sku, time = when\n" in text
     assert re.search(r"users +31 +1 +\d+ +9 +C0, C1, C2", text) and re.search(r"items +\d+ +\d+ +\d+ +\d+ +B0, B1, B4", text)
-    assert re.search(r"interactions: \d+, sparsity \d+\.\d+%", text) and "long tail of the items: " in text and "times: 0 to 8" in text
+    assert (
+        re.search(r"interactions: \d+, sparsity \d+\.\d+%", text)
+        and "% with the top 1%, " in text
+        and "times: 0 to 8" in text
+    )
     assert re.search(r"split: \d+ interactions to train on, 30 test items of 30 users", text)
-    assert "problem: 1 of 31 users have no test item, so HR is a mean over the others" in text
-    assert "problem: 1 of 31 users have fewer than 5 interactions (dataset.k_core=5 leaves them out)" in text
+    assert "note: 1 of 31 users have no test item, so HR is a mean over the others" in text
+    assert "note: 1 of 31 users have fewer than 5 interactions (dataset.k_core=5 leaves them out)" in text
     assert max(map(len, text.splitlines())) <= 120 and not done.stderr
 
 
@@ -32,7 +36,7 @@ def test_equal_times_are_a_problem(tmp_path, capsys):
     assert main(["describe", str(tmp_path / "log.csv")]) == 0
     text = capsys.readouterr().out
     assert "times: 2014-07-01 00:00:00 to 2014-07-03 00:00:00" in text
-    assert "problem: 1 users have several interactions at their latest time" in text
+    assert "note: 1 of 2 users have several interactions at their latest time" in text
 
 
 @pytest.mark.parametrize(
@@ -43,8 +47,8 @@ def test_equal_times_are_a_problem(tmp_path, capsys):
         (["describe", "log.csv", "user"], "error: user: expected OPTION=VALUE, user=COLUMN for instance"),
         (["describe", "log.csv", "split=half"], "error: dataset.split=half is not allowed: must be leave_one_out, ratio or cut"),
         (["describe", "log.csv", "user=a=b"], "error: "),
-        (["describe"], "error: the following arguments are required: FILE"),
-        ([], "error: the following arguments are required: COMMAND"),
+        (["describe"], "error: FILE is missing, for instance: python -m fedrec.data describe purchases.csv"),
+        ([], "error: the following arguments are required: describe"),
     ],
 )
 def test_a_mistake_ends_in_one_line(arguments, words, tmp_path, monkeypatch, capsys):

@@ -8,9 +8,9 @@ import torch
 
 import fedrec
 from fedrec.config.build import build
-from fedrec.data.table import sources
+from fedrec.data.table import separated_values
 from fedrec.data.table.dialect import ONE_LETTER, Dialect
-from fedrec.data.table.sources import _Replaced
+from fedrec.data.table.separated_values import _Replaced
 
 TEXT = b"1::2::3\n10:x::20::::4:\n::7::8"
 DIALECT = Dialect("utf-8", "::", None, None, [], 0, 0)
@@ -31,7 +31,7 @@ def test_all_at_once() -> None:
 
 @pytest.mark.parametrize("block", range(40, 48))
 def test_a_block_that_ends_in_a_separator_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(sources, "BLOCK", block)
+    monkeypatch.setattr(separated_values, "BLOCK", block)
     (tmp_path / "ratings.dat").write_text("".join(f"{row % 7}::{row}::5::97{row:02}\n" for row in range(99)), "utf-8")
     split = build(fedrec.compose("dataset=table", f"dataset.path={tmp_path / 'ratings.dat'}").dataset).load(torch.Generator())
     assert (split.statistics()["users"], split.statistics()["interactions"]) == (7, 99)
