@@ -1,5 +1,6 @@
 """Yaml files -> configuration: where the files lie, and what Hydra must know before it reads them."""
 
+import contextlib
 import copy
 import pickle
 import sys
@@ -52,9 +53,12 @@ class Repository(ConfigRepository):
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         place = (config_path, *(source.path for source in self.sources))
-        if place not in self._read:
-            self._read[place] = pickle.dumps(super().load_config(config_path))
-        found: ConfigResult | None = pickle.loads(self._read[place])
+        if place in self._read:
+            known: ConfigResult | None = pickle.loads(self._read[place])
+            return known
+        found = super().load_config(config_path)
+        with contextlib.suppress(pickle.PicklingError, AttributeError, TypeError):  # pickle does not find every class of a plug-in
+            self._read[place] = pickle.dumps(found)
         return found
 
 

@@ -20,11 +20,7 @@ def test_describe_in_a_process_of_its_own(tmp_path):
     text = done.stdout
     assert "log.csv: utf-8, values between ';', a header; user = customer, item = sku, time = when\n" in text
     assert re.search(r"users +31 +1 +\d+ +9 +C0, C1, C2", text) and re.search(r"items +\d+ +\d+ +\d+ +\d+ +B0, B1, B4", text)
-    assert (
-        re.search(r"interactions: \d+, sparsity \d+\.\d+%", text)
-        and "% with the top 1%, " in text
-        and "times: 0 to 8" in text
-    )
+    assert re.search(r"interactions: \d+, sparsity \d+\.\d+%", text) and "% with the top 1%, " in text and "times: 0 to 8" in text
     assert re.search(r"split: \d+ interactions to train on, 30 test items of 30 users", text)
     assert "note: 1 of 31 users have no test item, so HR is a mean over the others" in text
     assert "note: 1 of 31 users have fewer than 5 interactions (dataset.k_core=5 leaves them out)" in text
