@@ -138,8 +138,10 @@ def attack_shares() -> Iterator[Row]:
             clock = FederationClock()
             clock.prepare(*ml_100k(), f"model={model}", *f"attack={attack}".split())
             clock.rounds(SETTLED)
-            results = list(islice(clock.experiment.system.rounds(), 40))
-            attacking = median_ms([one.telemetry.get("seconds_attack", 0.0) for one in results]) or 0.0
-            whole = median_ms([one.seconds for one in results]) or 0.0
+            rounds = islice(clock.experiment.system.rounds(), 40)
+            seconds = [
+                (one.telemetry.get("seconds_attack", 0.0), one.seconds) for one in rounds
+            ]  # a result that is kept unread keeps uploads
+            attacking, whole = (median_ms(list(column)) or 0.0 for column in zip(*seconds, strict=True))
             cells = [f"{100 * attacking / whole:.0f} %", number(attacking), number(whole), "" if attack in informed else "<= 25 %"]
             yield Row(SHARES, f"{'DL' if model == 'ncf' else 'MF'}, {attack}", cells, {"attack_ms": attacking, "round_ms": whole})
