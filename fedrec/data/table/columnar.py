@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedrec.data.table.columns import Columns
 from fedrec.data.table.parts import Part
-from fedrec.data.table.source import ROWS, Place
+from fedrec.data.table.source import ROWS, Place, as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,9 +94,10 @@ class Frame:
 
 def _arrow(column: "pd.Series[Any]") -> "pa.Array":
     """Return a column of a DataFrame; where its values are of several types, as text."""
+    import pandas as pd
     import pyarrow as pa
 
     try:
         return pa.Array.from_pandas(column)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value != value or value is None else str(value) for value in column], pa.string())
+        return pa.array([None if value is pd.NA or value is pd.NaT else as_text(value) for value in column], pa.string())

@@ -14,10 +14,10 @@ USUAL = {  # names without case and punctuation; the first one in a list wins
     "trackid song songid book bookid isbn game gameid appid business businessid venue venueid poi poiid location locationid news newsid "
     "stockcode content contentid itemname title",
     "rating": "rating ratings overall score stars ratingscore ratingvalue reviewscore grade vote preference",
-    "time": "timestamp time unixreviewtime datetime date when createdat eventtime eventtimestamp purchasedat orderdate invoicedate tdat "
+    "time": "timestamp unixreviewtime datetime date time when createdat eventtime eventtimestamp purchasedat orderdate invoicedate tdat "
     "reviewtime ts day",
 }
-MOST_RATING = 1e8  # a larger number is no rating but a time, in seconds or finer
+MOST_RATING = 1e6  # a larger number is no rating but a time: 20140701, or seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def choose_columns(path: str, names: Sequence[str] | None, first: Sequence[str],
     found: dict[str, int | None] = {}
     for role in ROLES:
         found[role] = _asked(path, role, wanted[role], names, n_columns)
-    guessed = _by_place(first, wanted) if names is None else _by_name(names)
+    guessed = _by_place(first, wanted) if names is None else _by_name(path, names, [role for role in ROLES if wanted[role] is None])
     for role in ROLES:
         if wanted[role] is None and guessed.get(role) not in found.values():
             found[role] = guessed.get(role)
@@ -90,12 +90,14 @@ def _asked(path: str, role: str, column: Column, names: Sequence[str] | None, n_
     raise ValueError(f"dataset.{role}={column}: {path} has {'several columns' if twice else 'no column'} of this name; {known}")
 
 
-def _by_name(names: Sequence[str]) -> dict[str, int]:
-    """Return the column with the most usual name of each role."""
+def _by_name(path: str, names: Sequence[str], roles: Sequence[str]) -> dict[str, int]:
+    """Return the column with the most usual name of each of the roles. Raises ValueError if several columns have it."""
     plain = [plain_name(name) for name in names]
     found = {}
-    for role, usual in USUAL.items():
-        if known := [name for name in usual.split() if name in plain]:
+    for role in roles:
+        if known := [name for name in USUAL[role].split() if name in plain]:
+            if plain.count(known[0]) > 1:
+                raise ValueError(f"dataset.{role}: {path} has several columns called {known[0]}; set dataset.{role} to a position from 0")
             found[role] = plain.index(known[0])
     return found
 
@@ -105,9 +107,12 @@ def _by_place(first: Sequence[str], wanted: Mapping[str, Column]) -> dict[str, i
     if any(isinstance(wanted[role], int) for role in ("user", "item")):
         return {}
     found = {"user": 0, "item": 1}
-    for number, value in enumerate(first[2:4], 2):
+    values = first[2:4]
+    if len(values) == 2:  # a rating and a time, or a date and something else
+        return found | ({"rating": 2, "time": 3} if is_number(values[0]) else {"time": 2})
+    for value in values:
         is_rating = is_number(value) and abs(float(value.replace(",", "."))) < MOST_RATING
-        found.setdefault("rating" if is_rating else "time", number)
+        found["rating" if is_rating else "time"] = 2
     return found
 
 
@@ -118,3 +123,20 @@ def is_number(value: str) -> bool:
     [True, True, True, True, False, False, False]
     """
     return re.fullmatch(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*", value) is not None
+
+
+def same_columns(path: str, names: Sequence[str] | None, first_names: Sequence[str] | None, first: Columns) -> Columns:
+    """Return the columns of a later part: those of the same names as in the first part, or at the same places if there are no names.
+
+    Raises ValueError in one line if only one of both has a header, or a name is missing.
+    """
+    if names is None or first_names is None:
+        if names is not first_names:
+            raise ValueError(
+                f"{path} has {'no' if names is None else 'a'} header, but the first part has {'one' if names is None else 'none'}"
+            )
+        return first
+    wanted = {role: first_names[number] for role, number in first.used.items()}
+    if missing := [name for name in wanted.values() if names.count(name) != 1]:
+        raise ValueError(f"{path} has not one column {missing[0]} as the first part has; its columns are {', '.join(names)}")
+    return Columns(**{role: names.index(wanted[role]) if role in wanted else None for role in ROLES})  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from torch import Generator
 
 from fedrec.data.splitting import Numbers
 from fedrec.data.table.log import Log
-from fedrec.data.table.table import Table
+from fedrec.data.table.table import Table, untrained
 from fedrec.interfaces import Ids
 
 FEW = 5  # interactions: a user or an item with fewer tells a recommender little
@@ -34,6 +34,8 @@ def describe(table: Table) -> Iterator[str | Counts]:
     split = table.divide(found, Generator().manual_seed(0))
     testers = int((split.test.offsets.diff() > 0).sum())
     yield f"split: {len(split.train.items):,} interactions to train on, {len(split.test.items):,} test items of {testers:,} users"
+    if n_cold := untrained(split):
+        yield f"note: {n_cold:,} test items are of items that nobody trains on, so no model can know them"
     yield from _notes(log, users, items, len(users) - testers)
 
 

@@ -66,6 +66,8 @@ def find_dialect(part: Part, given: Given) -> Dialect:
         raise ValueError(f"{part} is empty: expected a table of interactions")
     if any("\0" in line for line in lines):
         raise ValueError(f"{part} holds zero bytes: it is no text, or in an encoding that dataset.encoding=NAME must name")
+    if given.separator and not any(given.separator in line for line in lines):
+        raise ValueError(f"dataset.separator={given.separator!r} does not occur in {part}; its first line is {lines[0].strip()[:80]!r}")
     separator = given.separator or _separator(part, lines, given)
     quote = _quote(lines, separator) if given.quote is None else given.quote or None
     rows = _rows(lines, separator, quote)
@@ -87,7 +89,7 @@ def _scan(part: Part, given: str | None) -> tuple[str, int, str]:
                 except UnicodeDecodeError:
                     is_utf8 = False
     mark = next((name for begin, name in MARKS.items() if head.startswith(begin)), None)
-    encoding = given or mark or ("utf-8" if is_utf8 else "cp1252")
+    encoding = mark if mark and (given or "").lower() in ("", "utf-8", "utf8") else given or mark or ("utf-8" if is_utf8 else "cp1252")
     try:
         text = head.decode(encoding, "ignore" if encoding.startswith("utf") else "replace")
     except LookupError:
@@ -140,7 +142,7 @@ def _has_header(part: Part, rows: Sequence[Sequence[str]], given: Given) -> bool
     first, others = [name.strip() for name in rows[0]], [row for row in rows[1:] if len(row) == len(rows[0])]
     if _names_columns(first, given):
         return True
-    if any(map(is_number, first)):
+    if any(map(is_number, first)) or not all(first):  # nor has a name nothing in it
         return False
     numeric = [all(map(is_number, values)) for values in zip(*others, strict=True)]
     if not any(numeric):

@@ -43,7 +43,13 @@ class Gathered:
 
     def _take(self, source: Source, start: int, batch: Mapping[str, Any], names: Mapping[str, str]) -> None:
         read = {role: getattr(self.values, {"user": "ids", "item": "ids", "rating": "numbers", "time": "times"}[role]) for role in ROLES}
-        found = {role: read[role](column) for role, column in batch.items()}
+        found = {}
+        for role, column in batch.items():
+            try:
+                found[role] = read[role](column)
+            except (ValueError, NotImplementedError) as error:  # pyarrow's own errors are of these kinds
+                part = getattr(source, "part", "the DataFrame")
+                raise ValueError(f"{part}: column {names[role]}: {str(error).splitlines()[0]}") from error
         bad = {role: mask for role, (_, mask) in found.items()}
         if "rating" in bad and self.min_rating is None:  # nobody needs a rating: it may be missing, but no word
             for row in np.flatnonzero(bad["rating"]):

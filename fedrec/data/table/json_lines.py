@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from fedrec.data.table.columns import Columns
 from fedrec.data.table.parts import Part
-from fedrec.data.table.source import ROWS, Place
+from fedrec.data.table.source import ROWS, Place, as_text
+
+LOOKED_AT = 100  # objects
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,13 +27,14 @@ class JsonLines:
 
     @property
     def names(self) -> list[str]:
-        """The keys of the first object. Raises ValueError in one line if there is none."""
-        for _, record in self._records():
-            if record is None:
-                place, what = self.first_broken()
-                raise ValueError(f"{place.name}: {what}")
-            return list(record)
-        raise ValueError(f"{self.part} is empty: expected a table of interactions")
+        """The keys of the first objects, of which some may lack a key. Raises ValueError in one line if the first line holds none."""
+        first = [record for _, record in islice(self._records(), LOOKED_AT)]
+        if not first:
+            raise ValueError(f"{self.part} is empty: expected a table of interactions")
+        if first[0] is None:
+            place, what = self.first_broken()
+            raise ValueError(f"{place.name}: {what}")
+        return list(dict.fromkeys(key for record in first if record is not None for key in record))
 
     def batches(self, columns: Columns) -> Iterator["pa.Table"]:
         import pyarrow as pa
@@ -41,7 +44,7 @@ class JsonLines:
         records = self._records(count=True)
         while batch := [record for _, record in islice(records, ROWS)]:
             whole = [record for record in batch if record is not None]
-            values = [pa.array([_plain(record.get(key)) for record in whole], pa.string()) for key in keys.values()]
+            values = [pa.array([as_text(record.get(key)) for record in whole], pa.string()) for key in keys.values()]
             yield pa.table(values, names=list(keys))
 
     def place(self, row: int) -> Place:
@@ -71,8 +74,3 @@ class JsonLines:
                     record = None
                     self.n_broken += count
                 yield number, record
-
-
-def _plain(value: Any) -> str | None:
-    """Return a JSON value as text, None if it is no single value."""
-    return value if isinstance(value, str) else str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -11,6 +11,8 @@ from fedrec.data.table.long_columns import Numbers, count, first_rows, grouped, 
 from fedrec.interfaces import Ids, Interactions
 
 Mask = NDArray[np.bool_]
+NOBODY = {"null", "none", "nan", "na", "n/a", "<na>", "undefined", "unknown"}  # what programs write where there is no id
+EARLIEST = 1e8  # seconds: a smaller number is no time since 1970
 Duplicates = Literal["first", "last", "all"]
 
 
@@ -28,6 +30,19 @@ class Log:
     def keep(self, rows: Mask) -> "Log":
         """Return some of the interactions, of the same users and items."""
         return replace(self, users=self.users[rows], items=self.items[rows], times=None if self.times is None else self.times[rows])
+
+    def doubts(self) -> list[str]:
+        """Return what looks like a mistake in the table, in words."""
+        told = []
+        for name, ids, numbers in (("user", self.user_ids, self.users), ("item", self.item_ids, self.items)):
+            nobody = {number: one for number, one in enumerate(ids) if one.lower() in NOBODY} if ids.dtype == object else {}
+            rows = {one: np.count_nonzero(numbers == number) for number, one in nobody.items()}
+            told += [f"the {name} id {one} is that of {n} rows; does it stand for a missing one?" for one, n in rows.items()]
+        if self.times is not None and not self.dates and len(self.times):
+            least, most = self.times.min(), self.times.max()
+            if least >= EARLIEST and most > 100 * least:
+                told.append(f"times go from {least} to {most}: are some of them in seconds, and others in milliseconds?")
+        return told
 
     def one_of_each_pair(self, which: Duplicates) -> "Log":
         """Return the first or the last interaction of each pair of user and item by time, or by place if there are no times."""

@@ -1,10 +1,11 @@
 """The files that hold a table: one file, those of a folder, or the members of a zip archive. Packed ones are unpacked as they are read."""
 
 import contextlib
+import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def parts_of(place: Path) -> list[Part]:
         return [_member(place)]
     if not place.is_dir():
         return _of_file(place)
-    files = sorted(one for one in place.iterdir() if one.is_file() and not one.name.startswith((".", "_")))
-    files = [one for one in files if one.suffix.lower() in EXTENSIONS] or files
+    files = [one for one in place.iterdir() if one.is_file() and not one.name.startswith((".", "_"))]
+    files = sorted([one for one in files if one.suffix.lower() in EXTENSIONS] or files, key=lambda one: _in_order(one.name))
     if not files:
         raise ValueError(f"dataset.path={place} is a folder without files: expected the parts of a table")
     return [part for file in files for part in _of_file(file)]
@@ -78,11 +79,38 @@ def _of_file(path: Path) -> list[Part]:
         if not is_archive:
             return [Part(path)]
         with zipfile.ZipFile(path) as archive:
-            members = sorted(name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX"))
+            members = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
     except (OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"dataset.path: cannot read {path} ({getattr(error, 'strerror', None) or error})") from error
     if "[Content_Types].xml" in members:
         raise ValueError(f"dataset.path: {path} is an office document; save the table as CSV")
     if not members:
         raise ValueError(f"dataset.path: {path} is an empty archive")
-    return [Part(path, member) for member in members]
+    tables = [name for name in members if Path(name).suffix.lower() in EXTENSIONS] or members
+    return [Part(path, member) for member in sorted(tables, key=_in_order)]
+
+
+def told_of_parts(place: Path, parts: Sequence[Part]) -> list[str]:
+    """Return in words how many parts are read, and what else lies there."""
+    others = _not_read(place, parts)
+    told = [f"{len(parts)} parts are read, {parts[0]} to {parts[-1]}"] if len(parts) > 1 else []
+    return told + ([f"left out of {place}: {', '.join(others[:5])}{' and others' if len(others) > 5 else ''}"] if others else [])
+
+
+def _not_read(place: Path, parts: Sequence[Part]) -> list[str]:
+    """Return the names of what lies in a folder or an archive and is no part, but for hidden files."""
+    if place.is_dir():
+        return sorted(one.name for one in place.iterdir() if one not in {part.path for part in parts} and one.name[0] not in "._")
+    if parts[0].member is None or parts[0].path != place:
+        return []
+    with zipfile.ZipFile(place) as archive:
+        return sorted({name for name in archive.namelist() if not name.endswith("/")} - {part.member for part in parts})
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """Return what names are sorted by: part-2 comes before part-10.
+
+    >>> sorted(["part-10.csv", "part-2.csv"], key=_in_order)
+    ['part-2.csv', 'part-10.csv']
+    """
+    return [(int(piece), "") if piece.isdigit() else (0, piece) for piece in re.split(r"(\d+)", name)]

@@ -5,7 +5,7 @@ the source counts it and knows where the first one stands.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fedrec.data.table.columns import Columns
 from fedrec.data.table.parts import Part
@@ -25,6 +25,17 @@ class Place(NamedTuple):
     @classmethod
     def on_line(cls, part: Part, line: int) -> "Place":
         return cls(line, f"{part}:{line}")
+
+
+def as_text(value: Any) -> str | None:
+    """Return an id, a number or a time as text, 42.0 as 42; None if it is no single value.
+
+    >>> [as_text(value) for value in ("a", 42.0, 0.5, float("nan"), True, None, [1])]
+    ['a', '42', '0.5', None, None, None, None]
+    """
+    if isinstance(value, float):
+        return None if value != value else str(int(value)) if value.is_integer() and abs(value) < 2**53 else str(value)
+    return None if value is None or isinstance(value, bool | list | dict | tuple | set) else str(value)
 
 
 class Source(Protocol):

@@ -14,13 +14,13 @@ from fedrec.data.reading import path_of
 from fedrec.data.splitting import Choice, last_share, latest, shuffled, split_by
 from fedrec.data.table.bad_rows import BadRows
 from fedrec.data.table.columnar import Frame
-from fedrec.data.table.columns import ROLES, Columns, choose_columns
+from fedrec.data.table.columns import ROLES, Columns, choose_columns, same_columns
 from fedrec.data.table.dialect import Given
 from fedrec.data.table.formats import open_source
 from fedrec.data.table.gathering import Gathered
 from fedrec.data.table.log import Duplicates, Log
 from fedrec.data.table.memory import require_memory
-from fedrec.data.table.parts import parts_of
+from fedrec.data.table.parts import parts_of, told_of_parts
 from fedrec.data.table.source import Source
 from fedrec.data.table.time_cut import latest_share_begins, split_at
 from fedrec.data.table.values import Values
@@ -82,36 +82,43 @@ class Table:
         """Split what was read. Say what was found and guessed, and what was left out."""
         for line in found.remarks:
             log.info("%s", line)
-        return self.divide(found, generator)
+        split = self.divide(found, generator)
+        if n_cold := untrained(split):
+            log.info("%d of %d test items are of items that nobody trains on, so no model can know them", n_cold, len(split.test.items))
+        return split
 
     def examine(self) -> Examined:
         """Read the table and choose among its rows. Raises ValueError as `load` does."""
         gathered = Gathered(Values(self.time_format), BadRows(self.bad_rows), self.min_rating)
         told: list[str] = []
-        first: Columns | None = None
-        sources = list(self._sources())
+        first, names = None, None
+        sources = list(self._sources(told))
         require_memory(self.path or "the DataFrame", sum(source.n_rows or 0 for _, source, _, _ in sources))
         for name, source, written, values in sources:
-            columns = choose_columns(name, source.names, values, {role: getattr(self, role) for role in ROLES})
             if first is None:
-                first = columns
+                columns = first = choose_columns(name, source.names, values, {role: getattr(self, role) for role in ROLES})
                 told.append(f"{name}: {written}{_named(source, columns)}")
                 self._require(name, columns)
-            elif columns.used.keys() != first.used.keys():
-                raise ValueError(f"{name} has columns for {', '.join(columns.used)}, but the first part for {', '.join(first.used)}")
+                names = source.names
+            else:
+                columns = same_columns(name, source.names, names, first)
             gathered.read(source, columns)
         return self._choose(gathered, told)
 
-    def _sources(self) -> Iterator[tuple[str, Source, str, Sequence[str]]]:
-        """Yield each part: its name, its rows, how it is written, and its first row."""
+    def _sources(self, told: list[str]) -> Iterator[tuple[str, Source, str, Sequence[str]]]:
+        """Yield each part: its name, its rows, how it is written, and its first row. What is told of all parts comes to `told`."""
         if self.frame is not None:
             yield "the DataFrame", Frame(self.frame), "", []
             return
         if self.path is None:
             raise ValueError("dataset.path is missing: dataset=table needs dataset.path=FILE, a table with a row for each interaction")
         named = [getattr(self, role) for role in ROLES]
-        given = Given(self.encoding, self.separator, self.quote, self.header, [one for one in named if isinstance(one, str)])
-        for part in parts_of(path_of(self.path, "dataset.path")):
+        separator = "\t" if self.separator == "\\t" else self.separator  # as one types it in a shell
+        given = Given(self.encoding, separator, self.quote, self.header, [one for one in named if isinstance(one, str)])
+        place = path_of(self.path, "dataset.path")
+        parts = parts_of(place)
+        told += told_of_parts(place, parts)
+        for part in parts:
             source, dialect = open_source(part, given)
             yield str(part), source, dialect.told if dialect else "", dialect.first if dialect else []
 
@@ -132,6 +139,7 @@ class Table:
             log = replace(log, times=None)
         elif log.times is None and self.order == "time":
             told.append("no column of times: the rows are taken in the order of the file")
+        told += log.doubts()
         left = [len(log.users)]  # after each choice
         log = log.one_of_each_pair(self.duplicates)
         left.append(len(log.users))
@@ -171,8 +179,16 @@ class Table:
             choice: Choice = latest if self.split == "leave_one_out" else partial(last_share, share=self.test_share)
             split = split_by(shuffled(choice, generator) if self.order == "random" else choice, name, interactions, self.validation)
         if not len(split.test.items):
-            raise ValueError(f"{name}: no user has a test item, because none has two interactions or more")
+            late = f"no interaction comes at dataset.cut={self.cut} or later"
+            raise ValueError(
+                f"{name}: no user has a test item, because {'none has two interactions or more' if found.cut is None else late}"
+            )
         return replace(split, user_ids=log.user_ids, item_ids=log.item_ids)
+
+
+def untrained(split: Split) -> int:
+    """Return how many test items are of items that nobody trains on."""
+    return int((split.train.popularity()[split.test.items.long()] == 0).sum())
 
 
 def _named(source: Source, columns: Columns) -> str:

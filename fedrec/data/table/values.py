@@ -35,7 +35,7 @@ class Values:
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         if pa.types.is_floating(column.type):  # whole numbers, where pandas had to make room for a missing one
-            column = compute.cast(column, pa.int64(), safe=bool(compute.all(compute.equal(column, compute.round(column))).as_py()))
+            column = _whole(column)
         if pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
             column = column.cast(pa.int64())
         else:
@@ -65,18 +65,31 @@ class Values:
         if self.dates is None:
             self.dates = self.time_format is not None or _are_dates(times)
         if not self.dates:
-            if pd.api.types.is_integer_dtype(times):
-                return times.to_numpy(np.int64), np.zeros(len(times), bool)
-            try:
-                return column.cast("int64").to_numpy(), np.zeros(len(times), bool)  # exact, also for nanoseconds
-            except ValueError:
-                return self.numbers(column)
+            return self._plain_times(column)
         if not pd.api.types.is_datetime64_any_dtype(times):
             times = pd.to_datetime(times.astype("str").str.strip(), format=self.time_format or "ISO8601", errors="coerce", utc=True)
         elif times.dt.tz is None:
             times = times.dt.tz_localize("UTC")
         missing = times.isna().to_numpy()
         return times.dt.tz_convert(None).astype("datetime64[us]").to_numpy().astype(np.int64), missing
+
+    def _plain_times(self, column: Any) -> tuple[NDArray[Any], Mask]:
+        """Return times that are numbers: exact whole numbers if all are, also nanoseconds."""
+        from pyarrow import ArrowInvalid, compute
+
+        if str(column.type) == "bool":
+            return np.zeros(len(column)), np.ones(len(column), bool)
+        try:
+            missing = column.is_null().to_numpy()
+            return compute.fill_null(column.cast("int64"), 0).to_numpy(), missing
+        except ArrowInvalid:
+            values, bad = self.numbers(column)
+        try:
+            whole = np.zeros(len(column), np.int64)
+            whole[~bad] = column.take(np.flatnonzero(~bad)).cast("int64").to_numpy()
+            return whole, bad
+        except ArrowInvalid:
+            return values, bad
 
     def moment(self, time: str | float) -> float:
         """Return a time that an option names, as `times` does. Raises ValueError if the table has numbers where it is a date, or so."""
@@ -85,19 +98,38 @@ class Values:
         try:
             if not self.dates:
                 return float(time)
-            return float(pd.Timestamp(time if isinstance(time, str) else str(int(time)), tz=None).tz_localize("UTC").value // 1000)
-        except (ValueError, TypeError):
-            kind = "a date as in ISO 8601" if self.dates else "a number"
+            if self.time_format is None and not str(time)[:1].isdigit():
+                raise ValueError("a word such as today")
+            (moment,) = pd.to_datetime([str(time)], format=self.time_format or "ISO8601", utc=True)
+            return float(moment.value // 1000)  # of nanoseconds
+        except (ValueError, TypeError, OverflowError):
+            kind = f"a date like {self.time_format}" if self.time_format else "a date as in ISO 8601" if self.dates else "a number"
             raise ValueError(f"dataset.cut={time}: expected {kind}, as in the column of times") from None
 
 
+def _whole(column: "pa.Array") -> "pa.Array":
+    """Return floating-point numbers as whole ones, null where there is none. Raises ValueError if some are not whole or lost digits."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    limit = 2.0 ** (24 if column.type == pa.float32() else 53)
+    column = compute.if_else(compute.is_nan(column), None, column)
+    fine = compute.and_(compute.equal(column, compute.round(column)), compute.less(compute.abs(column), limit))
+    if not compute.all(fine, min_count=0).as_py():
+        raise ValueError("ids are fractions, or numbers too long for floating point: give whole numbers or text")
+    return column.cast(pa.int64())
+
+
 def _to_numbers(texts: Any) -> Any:
-    """Return texts as numbers, not a number where one holds none; a decimal comma is one if it stands between digits only."""
+    """Return texts as numbers, not a number where one holds none.
+
+    A decimal comma stands between digits, but not before three of them: 1,200 may be one thousand and two hundred.
+    """
     import pandas as pd
 
     numbers = pd.to_numeric(texts, errors="coerce")
     if (wrong := numbers.isna()).any():
-        with_comma = texts[wrong].str.fullmatch(r"\s*[-+]?\d+,\d+\s*")
+        with_comma = texts[wrong].str.fullmatch(r"\s*[-+]?\d+,(\d{1,2}|\d{4,})\s*")
         commas = texts[wrong][with_comma.fillna(False).astype(bool)]
         numbers = numbers.astype("float64")
         numbers[commas.index] = pd.to_numeric(commas.str.replace(",", "."))

@@ -84,7 +84,7 @@ def test_files_that_are_none(tmp_path):
 def test_parts_must_have_the_same_columns(tmp_path):
     (tmp_path / "a.csv").write_text(HEAD + GOOD)
     (tmp_path / "b.csv").write_text("user,item\n1,2\n")
-    with pytest.raises(ValueError, match=r"b\.csv has columns for user, item, but the first part for user, item, rating, time"):
+    with pytest.raises(ValueError, match=r"b\.csv has not one column rating as the first part has; its columns are user, item"):
         load(tmp_path)
 
 
