@@ -40,7 +40,7 @@ class Log:
             told += [f"the {name} id {one} is that of {n} rows; does it stand for a missing one?" for one, n in rows.items()]
         if self.times is not None and not self.dates and len(self.times):
             least, most = self.times.min(), self.times.max()
-            if least >= EARLIEST and most > 100 * least:
+            if least >= EARLIEST and most / 100 > least:
                 told.append(f"times go from {least} to {most}: are some of them in seconds, and others in milliseconds?")
         return told
 

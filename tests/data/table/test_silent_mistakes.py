@@ -169,6 +169,12 @@ def test_test_items_that_nobody_trains_on_are_told(caplog):
     assert "2 of 3 test items are of items that nobody trains on" in caplog.text
 
 
+def test_nanoseconds_are_no_mistake(caplog):
+    caplog.set_level("INFO")
+    items_of(pd.DataFrame({"user": [1, 1], "item": [2, 3], "time": [1404172800000000000, 1404172800000000001]}))
+    assert "seconds" not in caplog.text
+
+
 @pytest.mark.parametrize("header", ["user,user,item", "user,User,item"])
 def test_of_two_columns_with_one_name_none_is_guessed(header, tmp_path):
     (tmp_path / "a.csv").write_text(f"{header}\n1,2,3\n1,2,4\n")
