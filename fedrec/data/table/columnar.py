@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fedrec.data.table.columns import Columns
@@ -14,12 +14,23 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+class Unbroken:
+    """What has columns has no row that cannot be divided into them."""
+
+    n_broken = 0
+
+    def first_broken(self) -> tuple[Place, str]:
+        raise AssertionError("no row is broken")
+
+    def remark(self) -> str:
+        return ""
+
+
 @dataclass
-class Parquet:
+class Parquet(Unbroken):
     """A parquet file."""
 
     part: Part
-    n_broken: int = field(init=False, default=0)
 
     @property
     def n_rows(self) -> int:
@@ -52,19 +63,12 @@ class Parquet:
     def place(self, row: int) -> Place:
         return Place(row, f"{self.part}, row {row + 1}")
 
-    def first_broken(self) -> tuple[Place, str]:
-        raise AssertionError("a parquet file has no broken rows")
-
-    def remark(self) -> str:
-        return ""
-
 
 @dataclass
-class Frame:
+class Frame(Unbroken):
     """A DataFrame of pandas."""
 
     frame: "pd.DataFrame"
-    n_broken: int = field(init=False, default=0)
 
     @property
     def n_rows(self) -> int:
@@ -84,12 +88,6 @@ class Frame:
 
     def place(self, row: int) -> Place:
         return Place(row, f"the DataFrame, row {self.frame.index[row]}")
-
-    def first_broken(self) -> tuple[Place, str]:
-        raise AssertionError("a DataFrame has no broken rows")
-
-    def remark(self) -> str:
-        return ""
 
 
 def _arrow(column: "pd.Series[Any]") -> "pa.Array":

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.data.table.bad_rows import BadRows
-from fedrec.data.table.columns import ROLES, Columns
+from fedrec.data.table.columns import Columns
 from fedrec.data.table.log import Log
 from fedrec.data.table.numbering import Numbering
 from fedrec.data.table.source import Source
@@ -42,7 +42,7 @@ class Gathered:
             self.remarks.append(remark)
 
     def _take(self, source: Source, start: int, batch: Mapping[str, Any], names: Mapping[str, str]) -> None:
-        read = {role: getattr(self.values, {"user": "ids", "item": "ids", "rating": "numbers", "time": "times"}[role]) for role in ROLES}
+        read = {"user": self.values.ids, "item": self.values.ids, "rating": self.values.numbers, "time": self.values.times}
         found = {}
         for role, column in batch.items():
             try:

@@ -61,11 +61,11 @@ class Values:
         """Return times that ascend as the times of the rows do, and which rows have none: seconds as they are, dates in microseconds."""
         import pandas as pd
 
-        times = column.to_pandas()
         if self.dates is None:
-            self.dates = self.time_format is not None or _are_dates(times)
+            self.dates = self.time_format is not None or _are_dates(column.to_pandas())
         if not self.dates:
             return self._plain_times(column)
+        times = column.to_pandas()
         if not pd.api.types.is_datetime64_any_dtype(times):
             times = pd.to_datetime(times.astype("str").str.strip(), format=self.time_format or "ISO8601", errors="coerce", utc=True)
         elif times.dt.tz is None:

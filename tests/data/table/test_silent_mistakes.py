@@ -204,3 +204,13 @@ def test_the_first_row_may_lack_a_rating(tmp_path):
 def test_a_byte_order_mark_beside_a_given_encoding(tmp_path):
     (tmp_path / "a.csv").write_bytes("user,item\n1,2\n1,3\n".encode("utf-8-sig"))
     assert items_of(tmp_path / "a.csv", "dataset.encoding=utf-8", "dataset.user=user") == {1: [2, 3]}
+
+
+def test_the_date_counts_before_the_time_of_the_day(tmp_path):
+    (tmp_path / "a.csv").write_text("user,item,date,time\n1,a,20140701,1230\n1,b,20140702,900\n1,c,20140703,800\n")
+    assert items_of(tmp_path / "a.csv") == {1: ["a", "b", "c"]}
+
+
+def test_true_is_no_time():
+    with pytest.raises(ValueError, match=r"the DataFrame, row 0: column time: expected a number, or a date .* found 'True'"):
+        items_of(pd.DataFrame({"user": [1, 1], "item": [2, 3], "time": [True, False]}))
