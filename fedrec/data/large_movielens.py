@@ -3,18 +3,14 @@
 Each user's latest rating is held out, of equal times the one that comes last in the file. Users and movies keep the ids of GroupLens.
 """
 
-import csv
-import io
 import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-import numpy as np
 from torch import Generator
 
-from fedrec.data.movielens import GROUPLENS
+from fedrec.data.movielens import GROUPLENS, titles_of
 from fedrec.data.published_files import PublishedFile
 from fedrec.data.published_table import PLAIN, load_published
 from fedrec.data.table.parts import Part
@@ -52,8 +48,7 @@ class LargeMovieLens:
         if item_ids is None or not part.path.is_file():
             return None
         with part.unpacked() as file:
-            known = read_titles(io.TextIOWrapper(file, "utf-8"))
-        return np.array([known.get(str(one)) for one in item_ids.tolist()], object)
+            return titles_of(item_ids, file.read().decode())
 
 
 def _member(path: Path, name: str) -> str:
@@ -63,16 +58,6 @@ def _member(path: Path, name: str) -> str:
     if found is None:
         raise ValueError(f"{path}: expected {name} in this archive")
     return found
-
-
-def read_titles(lines: Iterable[str]) -> dict[str, str]:
-    """Return titles by the text of the item's id, from lines "item::title::..." or from rows of CSV.
-
-    >>> read_titles(io.StringIO('1,"Toy Story, 1995",Animation\\n2::Jumanji (1995)::Adventure'))
-    {'1': 'Toy Story, 1995', '2': 'Jumanji (1995)'}
-    """
-    rows = (line.rstrip("\n").split("::") if "::" in line else next(csv.reader([line])) for line in lines if line.strip())
-    return {row[0]: row[1] for row in rows if len(row) > 1}
 
 
 def _of_grouplens(name: str, md5: str, ratings: str) -> PublishedFile:

@@ -5,6 +5,7 @@ user's interactions are in order of time, ties in order of the file. The release
 and lost it; here that row is numbered last, so that ids are the published ones. The owners allow no redistribution, so files are fetched.
 """
 
+import csv
 import re
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -49,10 +50,7 @@ class MovieLens:
     def titles(self, item_ids: Integers) -> Ids | None:
         """Return the titles of items, [M] text or None, if the raw file has brought them along."""
         raw = obtain_titles(self.source, self.root, self.cache)
-        if raw is None:
-            return None
-        known = read_titles(raw)
-        return np.array([known.get(str(one)) for one in item_ids.tolist()], object)
+        return None if raw is None else titles_of(item_ids, raw.content.decode("latin-1"))
 
     def numbered(self, raw_ids: Integers) -> tuple[Integers, Integers]:
         """Return ids from 0, and the raw id of each."""
@@ -90,14 +88,21 @@ class MovieLens1M(MovieLens):
     )
 
 
-def read_titles(raw: RawFile) -> dict[str, str]:
-    """Return titles by the text of the item's id, from lines "item|title|..." or "item::title::..." in Latin-1.
+def titles_of(item_ids: Ids, text: str) -> Ids:
+    """Return the titles of items, [M] text or None, as a file of movies has them."""
+    known = read_titles(text)
+    return np.array([known.get(str(one)) for one in item_ids.tolist()], object)
 
-    >>> read_titles(RawFile("movies.dat", b"1::Toy Story (1995)::Animation"))
-    {'1': 'Toy Story (1995)'}
+
+def read_titles(text: str) -> dict[str, str]:
+    """Return titles by the text of the item's id, from lines "item|title|..." or "item::title::...", or from rows of CSV.
+
+    >>> read_titles('1::Toy Story (1995)::Animation\\n2|Jumanji, 1995|Adventure\\n3,"Heat, 1995",Action|Crime')
+    {'1': 'Toy Story (1995)', '2': 'Jumanji, 1995', '3': 'Heat, 1995'}
     """
-    lines = (re.split(r"\||::", line, maxsplit=2) for line in raw.content.decode("latin-1").split("\n"))
-    return {fields[0]: fields[1] for fields in lines if len(fields) > 1}
+    lines = (line for line in text.split("\n") if line.strip())
+    rows = (next(csv.reader([line])) if re.match(r"\w+,", line) else re.split(r"\||::", line, maxsplit=2) for line in lines)
+    return {row[0]: row[1] for row in rows if len(row) > 1}
 
 
 def read_ratings(raw: RawFile) -> tuple[Integers, Integers, Integers]:

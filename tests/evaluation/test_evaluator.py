@@ -14,24 +14,13 @@ from fedrec.evaluation import user_block
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.interfaces import Split
 from tests.data.content import one_each
+from tests.evaluation import scored
 from tests.evaluation.scored import candidates_of
 from tests.reference import federation as oracle
 from tests.reference.federations import SYSTEM, Case, build_system, cases
 
-OPTIONS = {
-    "every": 1,
-    "k": [1, 2, 3],
-    "metrics": ["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"],
-    "selection": "HR@2",
-    "protocol": "uni4",
-    "candidates": 4,
-    "validation_items": "ranked",
-    "redraw_candidates": False,
-    "exposed_users": "untrained",
-    "exposed_above": 0.01,
-    "max_users": None,
-    "mined_sizes": [1, 3],
-}
+METRICS = ["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]
+OPTIONS = {**scored.OPTIONS, "k": [1, 2, 3], "metrics": METRICS, "selection": "HR@2", "mined_sizes": [1, 3]}
 OPTIONS_RANKED = [f"{name}@{k}" for name in ("ER", "HR", "full_HR", "full_NDCG") for k in OPTIONS["k"]]
 
 
