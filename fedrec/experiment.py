@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ from fedrec.tracking.id_maps import write_id_maps
 from fedrec.tracking.results import show_results
 from fedrec.tracking.run_progress import Progress
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +46,7 @@ class Experiment:
     system: System
     evaluator: Evaluator
     callbacks: Sequence[Callback]
+    has_frame: bool = False  # the data were a DataFrame, which the configuration does not name
     evaluations: list[Evaluation] = field(default_factory=list)
     ended: dict[str, Any] = field(default_factory=dict)  # the summary, once the run has ended in whatever way
     unwritten: str = ""  # why there is no summary.json
@@ -120,6 +124,8 @@ class Experiment:
             "status": status,  # FINISHED, FAILED, KILLED or PRUNED
             "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
             "dataset": dict(self.info.statistics),  # users, items, interactions; rate, interactions per user; sparsity in [0, 1]
+            "data_checksum": self.info.data_checksum,  # of the split
+            "data_frame": self.has_frame,  # true: a DataFrame of Python was the data, so the configuration alone cannot be run again
             "target_items": self.info.target_ids,  # as the data set names them
             "target_titles": self.info.target_titles,  # None if no title is known
             "malicious_clients": self.system.n_malicious,  # number
@@ -149,8 +155,8 @@ class Experiment:
         return float(best.get(exposure_of(self.evaluator.selection), math.nan))
 
 
-def prepare(checked: Checked, folder: Path, callback: Callback | None = None) -> Experiment:
-    """Load the data and build every part. A `callback` takes the place of the progress display.
+def prepare(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = None, frame: "pd.DataFrame | None" = None) -> Experiment:
+    """Load the data and build every part. `callbacks` take the place of the progress display, and `frame` that of a table's file.
 
     Raises ValueError if an option does not fit the data.
     """
@@ -162,6 +168,8 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
     device = choose_device(config.device)
     groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
     tracker, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
+    if frame is not None:
+        dataset.frame = frame
     if isinstance(dataset, Synthetic):  # its size is known before anything is drawn
         system.require_countable(dataset.n_training)
         evaluator.require_countable(dataset.items)
@@ -174,9 +182,10 @@ def prepare(checked: Checked, folder: Path, callback: Callback | None = None) ->
     resolved: Any = OmegaConf.to_container(config, resolve=True)
     run = resolved | {"choices": _choices()}, folder, system.n_rounds, targets.tolist()
     info = RunInfo(*run, item_ids, split.item_titles, user_ids, **_facts(split), undefined=evaluator.undefined)
-    callbacks = [one for one in (None if callback else Progress(), tracker, callback) if one]
+    shown: Sequence[Callback] = [Progress()] if callbacks is None else []
+    watching = [one for one in (*shown, tracker, *(callbacks or ())) if one]
     return_freed_memory()
-    return Experiment(info, system, evaluator, callbacks)
+    return Experiment(info, system, evaluator, watching, has_frame=frame is not None)
 
 
 def _ids(ids: Ids | None, n: int) -> Ids:
@@ -197,28 +206,28 @@ def _facts(split: Split) -> dict[str, Any]:
     }
 
 
-def run(checked: Checked, folder: Path, callback: Callback | None = None) -> float:
-    """Run the experiment of a checked configuration, leave its results in `folder`, and return the objective.
+def run(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = None, frame: "pd.DataFrame | None" = None) -> Experiment:
+    """Run the experiment of a checked configuration, leave its results in `folder`, and return it.
 
-    A `callback` is told what happens and may prune the run; nothing is shown then. Relative paths in options mean the folder that the
-    command was given in, also if `hydra.job.chdir` has left it.
+    `callbacks` are told what happens and may prune the run; nothing is shown then. Relative paths in options mean the folder that the
+    command was given in, also if `hydra.job.chdir` has left it. A `frame` takes the place of the file of dataset=table.
     """
     try:
         with contextlib.chdir(HydraConfig.get().runtime.cwd if HydraConfig.initialized() else "."):
-            experiment = prepare(checked, folder, callback)
+            experiment = prepare(checked, folder, callbacks, frame)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
     try:
         summary = experiment.train()
     except KeyboardInterrupt:
-        if callback is None and experiment.ended:
+        if callbacks is None and experiment.ended:
             show_results(experiment.ended, folder)
         raise
-    if callback is None:
+    if callbacks is None:
         show_results(summary, folder)
     if experiment.unwritten:
-        raise ConfigError(f"{folder}/summary.json: {experiment.unwritten}; the results stand above")
-    return experiment.objective
+        raise ConfigError(f"{folder}/summary.json: {experiment.unwritten}{'; the results stand above' * (callbacks is None)}")
+    return experiment
 
 
 def peak_memory() -> int | None:

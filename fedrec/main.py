@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.global_hydra import GlobalHydra
@@ -29,13 +29,24 @@ from fedrec.config.secrets import masked
 from fedrec.config.threads import settle_waiting
 from fedrec.sweeps.mlflow_runs import TRACKER, require_store
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fedrec.experiment import Experiment
+    from fedrec.interfaces import Callback
+
 
 class Stop(BaseException):
     """Carries the exception that caused it past Hydra, which would print around an ordinary one."""
 
 
-def job(config: DictConfig, callback: Any = None) -> float:
-    """Run the only job, or one of a sweep, and return its objective. A tuning sweep passes a `Callback`, which may prune the run."""
+def job(config: DictConfig, callbacks: "Sequence[Callback] | None" = None) -> float:
+    """Run the only job, or one of a sweep, and return its objective. A tuning sweep passes callbacks, which may prune the run."""
+    return perform(config, callbacks).objective
+
+
+def perform(config: DictConfig, callbacks: "Sequence[Callback] | None" = None, frame: "pd.DataFrame | None" = None) -> "Experiment":
+    """Run a job of Hydra and return what it leaves; callbacks take the place of what a run shows. Raises Stop if the only job fails."""
     from fedrec.config.build import check
     from fedrec.config.validation import ConfigError
     from fedrec.tracking.mlflow.writer_process import start_early
@@ -52,7 +63,7 @@ def job(config: DictConfig, callback: Any = None) -> float:
 
         if settings.mode == RunMode.RUN:
             require_store(config)
-        return run(checked, Path(settings.runtime.output_dir), callback)
+        return run(checked, Path(settings.runtime.output_dir), callbacks, frame)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"; what there is lies in {settings.runtime.output_dir}")
         raise

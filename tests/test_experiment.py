@@ -17,7 +17,18 @@ from fedrec.tracking.run_progress import Progress
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
 SUMMARY = {"status", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
-SUMMARY |= {"target_titles", "undefined", "peak_memory_mb", "mlflow_run_id", "evaluations", "near_best", "peak", "exposed"}
+SUMMARY |= {
+    "target_titles",
+    "undefined",
+    "peak_memory_mb",
+    "mlflow_run_id",
+    "evaluations",
+    "near_best",
+    "peak",
+    "exposed",
+    "data_checksum",
+    "data_frame",
+}
 
 
 def trained(folder, *overrides):
@@ -58,7 +69,7 @@ def test_another_seed_is_another_run(tmp_path):
 
 
 def test_summary(tmp_path, capsys):
-    objective = run(check(compose(*TINY, "dataset.validation=true", "attack=pieck_ipe", "attack.N=4")), tmp_path)
+    objective = run(check(compose(*TINY, "dataset.validation=true", "attack=pieck_ipe", "attack.N=4")), tmp_path).objective
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert set(summary) == SUMMARY
     assert summary["status"] == "FINISHED"

@@ -99,7 +99,7 @@ class Measurer:
 
 
 def _run(record: Recorder, config: DictConfig) -> None:
-    run(check(config), Path(HydraConfig.get().runtime.output_dir), record)
+    run(check(config), Path(HydraConfig.get().runtime.output_dir), [record])
 
 
 def measure(measurer: Measurer, workers: int) -> None:

@@ -73,7 +73,7 @@ class TrialRuns:
         def task(job: DictConfig) -> Any:
             started = time.perf_counter()
             try:
-                return self.task(job, *callback)
+                return self.task(job, callback or None)
             finally:
                 self._run_seconds += time.perf_counter() - started - self._asking_seconds
 

@@ -18,7 +18,7 @@ def record(tmp_path_factory):
     """The record of a tiny run that is watched at its second round."""
     made = Record(snapshot_rounds=(2,))
     folder: Path = tmp_path_factory.mktemp("run")
-    made.summary = prepare(check(compose(*TINY, "attack=pieck_uea", "attack.N=5", "device=cpu")), folder, made).train()
+    made.summary = prepare(check(compose(*TINY, "attack=pieck_uea", "attack.N=5", "device=cpu")), folder, [made]).train()
     return made
 
 

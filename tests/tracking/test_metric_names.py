@@ -49,7 +49,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> Names:
     """What one run says that has everything: all metrics, an attack, a client-side defense and a rule that selects."""
     names = Names()
     overrides = (*SMALL, *PARTS, EVERYTHING, "dataset.validation=true", "evaluation.max_users=20", "system.malicious_share=0.2")
-    run(check(compose(*overrides)), tmp_path_factory.mktemp("run"), names)
+    run(check(compose(*overrides)), tmp_path_factory.mktemp("run"), [names])
     return names
 
 
