@@ -7,7 +7,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -206,6 +206,17 @@ def _facts(split: Split) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def _threads_put_back() -> Iterator[None]:
+    """Leave torch's number of threads as it was: a program that runs experiments may also do other things."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@_threads_put_back()
 def run(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = None, frame: "pd.DataFrame | None" = None) -> Experiment:
     """Run the experiment of a checked configuration, leave its results in `folder`, and return it.
 

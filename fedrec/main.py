@@ -85,12 +85,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # nobody reads what is printed
         raise
     except (Stop, Exception) as error:
-        from fedrec.cli.errors import explain, show
+        from fedrec.cli.errors import show
 
-        failure = error.__cause__ or error if isinstance(error, Stop) else error
-        # A run reports bad input in a ConfigError. A bare ValueError is a mistake in the code, perhaps in a plug-in.
-        return show(failure, None if isinstance(error, Stop) and type(failure) is ValueError else explain(failure))
+        return show(*explained(error))
     return 0
+
+
+def explained(error: BaseException) -> tuple[BaseException, str | None]:
+    """Return what has really failed, and why in one line if it was bad input.
+
+    A run reports bad input in a ConfigError. A bare ValueError is a mistake in the code, perhaps in a plug-in.
+    """
+    from fedrec.cli.errors import explain
+
+    failure = error.__cause__ or error if isinstance(error, Stop) else error
+    return failure, None if isinstance(error, Stop) and type(failure) is ValueError else explain(failure)
 
 
 def _start(flags: Namespace) -> None:

@@ -62,7 +62,7 @@ def check(config: DictConfig) -> Checked:
 
     Raises ConfigError, one line that names the option, if an option is unknown, missing, of a wrong type or out of range.
     """
-    groups = {path.name for path in FOLDER.iterdir() if path.is_dir()}
+    groups = {path.name for path in FOLDER.iterdir() if path.is_dir() and path.name != "__pycache__"}
     _arguments(config, RunOptions, set(map(str, config)) - groups, groups)
     nodes = {name: _value(config, name) for name in map(str, config) if name in groups and name != "hydra"}
     for name, node in nodes.items():

@@ -4,7 +4,7 @@ import contextlib
 import copy
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ import omegaconf.base
 import omegaconf.grammar_parser
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.core_plugins.file_config_source import FileConfigSource as HydraFiles
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.utils import JobRuntime
 from hydra.plugins.config_source import ConfigResult
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fedrec.config.secrets import rewrite, stowed, without_references
@@ -87,17 +90,31 @@ def register() -> None:
     hydra._internal.hydra.ConfigLoaderImpl = Loader  # type: ignore[attr-defined]  # a private name; Hydra has no hook before it saves
     for module in (omegaconf.base, omegaconf._utils):
         module.parse = _parse  # type: ignore[attr-defined]  # a name that OmegaConf offers nobody
-    for name, resolver in RESOLVERS.items():
-        OmegaConf.register_new_resolver(name, resolver, replace=True)
+    register_references()
     if str(PLUGINS) not in sys.path:
         sys.path.append(str(PLUGINS))
     SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
 
 
-def initialized(job_name: str = "main") -> hydra.initialize_config_dir:
-    """Return a context in which Hydra composes the files of conf/."""
+def register_references() -> None:
+    """Let configurations say `${if_below:...}` and `${if_equal:...}`."""
+    for name, resolver in RESOLVERS.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+@contextlib.contextmanager
+def initialized(job_name: str = "main") -> Iterator[None]:
+    """Let Hydra compose the files of conf/ meanwhile. Another application of Hydra in this process finds its own settings afterwards."""
+    loader, files = hydra._internal.hydra.ConfigLoaderImpl, SourcesRegistry.instance().types.get("file", HydraFiles)  # type: ignore[attr-defined]
+    version, name = VersionBase.instance().version_base, copy.copy(JobRuntime.instance().conf)
     register()
-    return hydra.initialize_config_dir(str(FOLDER), job_name, version_base="1.3")
+    try:
+        with hydra.initialize_config_dir(str(FOLDER), job_name, version_base="1.3"):
+            yield
+    finally:
+        hydra._internal.hydra.ConfigLoaderImpl = loader  # type: ignore[attr-defined]
+        SourcesRegistry.instance().types["file"] = files
+        VersionBase.instance().version_base, JobRuntime.instance().conf = version, name
 
 
 def compose(*overrides: str) -> DictConfig:

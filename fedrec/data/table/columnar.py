@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fedrec.data.table.columns import Columns
@@ -88,6 +89,15 @@ class Frame(Unbroken):
 
     def place(self, row: int) -> Place:
         return Place(row, f"the DataFrame, row {self.frame.index[row]}")
+
+
+def write_frame(frame: "pd.DataFrame", path: Path) -> None:
+    """Write a DataFrame as a parquet file that has the same rows for `Table`: the same values, and the same columns in the same order."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = [_arrow(frame.iloc[:, number]) for number in range(len(frame.columns))]
+    parquet.write_table(pa.Table.from_arrays(columns, Frame(frame).names), path)
 
 
 def _arrow(column: "pd.Series[Any]") -> "pa.Array":

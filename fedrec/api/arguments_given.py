@@ -1,0 +1,73 @@
+"""What a call gives -> the overrides and the configuration that a job of Hydra takes."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from fedrec.cli.arguments import parse
+from fedrec.config.choices import choices_of
+from fedrec.config.secrets import rewrite, stowed
+from fedrec.config.validation import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Overrides = str | Sequence[str]
+
+
+def overrides_of(given: Overrides, config_dir: str | Path | None, *flags: str) -> list[str]:
+    """Return overrides as Hydra takes them, checked as on the command line. One text may hold several, as a shell would read them.
+
+    Raises ValueError as `fedrec.cli.arguments.parse` does.
+    """
+    texts = shlex.split(given) if isinstance(given, str) else [str(text) for text in given]
+    if mistaken := [text for text in texts if text.startswith("-")]:
+        raise ConfigError(f"{mistaken[0]}: Python takes overrides, KEY=VALUE; fedrec.sweep runs many jobs, and config_dir names a folder")
+    folder = [] if config_dir is None else ["--config-dir", str(config_dir)]
+    parsed: list[str] = parse([*texts, *folder, *flags]).overrides
+    return parsed
+
+
+def set_to(option: str, value: object) -> str:
+    """Return the override that sets an option to a text."""
+    quoted = str(value).replace("'", "\\'")
+    return f"{option}='{quoted}'"
+
+
+def with_table(overrides: Sequence[str], data: "pd.DataFrame") -> list[str]:
+    """Return the overrides with dataset=table. Raises ConfigError if they choose other data, or `data` is no DataFrame of pandas."""
+    import pandas as pd
+
+    if not isinstance(data, pd.DataFrame):
+        kind = f"{type(data).__module__}.{type(data).__name__}".removeprefix("builtins.")
+        raise ConfigError(f"data must be a DataFrame of pandas, not {kind}")
+    chosen = {text.lstrip("+~").partition("=")[0]: text.partition("=")[2] for text in overrides}
+    if chosen.setdefault("dataset", "table") != "table":
+        raise ConfigError(f"dataset={chosen['dataset']} does not read the DataFrame that data gives: leave it out, or say dataset=table")
+    if "dataset.path" in chosen:
+        raise ConfigError("dataset.path names a file, and data gives a DataFrame: give one of them")
+    return ["dataset=table", *(text for text in overrides if text != "dataset=table")]
+
+
+def configuration(overrides: Sequence[str], given: Mapping[str, Any] | None = None) -> DictConfig:
+    """Return what Hydra composes, with its node `hydra`. Options that are `given` take the place of all that fedrec's files say."""
+    application: Any = GlobalHydra.instance().hydra
+    composed: DictConfig = application.compose_config("config", [*overrides, "hydra.mode=RUN"], RunMode.RUN)
+    if given is None:
+        return composed
+    config = OmegaConf.create(given) if not isinstance(given, DictConfig) else given.copy()
+    with read_write(config), open_dict(config):
+        of_hydra, choices = config.pop("hydra", None), config.pop("choices", None)
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+        known = (choices or (of_hydra and of_hydra.runtime.choices)) or choices_of(plain)
+        rewrite(config, before := OmegaConf.to_container(config), stowed(before))  # type: ignore[type-var]
+        config.hydra = composed.hydra
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.runtime.choices = {"sweep": None, **known}
+    OmegaConf.set_struct(config, True)
+    return config
