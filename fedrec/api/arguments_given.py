@@ -60,12 +60,12 @@ def configuration(overrides: Sequence[str], given: Mapping[str, Any] | None = No
     composed: DictConfig = application.compose_config("config", [*overrides, "hydra.mode=RUN"], RunMode.RUN)
     if given is None:
         return composed
-    config = OmegaConf.create(given) if not isinstance(given, DictConfig) else given.copy()
+    config = given.copy() if isinstance(given, DictConfig) else OmegaConf.create(dict(given))
     with read_write(config), open_dict(config):
         of_hydra, choices = config.pop("hydra", None), config.pop("choices", None)
         plain: Any = OmegaConf.to_container(config, resolve=True)
         known = (choices or (of_hydra and of_hydra.runtime.choices)) or choices_of(plain)
-        rewrite(config, before := OmegaConf.to_container(config), stowed(before))  # type: ignore[type-var]
+        rewrite(config, before := OmegaConf.to_container(config), stowed(before))
         config.hydra = composed.hydra
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.runtime.choices = {"sweep": None, **known}
