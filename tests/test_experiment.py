@@ -17,7 +17,18 @@ from fedrec.tracking.run_progress import Progress
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
 SUMMARY = {"status", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
-SUMMARY |= {"target_titles", "undefined", "peak_memory_mb", "mlflow_run_id", "evaluations", "near_best", "peak", "exposed"}
+SUMMARY |= {
+    "target_titles",
+    "data_checksum",
+    "code",
+    "undefined",
+    "peak_memory_mb",
+    "mlflow_run_id",
+    "evaluations",
+    "near_best",
+    "peak",
+    "exposed",
+}
 
 
 def trained(folder, *overrides):
