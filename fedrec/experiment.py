@@ -29,6 +29,7 @@ from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.poisoning.targets import choose_targets
 from fedrec.randomness import generator
 from fedrec.tracking.id_maps import write_id_maps
+from fedrec.tracking.mlflow.run_description import code_of, revision
 from fedrec.tracking.results import show_results
 from fedrec.tracking.run_progress import Progress
 
@@ -125,6 +126,7 @@ class Experiment:
             "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
             "dataset": dict(self.info.statistics),  # users, items, interactions; rate, interactions per user; sparsity in [0, 1]
             "data_checksum": self.info.data_checksum,  # of the split
+            "code": code_of(revision()),  # commit of the checkout; nothing without one
             "data_frame": self.has_frame,  # true: a DataFrame of Python was the data, so the configuration alone cannot be run again
             "target_items": self.info.target_ids,  # as the data set names them
             "target_titles": self.info.target_titles,  # None if no title is known

@@ -33,6 +33,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "cli": {"config"},
     # of evaluation, which items are popular and which epochs are reported
     "tracking": {"interfaces", "config", "evaluation", "parent_process"},
+    "comparison": {"config", "evaluation", "tracking"},
     "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "config"},
     "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},

@@ -19,6 +19,8 @@ TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.in
 SUMMARY = {"status", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
 SUMMARY |= {
     "target_titles",
+    "data_checksum",
+    "code",
     "undefined",
     "peak_memory_mb",
     "mlflow_run_id",
@@ -26,7 +28,6 @@ SUMMARY |= {
     "near_best",
     "peak",
     "exposed",
-    "data_checksum",
     "data_frame",
 }
 

@@ -33,7 +33,7 @@ def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) 
     chosen = names(config)
     source = {"mlflow.source.name": "fedrec.main", "mlflow.source.type": "LOCAL"}
     targets = in_words(info.target_ids, info.target_titles)[:_LONGEST_TAG]
-    own_tags = {**_revision(), "mlflow.user": _user(), **source, "data_checksum": info.data_checksum, "target_items": targets}
+    own_tags = {**revision(), "mlflow.user": _user(), **source, "data_checksum": info.data_checksum, "target_items": targets}
     return {
         "key": uuid.uuid4().hex,
         "started": int(time.time() * 1000),
@@ -99,6 +99,15 @@ def plain(values: Mapping[str, Any]) -> Any:
     return json.loads(json.dumps(dict(values), default=lambda value: value.item() if hasattr(value, "item") else str(value)))
 
 
+def code_of(tags: Mapping[str, str]) -> str:
+    """Return in a word which code a run belongs to; nothing if it was no checkout.
+
+    >>> code_of({"mlflow.source.git.commit": "5290c73ec33522383037382ae5e5eb02c62369c2", "mlflow.source.git.dirty": "true"})
+    '5290c73ec335+changes'
+    """
+    return tags.get("mlflow.source.git.commit", "")[:12] + "+changes" * (tags.get("mlflow.source.git.dirty") == "true")
+
+
 def git_tags(folder: Path) -> dict[str, str]:
     """Return the commit of the checkout `folder` and whether its files have changed since; empty if it is no checkout."""
     if not (folder / ".git").exists():
@@ -113,7 +122,8 @@ def git_tags(folder: Path) -> dict[str, str]:
 
 
 @functools.cache  # the code that runs is the one that was imported
-def _revision() -> dict[str, str]:
+def revision() -> dict[str, str]:
+    """Return what `git_tags` says of the code that runs."""
     return git_tags(_CHECKOUT)
 
 

@@ -1,0 +1,121 @@
+"""Runs from folders and from MLflow as one table, a row a run."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fedrec.comparison.mlflow_experiments import read_experiment
+from fedrec.comparison.run_folders import SUMMARY, read_folder, run_folders
+from fedrec.comparison.run_rows import FINISHED, Row, identity, in_order
+from fedrec.config.validation import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOTES = "notes"  # attribute of the table: what was left out, a sentence each
+MLFLOW = "mlflow:"  # before the name of an experiment that is also that of a folder
+Sources = str | Path | Iterable[str | Path]
+
+log = logging.getLogger(__name__)
+
+
+def read_runs(sources: Sources, uri: str | None = None, unfinished: bool = False) -> "pd.DataFrame":
+    """Return a table with a row for each run, and log a warning for everything that is left out.
+
+    `sources` are folders (of a run, of a sweep, or above them) and names of experiments in MLflow, whose store is `uri`, or
+    $MLFLOW_TRACKING_URI, or mlflow.db in the current folder. Columns: `attack`, `defense`, `model`, `dataset`, `seed`; all other options
+    that can change a result, NaN where a run has no such option; what was reported, `best/ER@10` for instance, shares in [0, 1]; and
+    `seconds`, `status`, `folder`, `run_id`, `data_checksum`, `code`, `ended` (seconds since 1970). With `unfinished` runs count, too, that
+    failed, were killed or pruned. Of a run that was repeated the latest counts. Raises ConfigError in one line if a source has no run.
+    """
+    table = collect(sources, uri, unfinished)
+    for note in table.attrs[NOTES]:
+        log.warning(note)
+    return table
+
+
+def collect(sources: Sources, uri: str | None = None, unfinished: bool = False) -> "pd.DataFrame":
+    """Return what `read_runs` returns, with its warnings as `attrs["notes"]` only."""
+    import pandas as pd
+
+    rows: list[Row] = []
+    notes: list[str] = []
+    for source in [sources] if isinstance(sources, str | Path) else sources:
+        rows += _from_source(source, uri, notes)
+    rows = list(_each_once(rows, notes))
+    kept = [one for one in rows if unfinished or one["status"] == FINISHED]
+    if left := [one for one in rows if not unfinished and one["status"] != FINISHED]:
+        notes.append(_left_out(left))
+    latest = _latest(kept, notes)
+    table = pd.DataFrame(latest, columns=in_order(rows))
+    table.attrs[NOTES] = notes
+    return table
+
+
+def _from_source(source: str | Path, uri: str | None, notes: list[str]) -> list[Row]:
+    folder = Path(source)
+    if folder.name == SUMMARY and folder.is_file():
+        folder = folder.parent
+    if not str(source).startswith(MLFLOW) and folder.is_dir():
+        return _from_folder(folder, notes)
+    try:
+        rows = read_experiment(str(source).removeprefix(MLFLOW), uri)
+    except ValueError as error:
+        raise ConfigError(f"{source}: there is no such folder, and {error}") from None
+    if not rows:
+        raise ConfigError(f"{source}: the experiment has no run of fedrec")
+    return rows
+
+
+def _from_folder(folder: Path, notes: list[str]) -> list[Row]:
+    rows, (found, without) = [], run_folders(folder)
+    for one in found:
+        try:
+            rows.append(read_folder(one))
+        except ValueError as error:
+            notes.append(f"A run is left out: {error}.")
+    if without:
+        runs = "1 run has" if len(without) == 1 else f"{len(without)} runs have"
+        notes.append(f"{runs} left no summary.json and cannot be counted: {_some(without)}.")
+    if not rows:
+        reason = notes[-1] if found or without else f"No {SUMMARY} lies there or below."
+        raise ConfigError(f"{folder}: no run was found. {reason}")
+    return rows
+
+
+def _each_once(rows: Sequence[Row], notes: list[str]) -> Iterator[Row]:
+    """Yield every run once, though several sources may hold it: a run in MLflow has left a folder, too."""
+    seen: set[str] = set()
+    for one in rows:
+        names = {str(Path(one["folder"]).resolve()) if one["folder"] else "", one["run_id"]} - {""}
+        if not names & seen:
+            yield one
+        seen |= names
+
+
+def _left_out(rows: Sequence[Row]) -> str:
+    states = ", ".join(f"{count} {status}" for status, count in Counter(one["status"] for one in rows).items())
+    runs = "1 run is" if len(rows) == 1 else f"{len(rows)} runs are"
+    return f"{runs} left out ({states}): {_some([one['folder'] or one['run_id'] for one in rows])}."
+
+
+def _latest(rows: Sequence[Row], notes: list[str]) -> list[Row]:
+    """Return the latest of the runs that have the same options and seed."""
+    latest: dict[object, Row] = {}
+    for one in rows:
+        key = identity(one)
+        if key not in latest or one["ended"] >= latest[key]["ended"]:
+            latest[key] = one
+    if repeated := len(rows) - len(latest):
+        kept = {id(one) for one in latest.values()}
+        dropped = [one["folder"] or one["run_id"] for one in rows if id(one) not in kept]
+        runs = "1 run has" if repeated == 1 else f"{repeated} runs have"
+        notes.append(f"{runs} the same options and seed as a later one, which counts: {_some(dropped)}.")
+    return list(latest.values())
+
+
+def _some(names: Sequence[object]) -> str:
+    """Return the first names."""
+    return ", ".join(map(str, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

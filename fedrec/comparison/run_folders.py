@@ -1,0 +1,57 @@
+"""Runs that lie in folders: every folder with a `summary.json`, as a row."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fedrec.comparison.run_rows import Row, row
+from fedrec.config.secrets import masked
+from fedrec.evaluation.epoch_selection import EVALUATIONS
+from fedrec.tracking.mlflow.run_description import names, parameters
+
+SUMMARY = "summary.json"
+
+
+def run_folders(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders of runs, at `folder` and below, and those that Hydra made for a run that has left no summary.
+
+    Jobs of a sweep come in the order of their numbers.
+    """
+    found = sorted({path.parent for path in folder.rglob(SUMMARY)}, key=_natural)
+    made = {path.parent.parent for path in folder.rglob(".hydra/config.yaml")}
+    return found, sorted(made - set(found), key=_natural)
+
+
+def read_folder(folder: Path) -> Row:
+    """Return the row of a run. Raises ValueError, which says why, if its summary cannot be read."""
+    file = folder / SUMMARY
+    try:
+        summary: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        config = masked(summary["config"])
+        facts = {
+            "seconds": summary["seconds"]["total"],
+            "status": summary["status"],
+            "folder": str(folder),
+            "run_id": summary.get("mlflow_run_id") or "",
+            "data_checksum": summary.get("data_checksum", ""),
+            "code": summary.get("code", ""),
+            "ended": file.stat().st_mtime,
+        }
+        return row(parameters(config), names(config), dict(_reported(summary)), **facts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+        raise ValueError(f"{file} cannot be read: {reason}") from None
+
+
+def _reported(summary: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for rule in EVALUATIONS:
+        yield from ((f"{rule}/{name}", float(value)) for name, value in (summary.get(rule) or {}).items())
+    if summary.get("exposed") is not None:
+        yield "exposed", float(summary["exposed"])
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Return a key by which folder 10 comes after folder 9."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", str(path))]

@@ -1,0 +1,70 @@
+"""One run as a row of a table, whatever it was read from: its options, what it reports, and where it lies."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from fedrec.evaluation.epoch_selection import EVALUATIONS
+
+NAMES = ("attack", "defense", "model", "dataset")  # options that hold a choice, and tell most of a run
+SEED = "seed"
+LABELS = ("experiment", "variant", "system", "evaluation")  # choices that only name what the options say
+FACTS = ("seconds", "status", "folder", "run_id", "data_checksum", "code", "ended")  # the last columns
+FINISHED = "FINISHED"
+Row = dict[str, Any]
+
+_IGNORED = re.compile(r"(tracking|checkpoint|sweep|hydra|choices|by_model)\b|(threads|resume|model\.save)$|.*_target_$")  # change no result
+_COUNTS = ("round", "epoch", "evaluations")  # that stand beside the metrics of an evaluation
+
+
+def row(parameters: Mapping[str, str], chosen: Mapping[str, str], reported: Mapping[str, float], **facts: Any) -> Row:
+    """Return the row of a run.
+
+    `parameters` are those of `run_description.parameters`, `chosen` is what `run_description.names` returns, `reported` has names like
+    `best/ER@10`.
+    """
+    named = {name: f"[{choice.replace('+', ',')}]" if "+" in choice else choice for name, choice in chosen.items()}  # as one types it
+    labels = {name: parameters[f"choices.{name}"] for name in LABELS if f"choices.{name}" in parameters}
+    options = {name: _value(text) for name, text in parameters.items() if text != "{}" and not _IGNORED.match(name)}
+    return {**named, SEED: options.pop(SEED, None), **labels, **options, **reported, **facts}
+
+
+def in_order(rows: Iterable[Row]) -> list[str]:
+    """Return the columns of all rows: choices, seed, options, what the rules report, facts."""
+    found = dict.fromkeys(chain.from_iterable(rows))
+    first = [*NAMES, SEED, *(name for name in LABELS if name in found)]
+    reported = [name for rule in EVALUATIONS for name in found if name.startswith(f"{rule}/")] + ["exposed"] * ("exposed" in found)
+    options = [name for name in found if name not in {*first, *reported, *FACTS}]
+    return [*first, *options, *reported, *FACTS]
+
+
+def options_of(columns: Sequence[str]) -> list[str]:
+    """Return the columns that hold options, without the seed."""
+    return [name for name in columns if "/" not in name and name not in (*FACTS, SEED, "exposed")]
+
+
+def metrics_of(columns: Sequence[str]) -> list[str]:
+    """Return the metrics that rules report, each once.
+
+    >>> metrics_of(["attack", "best/epoch", "best/ER@10", "final/ER@10", "best/HR@10"])
+    ['ER@10', 'HR@10']
+    """
+    found = dict.fromkeys(name.partition("/")[2] for name in columns if name.partition("/")[0] in EVALUATIONS)
+    return [name for name in found if name and name not in _COUNTS]
+
+
+def identity(one: Row) -> tuple[tuple[str, str], ...]:
+    """Return the options that a run's result depends on. Two runs with the same ones are the same run, done twice."""
+    options = [*options_of(list(one)), SEED]
+    return tuple(sorted((name, repr(one[name])) for name in options if name not in LABELS and one[name] is not None))
+
+
+def _value(text: str) -> Any:
+    """Return a number or a truth value as such, and all other values as text."""
+    try:
+        value = json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, bool | int | float) else text
