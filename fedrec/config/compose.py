@@ -6,6 +6,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource as HydraFiles
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
 from hydra.plugins.config_source import ConfigResult
 from hydra.version import VersionBase
@@ -93,6 +97,10 @@ def register() -> None:
     register_references()
     if str(PLUGINS) not in sys.path:
         sys.path.append(str(PLUGINS))
+        if Plugins in Singleton._instances:  # another application has had Hydra look for plug-ins already
+            own = import_module("hydra_plugins.fedrec_plugins")
+            for plugin in (one for one in vars(own).values() if getattr(one, "__module__", "") == own.__name__):
+                Plugins.instance().register(plugin)
     SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
 
 
@@ -104,9 +112,10 @@ def register_references() -> None:
 
 @contextlib.contextmanager
 def initialized(job_name: str = "main") -> Iterator[None]:
-    """Let Hydra compose the files of conf/ meanwhile. Another application of Hydra in this process finds its own settings afterwards."""
+    """Let Hydra compose the files of conf/ meanwhile. Another application of Hydra in this process is put aside and then put back."""
     loader, files = hydra._internal.hydra.ConfigLoaderImpl, SourcesRegistry.instance().types.get("file", HydraFiles)  # type: ignore[attr-defined]
     version, name = VersionBase.instance().version_base, copy.copy(JobRuntime.instance().conf)
+    other = Singleton._instances.pop(GlobalHydra, None)
     register()
     try:
         with hydra.initialize_config_dir(str(FOLDER), job_name, version_base="1.3"):
@@ -115,6 +124,8 @@ def initialized(job_name: str = "main") -> Iterator[None]:
         hydra._internal.hydra.ConfigLoaderImpl = loader  # type: ignore[attr-defined]
         SourcesRegistry.instance().types["file"] = files
         VersionBase.instance().version_base, JobRuntime.instance().conf = version, name
+        if other is not None:
+            Singleton._instances[GlobalHydra] = other
 
 
 def compose(*overrides: str) -> DictConfig:
