@@ -21,6 +21,7 @@ from fedrec.config.build import Checked
 from fedrec.config.threads import crowding
 from fedrec.config.validation import ConfigError
 from fedrec.data.synthetic import Synthetic
+from fedrec.data.table.table import Table
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.federation.system import System
@@ -171,7 +172,7 @@ def prepare(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None
     groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
     tracker, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
     if frame is not None:
-        dataset.frame = frame
+        read_from(dataset, frame)
     if isinstance(dataset, Synthetic):  # its size is known before anything is drawn
         system.require_countable(dataset.n_training)
         evaluator.require_countable(dataset.items)
@@ -188,6 +189,15 @@ def prepare(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None
     watching = [one for one in (*shown, tracker, *(callbacks or ())) if one]
     return_freed_memory()
     return Experiment(info, system, evaluator, watching, has_frame=frame is not None)
+
+
+def read_from(dataset: Any, frame: "pd.DataFrame") -> None:
+    """Let dataset=table read a DataFrame. Raises ValueError if another data set is chosen, or a file as well."""
+    if not isinstance(dataset, Table):
+        raise ValueError(f"data gives a DataFrame, which dataset=table reads; {type(dataset).__name__} has data of its own")
+    if dataset.path is not None:
+        raise ValueError(f"data gives a DataFrame, and dataset.path the file {dataset.path}: give one of them")
+    dataset.frame = frame
 
 
 def _ids(ids: Ids | None, n: int) -> Ids:

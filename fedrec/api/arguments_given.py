@@ -48,9 +48,9 @@ def with_table(overrides: Sequence[str], data: "pd.DataFrame") -> list[str]:
         raise ConfigError(f"data must be a DataFrame of pandas, not {kind}")
     chosen = {text.lstrip("+~").partition("=")[0]: text.partition("=")[2] for text in overrides}
     if chosen.setdefault("dataset", "table") != "table":
-        raise ConfigError(f"dataset={chosen['dataset']} does not read the DataFrame that data gives: leave it out, or say dataset=table")
+        raise ConfigError(f"data gives a DataFrame, which dataset=table reads; dataset={chosen['dataset']} has data of its own")
     if "dataset.path" in chosen:
-        raise ConfigError("dataset.path names a file, and data gives a DataFrame: give one of them")
+        raise ConfigError(f"data gives a DataFrame, and dataset.path the file {chosen['dataset.path']}: give one of them")
     return ["dataset=table", *(text for text in overrides if text != "dataset=table")]
 
 
