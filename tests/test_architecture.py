@@ -33,7 +33,8 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "cli": {"config"},
     # of evaluation, which items are popular and which epochs are reported
     "tracking": {"interfaces", "config", "evaluation", "parent_process"},
-    "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "config"},
+    "saved_runs": {"interfaces", "ragged", "data", "evaluation", "config", "tracking"},
+    "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "saved_runs", "config"},
     "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
     "catalog": {"config", "cli"},
