@@ -56,14 +56,13 @@ def save_model(trained: TrainedModel, info: RunInfo) -> None:
 
 def open_model(run: Path) -> TrainedModel:
     """Return the model that a run has saved. Raises ConfigError, which names the file, if it is missing or damaged."""
-    folder = run / MODEL
-    description = read_description(run)
-    for name, expected in description["crc32"].items():
+    folder, description = run / MODEL, read_description(run)
+    for name in (TENSORS, TRAINING):
         if not (folder / name).is_file():
             raise ConfigError(f"{folder / name} is missing")
-        if _checksum(folder / name) != expected:
+        if _checksum(folder / name) != description["crc32"].get(name):
             raise ConfigError(f"{folder / name} is damaged: it is not what the run has written")
-    tensors, training = _read_tensors(folder / TENSORS), _read_tensors(folder / TRAINING)
+    tensors, training = _read_tensors(folder / TENSORS, "users", "items"), _read_tensors(folder / TRAINING, "offsets", "items")
     users, items = tensors.pop("users"), tensors.pop("items")
     scorer = {name.removeprefix("scorer."): value for name, value in tensors.items()}
     seen = Interactions(training["offsets"], training["items"], len(items))
@@ -92,12 +91,15 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> int:
     return _checksum(path)
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def _read_tensors(path: Path, *needed: str) -> dict[str, Tensor]:
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
     except (OSError, SafetensorError) as error:
         raise ConfigError(f"{path} is damaged: {error}") from None
+    if lacking := [name for name in needed if name not in tensors]:
+        raise ConfigError(f"{path} is damaged: it lacks {lacking[0]}")
+    return tensors
 
 
 def _checksum(path: Path) -> int:

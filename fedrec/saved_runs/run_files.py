@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,13 @@ def read_description(run: Path) -> dict[str, Any]:
     description = _read(path, ("format",))
     if description["format"] != FORMAT:
         raise ConfigError(f"{path}: its format {description['format']!r} is that of another version of fedrec, which knows {FORMAT}")
-    return _complete(path, description, ("model", "targets", "crc32"))
+    _complete(path, description, kinds := {"model": dict, "targets": list, "crc32": dict})
+    if unfit := [key for key, kind in kinds.items() if not isinstance(description[key], kind)]:
+        raise ConfigError(f"{path} is damaged: {unfit[0]} is no {kinds[unfit[0]].__name__}")
+    return description
 
 
-def _read(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+def _read(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     """Return the mapping that a file of JSON holds. Raises ConfigError, which names the file."""
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -60,7 +63,7 @@ def _read(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     return _complete(path, content, keys)
 
 
-def _complete(path: Path, content: Any, keys: tuple[str, ...]) -> dict[str, Any]:
+def _complete(path: Path, content: Any, keys: Iterable[str]) -> dict[str, Any]:
     if not isinstance(content, Mapping) or (lacking := [key for key in keys if key not in content]):
         raise ConfigError(f"{path} is damaged: it lacks {', '.join(lacking) if isinstance(content, Mapping) else 'a mapping'}")
     return dict(content)

@@ -39,8 +39,13 @@ def in_words(ids: Iterable[int | str], titles: Iterable[str | None] | None) -> s
     50 (Star Wars (1977)), B000123, "a, b"
     """
     words = [text if re.fullmatch(r"[\w.:/-]+", text := str(one)) else json.dumps(text, ensure_ascii=not text.isprintable()) for one in ids]
-    told = ["".join(letter if letter.isprintable() else "?" for letter in one or "") for one in titles or [None] * len(words)]
+    told = [printable(one or "") for one in titles or [None] * len(words)]
     return ", ".join(f"{word} ({title})" if title else word for word, title in zip(words, told, strict=True))
+
+
+def printable(text: str) -> str:
+    """Return a text with a question mark for everything that a terminal might obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _write(path: Path, columns: Mapping[str, "Ids"]) -> None:

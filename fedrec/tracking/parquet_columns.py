@@ -10,14 +10,14 @@ from fedrec.config.validation import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Columns = Mapping[str, NDArray[Any]]  # [n] each: whole numbers, other numbers (NaN: no value), or objects that are text or None
+    Columns = Mapping[str, NDArray[Any]]  # [n] each: numbers (NaN: no value), truth values, or objects that are text or None
 
 
 def write_columns(path: Path, blocks: "Iterable[Columns]") -> None:
     """Write blocks of rows, one at least, of the same columns; only one block is in memory at a time.
 
     They are written under another name first, so that nobody reads half a file. Raises ConfigError if the disk takes none, AttributeError
-    or UnicodeEncodeError if something is neither a number nor text in UTF-8.
+    or UnicodeEncodeError if an object is no text in UTF-8.
     """
     from pyarrow import parquet
 
@@ -37,7 +37,7 @@ def write_columns(path: Path, blocks: "Iterable[Columns]") -> None:
         part.unlink(missing_ok=True)
 
 
-_ENCODINGS = {"i": "DELTA_BINARY_PACKED", "f": "PLAIN", "O": "DELTA_BYTE_ARRAY"}  # by the kind of a NumPy type
+_ENCODINGS = {"i": "DELTA_BINARY_PACKED", "f": "PLAIN", "b": "PLAIN", "O": "DELTA_BYTE_ARRAY"}  # by the kind of a NumPy type
 
 
 def _table(columns: "Columns") -> Any:
@@ -57,6 +57,9 @@ def _column(values: "NDArray[Any]") -> Any:
         known = np.packbits(~np.isnan(values), bitorder="little")
         kind = pyarrow.float32() if values.dtype.itemsize == 4 else pyarrow.float64()
         return pyarrow.Array.from_buffers(kind, len(values), [pyarrow.py_buffer(known), pyarrow.py_buffer(np.ascontiguousarray(values))])
+    if values.dtype.kind == "b":
+        bits = np.packbits(values, bitorder="little")
+        return pyarrow.Array.from_buffers(pyarrow.bool_(), len(values), [None, pyarrow.py_buffer(bits)])
     texts = [b"" if one is None else one.encode() for one in values.tolist()]
     ends = np.concatenate([[0], np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()])
     known = np.packbits([one is not None for one in values.tolist()], bitorder="little")
