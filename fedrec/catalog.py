@@ -1,11 +1,9 @@
 """`python -m fedrec.catalog`: the cards of all attacks, defenses, models and data sets, as tables or as JSON."""
 
-import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
 from rich import box
 from rich.console import Console, Group
@@ -13,15 +11,9 @@ from rich.table import Column, Table
 
 from fedrec.cli.cards import GROUPS, Card, cards
 from fedrec.cli.ending import exit_after
+from fedrec.cli.parser import Parser
 from fedrec.config.compose import FOLDER, compose
 from fedrec.config.validation import did_you_mean
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line, as `fedrec.main` does."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,6 +29,8 @@ from fedrec.interfaces import Callback, Dataset, Evaluation, Ids, Pruned, RunInf
 from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.poisoning.targets import choose_targets
 from fedrec.randomness import generator
+from fedrec.saved_runs.ended_run import EndedRun
+from fedrec.saved_runs.run_files import SUMMARY, remove_earlier
 from fedrec.tracking.id_maps import write_id_maps
 from fedrec.tracking.mlflow.run_description import code_of, revision
 from fedrec.tracking.results import show_results
@@ -51,7 +53,7 @@ class Experiment:
     has_frame: bool = False  # the data were a DataFrame, which the configuration does not name
     evaluations: list[Evaluation] = field(default_factory=list)
     ended: dict[str, Any] = field(default_factory=dict)  # the summary, once the run has ended in whatever way
-    unwritten: str = ""  # why there is no summary.json
+    unwritten: str = ""  # which file could not be written, and why
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "track": 0.0})
 
     def train(self) -> dict[str, Any]:
@@ -59,6 +61,7 @@ class Experiment:
         started = time.perf_counter()
         status: Status = "FAILED"
         try:
+            remove_earlier(self.info.folder)
             write_id_maps(self.info)
             self._tell("on_run_start", self.info)
             self._rounds()
@@ -80,7 +83,7 @@ class Experiment:
             last = result.round == self.system.n_rounds
             if last or (result.ends_epoch and result.epoch % self.evaluator.every == 0):
                 started = time.perf_counter()
-                self.evaluations.append(Evaluation(result.round, result.epoch, self.evaluator.evaluate()))
+                self.evaluations.append(Evaluation(result.round, result.epoch, self.evaluator.evaluate(), self.evaluator.exposures))
                 self.seconds["evaluate"] += time.perf_counter() - started
                 self._tell("on_evaluation", self.evaluations[-1])
 
@@ -99,24 +102,34 @@ class Experiment:
         self.seconds["total"] = ended - started  # without the callbacks' last work, which they cannot be told
         summary = self.ended = self.summary(status)
         self._write(summary)
+        failure = ""
         try:
+            failure = self._leave()
             for callback in self.callbacks:
                 summary |= callback.on_run_end(status, summary)
         finally:
             now = time.perf_counter()
             self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - started}
             summary["seconds"] = self.rounded_seconds
-            self.unwritten = self._write(summary)
+            self.unwritten = self._write(summary) or failure
 
     def _write(self, summary: Mapping[str, Any]) -> str:
         """Write summary.json; return why that failed, or nothing."""
-        part = self.info.folder / "summary.part"
+        part, path = self.info.folder / "summary.part", self.info.folder / SUMMARY
         try:
             part.write_text(json.dumps(summary, indent=2), encoding="utf-8")
-            part.replace(self.info.folder / "summary.json")
+            part.replace(path)
         except OSError as error:
             part.unlink(missing_ok=True)
-            return str(error.strerror)
+            return f"{path}: {error.strerror}"
+        return ""
+
+    def _leave(self) -> str:
+        """Write the metrics, the exposures and perhaps the model; return why that failed, or nothing."""
+        try:
+            EndedRun.of(self).write()
+        except ConfigError as error:
+            return str(error)
         return ""
 
     def summary(self, status: Status) -> dict[str, Any]:
@@ -249,7 +262,7 @@ def run(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = N
     if callbacks is None:
         show_results(summary, folder)
     if experiment.unwritten:
-        raise ConfigError(f"{folder}/summary.json: {experiment.unwritten}{'; the results stand above' * (callbacks is None)}")
+        raise ConfigError(f"{experiment.unwritten}{'; the results stand above' * (callbacks is None)}")
     return experiment
 
 

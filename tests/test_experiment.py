@@ -121,7 +121,8 @@ def test_a_summary_that_cannot_be_written_is_shown_all_the_same(tmp_path, capsys
     with pytest.raises(ValueError, match=r"summary\.json: Is a directory; the results stand above"):
         run(check(compose(*TINY)), tmp_path)
     assert "full_NDCG@20" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {"items.parquet", "users.parquet", "summary.json"}
+    tables = {"items.parquet", "users.parquet", "evaluations.parquet", "exposure.parquet"}
+    assert {path.name for path in tmp_path.iterdir()} == {*tables, "summary.json"}
 
 
 @pytest.mark.parametrize(("every", "epochs"), [(1, [1, 2, 3, 4]), (3, [3, 4]), (9, [4])])

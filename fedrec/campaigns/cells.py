@@ -100,7 +100,10 @@ class Planner:
     def identify(self, config: DictConfig, seed: int) -> tuple[str, str, str]:
         """Return setting, version and key of a run. Raises ConfigError if its data cannot be obtained."""
         nodes = {name: config[name] for name in COUNTED}
-        counted = {name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node for name, node in nodes.items()}
+        counted: dict[str, Any] = {
+            name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node for name, node in nodes.items()
+        }
+        counted["model"].pop("save", None)  # what a run leaves is no part of its result
         version = code_version({*ENGINE, *(target.rpartition(".")[0] for target in _targets(counted))}, (ALONE, self.recorder))
         setting = _digest([counted, self._checksum(config.dataset, seed)])
         return setting, version, _digest([setting, seed, version])

@@ -2,9 +2,9 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
 
 from fedrec.cli.ending import exit_after
+from fedrec.cli.parser import Parser
 from fedrec.config.validation import did_you_mean
 
 EXAMPLE = """example:
@@ -12,13 +12,6 @@ EXAMPLE = """example:
 
 OPTION is an option of conf/dataset/table.yaml, with or without "dataset." before its name. The same options make
 `python -m fedrec.main dataset=table dataset.path=FILE dataset.OPTION=VALUE` read the same."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line, as `fedrec.main` does."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

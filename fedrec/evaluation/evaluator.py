@@ -1,6 +1,7 @@
 """The metrics of a run: ER@K (Eq. 3), the quality of rankings of users in blocks, and on request what explains both."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -63,6 +64,7 @@ class Evaluator:
     blocks: Sequence[UserBlock] = field(init=False)
     space: Tensor = field(init=False)  # for the scores of a block: fresh memory each time would cost as much as the metrics
     means: Means = field(init=False)
+    exposures: Mapping[str, Sequence[float | None]] = field(init=False, default_factory=dict)  # what the last `Evaluation` says of targets
     diagnostics: Diagnostics = field(init=False)
     undefined: Mapping[str, str] = field(init=False)  # metric that is asked for and has no value, whatever is trained -> why
 
@@ -176,7 +178,10 @@ class Evaluator:
                     found = ranks[prefix + ("sampled" if name in self._among_candidates else "full")]
                     metrics |= self.means.of_quality(prefix + name, found, held_out.sizes.numpy(), quality)
         if "ER" in self.metrics:
-            metrics |= self.means.of_targets("ER", list(ranks["ER"].T), hits)
+            of_targets = list(ranks["ER"].T)
+            each = self.means.of_each(of_targets, hits)
+            metrics |= self.means.of_targets("ER", of_targets, hits, each)
+            self.exposures = {f"ER@{k}": [None if math.isnan(one) else one for one in each[:, n].tolist()] for n, k in enumerate(self.k)}
         if "recommended" in ranks:
             metrics |= spread(self.metrics, ranks["recommended"], self.k, self.split.train.n_items)
         return metrics

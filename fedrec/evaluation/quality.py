@@ -95,30 +95,36 @@ class Means:
     def of_quality(self, name: str, ranks: Ranks, sizes: Ranks, quality: Quality) -> dict[str, float]:
         """Return the mean over the users who have test items: `sizes` [B]; ranks [B] of the only one, or [B, J] of the J best ones."""
         if ranks.ndim == 1:
-            return self.of_targets(name, [ranks], quality.gain)
+            return self.of_targets(name, [ranks], quality.gain, self.of_each([ranks], quality.gain))
         has = sizes > 0
         if not has.any():
             return {}  # `undefined` says why
         gains = quality.of_users(ranks[has], sizes[has], np.array(self.ks))  # [B, K]
         return self._named(name, gains.mean(0), (gains - gains.mean(0)) / len(gains))
 
-    def of_targets(self, name: str, ranks: Sequence[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> dict[str, float]:
-        """Return the mean over targets of the mean over users; a rank [B] for each target, -1 for a user who does not count.
+    def of_each(self, ranks: Sequence[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> Gains:
+        """Return the mean over users for each target, [T, K], NaN if no user counts; a rank [B] each, -1 for a user who does not count."""
+        worst = max(self.ks)  # stands for every rank that gains nothing
+        counts = [np.bincount(np.minimum(one, worst) + 1, minlength=worst + 2)[1:] for one in ranks]  # users with each rank, -1 left out
+        gains, nobody = self._gains[gain], np.full(len(self.ks), np.nan)
+        return np.array([count @ gains / count.sum() if count.any() else nobody for count in counts])
+
+    def of_targets(self, name: str, ranks: Sequence[Ranks], gain: Callable[[Ranks, Ranks], Gains], each: Gains) -> dict[str, float]:
+        """Return the mean over targets of what `of_each` returns for the same ranks and gain.
 
         Targets that no user counts for do not count. If there is no other, there is no mean.
 
         The targets' means share their users, so the error is that of what each user adds to all of them.
         """
-        worst, gains = max(self.ks), self._gains[gain]  # the worst rank stands for all that gain nothing
-        counts = [np.bincount(np.minimum(one, worst) + 1, minlength=worst + 2)[1:] for one in ranks]  # users with each rank, -1 left out
-        known = [number for number, one in enumerate(counts) if one.any()]
+        known = np.flatnonzero(~np.isnan(each[:, 0])).tolist()
         if not known:
             return {}  # `undefined` says why
-        means = np.array([counts[number] @ gains / counts[number].sum() for number in known])  # [T, K]
+        means, worst, gains = each[known], max(self.ks), self._gains[gain]
         added = np.zeros((self.n_users, len(self.ks)))  # [B, K]
         for number, mean in zip(known, means, strict=True) if self.sampled else ():
-            one, n_users = ranks[number], counts[number].sum()
-            added += np.where(one[:, None] >= 0, gains[np.minimum(one, worst)] - mean, 0) / n_users / len(means)
+            one = ranks[number]
+            counts = one >= 0
+            added += np.where(counts[:, None], gains[np.minimum(one, worst)] - mean, 0) / counts.sum() / len(means)
         return self._named(name, means.mean(0), added)
 
     @cached_property

@@ -28,8 +28,8 @@ def undefined(
         for name in RANKINGS
         if name in metrics and not part.sizes.any()
     }
-    counting = torch.stack([(~block.met_target).sum(0) for block in blocks]).sum(0)  # [T] users
-    n_unseen = int((counting == 0).sum())
+    counting = exposure_counts(blocks)
+    n_unseen = counting.count(0)
     if "ER" in metrics and n_unseen == len(counting):
         reasons["ER"] = f"every user {LEFT_OUT[exposed_users]} {'the target item' if n_unseen == 1 else 'each target item'}"
     elif "ER" in metrics and n_unseen:
@@ -37,6 +37,12 @@ def undefined(
     for reason in dict.fromkeys(reasons.values()):
         log.warning("%s: undefined, because %s", ", ".join(f"{name}@K" for name, why in reasons.items() if why == reason), reason)
     return reasons
+
+
+def exposure_counts(blocks: Sequence[UserBlock]) -> list[int]:
+    """Return over how many users the exposure of each target item is the mean, [T]."""
+    counts: list[int] = torch.stack([(~block.met_target).sum(0) for block in blocks]).sum(0).tolist()
+    return counts
 
 
 def tell_few_candidates(metrics: Collection[str], held_out: HeldOut | HeldOutLists, n_wanted: int) -> None:

@@ -1,7 +1,7 @@
 """What observes a run, and what it is told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ class Evaluation:
     round: int
     epoch: int
     metrics: Mapping[str, float]
+    exposures: Mapping[str, Sequence[float | None]] = field(default_factory=dict)  # of each target item [T], by metric; None: of nobody
 
 
 @dataclass(frozen=True, slots=True)

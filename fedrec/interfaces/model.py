@@ -23,10 +23,13 @@ class Loss(Protocol):
         """Return the loss of each client [C] and its derivative by each score [E]; scores [E] are logits."""
 
 
+@dataclass(kw_only=True)
 class Model(ABC):
     """A recommender. It needs `initialise`, `score` and a yaml; a model may override the rest with something faster."""
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
+
+    save: bool = False  # whether the run leaves the model in its folder
 
     @abstractmethod
     def initialise(self, n_users: int, n_items: int, generator: Generator) -> tuple[Tensor, GlobalModel]:

@@ -1,19 +1,15 @@
 """Which items an experiment promotes (Sec. VI-A). The experimenter decides, not the attacker."""
 
-import difflib
-import heapq
 from collections.abc import Iterator, Sequence
-from operator import eq
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from fedrec.data.nearest_ids import nearest_ids
 from fedrec.interfaces import Ids, Interactions
 from fedrec.randomness import PUBLISHED_SEED
-
-NEAREST, LOOKED_AT = 3, 100  # ids that a message suggests; of so many that look alike
 
 
 def choose_targets(
@@ -55,8 +51,9 @@ def _named(targets: list[str], item_ids: Ids) -> Tensor:
         if one in wanted and numbers.setdefault(one, number) != number:
             raise ValueError(f"attack.targets: the data set has several items with the id {one}, so it names none of them")
     if strange := [one for one in targets if one not in numbers]:
+        nearest = ", ".join(nearest_ids(strange[0], item_ids))
         raise ValueError(
-            f"attack.targets: there is no item {strange[0]}, the data set has {len(item_ids)} items{_alike(strange[0], item_ids)}"
+            f"attack.targets: there is no item {strange[0]}, the data set has {len(item_ids)} items; the nearest ids are {nearest}"
         )
     if len(targets) == len(item_ids):
         raise ValueError(f"attack.targets: all {len(item_ids)} items would be targets; at most {len(item_ids) - 1}")
@@ -65,22 +62,3 @@ def _named(targets: list[str], item_ids: Ids) -> Tensor:
 
 def _texts(item_ids: Ids) -> Iterator[tuple[int, str]]:
     return enumerate(map(str, item_ids.tolist()))
-
-
-def _alike(wanted: str, item_ids: Ids) -> str:
-    """Say which ids are nearest to one that does not exist.
-
-    difflib takes long, so it compares those only that have most letters at the same place, counted from the start or from the end.
-    """
-    own = wanted.lower()
-
-    def in_place(one: str) -> int:
-        other = one.lower()
-        same = sum(map(eq, own, other)) + sum(map(eq, reversed(own), reversed(other)))
-        return int(same) - abs(len(own) - len(other))
-
-    def alike(one: str) -> tuple[float, int]:
-        return difflib.SequenceMatcher(None, own, one.lower()).ratio(), in_place(one)
-
-    shortlist = heapq.nlargest(LOOKED_AT, (one for _, one in _texts(item_ids)), in_place)
-    return f"; the nearest ids are {', '.join(heapq.nlargest(NEAREST, shortlist, alike))}"

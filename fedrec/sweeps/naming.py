@@ -12,6 +12,7 @@ from fedrec.tracking.mlflow.run_description import names, parameters
 
 STUDY_NAME = Annotated[str, Field(min_length=1)]  # what a study may be called
 _IRRELEVANT = ("hydra", "tracking", "threads", "device")
+_LEAVES = "model.save"  # what a run leaves in its folder is no part of its result
 _SETTINGS = ("direction", "params", "sampler", "pruner")  # of the sweeper; n_trials may grow
 
 
@@ -34,4 +35,5 @@ def relevant_options(config: DictConfig) -> dict[str, str]:
     settings, parser = plain["hydra"]["sweeper"], OverridesParser.create()
     options = {name: node for name, node in plain.items() if name not in _IRRELEVANT}
     swept = [text for text in plain["hydra"]["overrides"]["task"] if parser.parse_override(text).is_sweep_override()]
-    return parameters({**options, "sweeper": {name: settings.get(name) for name in _SETTINGS}, "swept": sorted(swept)})
+    found = parameters({**options, "sweeper": {name: settings.get(name) for name in _SETTINGS}, "swept": sorted(swept)})
+    return {name: text for name, text in found.items() if name != _LEAVES}

@@ -1,15 +1,16 @@
 """Which item and which user of the data set each number of a run stands for: `items.parquet` and `users.parquet` in the run's folder.
 
-They are written without pandas, whose import takes longer than everything else here. Only writing imports NumPy.
+Only writing imports NumPy.
 """
 
 import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fedrec.config.validation import ConfigError
+from fedrec.tracking.parquet_columns import write_columns
 
 if TYPE_CHECKING:  # it imports torch
     from fedrec.interfaces import Ids, RunInfo
@@ -38,46 +39,21 @@ def in_words(ids: Iterable[int | str], titles: Iterable[str | None] | None) -> s
     50 (Star Wars (1977)), B000123, "a, b"
     """
     words = [text if re.fullmatch(r"[\w.:/-]+", text := str(one)) else json.dumps(text, ensure_ascii=not text.isprintable()) for one in ids]
-    told = ["".join(letter if letter.isprintable() else "?" for letter in one or "") for one in titles or [None] * len(words)]
+    told = [printable(one or "") for one in titles or [None] * len(words)]
     return ", ".join(f"{word} ({title})" if title else word for word, title in zip(words, told, strict=True))
 
 
-def _write(path: Path, columns: Mapping[str, "Ids"]) -> None:
-    """Write columns [n], of whole numbers or of objects that are text or None, after the numbers 0 to n - 1.
+def printable(text: str) -> str:
+    """Return a text with a question mark for everything that a terminal might obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
-    They are written under another name first, so that nobody reads half a file.
-    """
+
+def _write(path: Path, columns: Mapping[str, "Ids"]) -> None:
+    """Write columns [n], of which the first are the ids, after the numbers 0 to n - 1."""
     import numpy as np
-    from pyarrow import Table, parquet
 
     (name, ids), *_ = columns.items()
-    part = path.with_suffix(".part")
     try:
-        numbered = {"number": np.arange(len(ids)), **columns}
-        table = Table.from_arrays([_column(values) for values in numbered.values()], list(numbered))
-        encodings = {name: "DELTA_BINARY_PACKED" if _is_whole(values) else "DELTA_BYTE_ARRAY" for name, values in numbered.items()}
-        parquet.write_table(table, part, compression="zstd", use_dictionary=False, column_encoding=encodings)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
+        write_columns(path, [{"number": np.arange(len(ids)), **columns}])
     except (AttributeError, UnicodeEncodeError) as error:
         raise ConfigError(f"the data set must name each {name} by a whole number or by text in UTF-8: {error}") from None
-
-
-def _column(values: "Ids") -> Any:
-    """Return a column for pyarrow, which shares the memory of whole numbers."""
-    import numpy as np
-    import pyarrow
-
-    if _is_whole(values):
-        return pyarrow.Array.from_buffers(pyarrow.int64(), len(values), [None, pyarrow.py_buffer(np.ascontiguousarray(values, np.int64))])
-    texts = [b"" if one is None else one.encode() for one in values.tolist()]
-    ends = np.concatenate([[0], np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()])
-    known = np.packbits([one is not None for one in values.tolist()], bitorder="little")
-    buffers = [pyarrow.py_buffer(buffer) for buffer in (known, ends, b"".join(texts))]
-    return pyarrow.Array.from_buffers(pyarrow.large_string(), len(values), buffers)
-
-
-def _is_whole(values: "Ids") -> bool:
-    return bool(values.dtype.kind == "i")
