@@ -22,10 +22,8 @@ def verdict(summary: Mapping[str, Any], without: Mapping[str, Any] | None = None
         return _sentence(f"{ended}, before the first evaluation")
     found = "; ".join(filter(None, (_exposed(summary), _quality(summary))))
     first = f"{ended}: {_situation(summary)}" if ended else _situation(summary)
-    told = [f"{first}, {found} (best epoch, {summary['best']['epoch']})", *_swinging(summary)]
-    if without is not None and not ended:
-        told.append(_compared(summary, without))
-    return " ".join(map(_sentence, told))
+    compared = [_compared(summary, without)] if without is not None and not ended else []
+    return " ".join(map(_sentence, [f"{first}, {found} (best epoch, {summary['best']['epoch']})", *compared, *_swinging(summary)]))
 
 
 def left_out(config: Mapping[str, Any]) -> str | None:

@@ -5,33 +5,10 @@ from typing import Any
 
 import pytest
 
-from fedrec.evaluation.epoch_selection import select
-from fedrec.interfaces import Evaluation
 from fedrec.tracking.verdict import verdict
+from tests.tracking.summaries import ended
 
-Rows = list[dict[str, float]]
 UNTRAINED = "of the users who have not trained on it"
-
-
-def ended(attack: str = "pieck_uea", defense: str = "ours", rows: Rows | None = None, **facts: Any) -> dict[str, Any]:
-    """The summary of a run with an evaluation in every epoch; names of `facts` that are options of the evaluation go there."""
-    options = {"selection": "HR@10", "exposed_above": 0.01, "exposed_users": "untrained"}
-    options |= {name: facts.pop(name) for name in options.keys() & facts.keys()}
-    rows = [{"ER@10": 0.0, "HR@10": 0.59}] if rows is None else rows
-    evaluations = [Evaluation(4 * epoch, epoch, metrics) for epoch, metrics in enumerate(rows, 1)]
-    return {
-        "status": "FINISHED",
-        "config": {"choices": {"attack": attack, "defense": defense}, "evaluation": options},
-        "target_items": [1494],
-        "malicious_clients": 49 * (attack != "none"),
-        "rounds": 4 * len(rows),
-        "evaluations": len(rows),
-        "undefined": {},
-        **select(evaluations, str(options["selection"]), float(options["exposed_above"])),
-        **facts,
-    }
-
-
 UNDEFENDED = ended(defense="none", rows=[{"ER@10": 0.923, "HR@10": 0.601}])
 
 
