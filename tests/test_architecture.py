@@ -34,6 +34,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     # of evaluation, which items are popular and which epochs are reported
     "tracking": {"interfaces", "config", "evaluation", "parent_process"},
     "comparison": {"config", "evaluation", "tracking"},
+    "compare": {"cli", "comparison"},
     "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "config"},
     "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
@@ -41,7 +42,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "campaigns": {"interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
 }
 # modules in the root of the package
-LOOSE = {"__init__", "main", "catalog", "experiment", "ragged", "randomness", "parent_process"}
+LOOSE = {"__init__", "main", "compare", "catalog", "experiment", "ragged", "randomness", "parent_process"}
 FOR_PLUGINS = {"fedrec.interfaces", "fedrec.aggregation", "fedrec.ragged"}  # all that an author of a plug-in imports
 HOT_FILES = [
     *(
