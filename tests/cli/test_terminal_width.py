@@ -19,11 +19,16 @@ def test_a_text_is_as_wide_as_the_terminal_within_reason(monkeypatch: pytest.Mon
 
 def test_words_go_on_below_what_they_belong_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    text = "A sentence longer than the terminal is.\n\n  name=A   what it means, in as many words\n  a_name_that_is_very_long=X   short"
+    text = (
+        "A sentence longer than the terminal wraps.\n\n  name=A   what it means, in as many words\n  very_long_name_of_an_option=X   short"
+    )
     assert fitted(text).splitlines() == [
-        *("A sentence longer than the terminal", "is.", ""),
-        *("  name=A   what it means, in as many", "           words"),
-        *("  a_name_that_is_very_long=X   short",),
+        "A sentence longer than the terminal",
+        "wraps.",
+        "",
+        "  name=A   what it means, in as many",
+        "           words",
+        "  very_long_name_of_an_option=X   short",
     ]
 
 
