@@ -186,6 +186,9 @@ def test_a_folder_that_is_no_run(copied: Path) -> None:
         load(copied / "nowhere")
     with pytest.raises(ValueError, match=r"holds no summary\.json, so it is not the folder of a run; there are runs below it, .*/run"):
         load(str(copied.parent))
+    (copied / "summary.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"summary\.json is damaged"):
+        load(copied)
     (copied / "summary.json").unlink()
     with pytest.raises(ValueError, match=r"not the folder of a run, or the run goes on or was killed$"):
         load(copied)
