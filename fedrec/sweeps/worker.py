@@ -122,8 +122,7 @@ class Worker:
         if trial.state == TrialState.PRUNED:
             return f"{title}: pruned at report {len(trial.intermediate_values)}"
         means = [name for name, value in told.items() if isinstance(value, float) and not name.endswith("_stderr") and name != SECONDS]
-        names = ("",) * len(trial.values) if study is self.stages.tuning else ("ER ", "HR ")
-        values = [f"{name} {told[name]:.4f}" for name in means] or [
-            f"{name}{one:.4f}" for name, one in zip(names, trial.values, strict=True)
-        ]
+        names = [""] * len(trial.values) if study is self.stages.tuning else ["ER ", "HR "]
+        shown = [f"{name}{value:.4f}" for name, value in zip(names, trial.values, strict=True)]
+        values = [f"{name} {told[name]:.4f}" for name in means] or shown
         return f"{title}: {', '.join(values)}, {told[SECONDS]:.1f} s"
