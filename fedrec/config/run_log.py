@@ -2,14 +2,19 @@
 
 import logging
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
-from fedrec.config.job_list import current_job
+from fedrec.config.job_list import current_job, is_in_sweep
 from fedrec.config.secrets import MaskedFormatter
 
 
 class Terminal(logging.StreamHandler[Any]):
-    """Writes to what `sys.stdout` is at that time: while a progress bar is shown, rich prints above the bar."""
+    """Writes to what `sys.stdout` is at that time: while a progress bar is shown, rich prints above the bar.
+
+    Of the runs of a sweep in this process, one says what all would say; the logs of the others hold it, too.
+    """
+
+    _said: ClassVar[set[str]] = set()
 
     def __init__(self, stream: Any = None) -> None:
         """Ignore the `stream` of Hydra's own handler."""
@@ -17,7 +22,11 @@ class Terminal(logging.StreamHandler[Any]):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stdout
-        super().emit(record)
+        if record.levelno != logging.WARNING or not is_in_sweep():
+            super().emit(record)
+        elif (text := record.getMessage()) not in self._said:
+            self._said.add(text)
+            super().emit(record)
 
 
 class TerminalFormatter(MaskedFormatter):

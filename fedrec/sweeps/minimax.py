@@ -28,6 +28,10 @@ class Minimax(TuneDefense):
     def inner_space(self) -> Mapping[str, str]:
         return self.response_space
 
+    @property
+    def n_runs(self) -> int:
+        return self.responses * self.seeds
+
     def measure(self, runs: Runs, overrides: Sequence[str], seeds: Sequence[int]) -> Values | None:
         """Return the value under the worst attack, which the pruner is told after every attack; None if the candidate was pruned."""
         study = runs.study("responses", self.responses)

@@ -63,6 +63,11 @@ class Objective(ABC):
         """What is tuned inside a trial, in the form of `space`."""
         return {}
 
+    @property
+    def n_runs(self) -> int:
+        """Number of runs of a trial that is not pruned."""
+        return self.seeds
+
     def values(self, outcome: Outcome, reference: float) -> Values:
         """Return the values of one run. `reference` is HR@K on the validation item without a defense, for the same seed."""
         return (outcome.exposure_ratio,)

@@ -1,6 +1,7 @@
 """A Hydra sweeper on Optuna: the study is stored and resumed, workers pull trials from it, and any launcher runs the workers."""
 
 import logging
+import sys
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -40,6 +41,7 @@ class OptunaSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> list[list[float]]:
         """Bring the study to `n_trials` trials, compare and report. Return the values of the best trials. Raises ConfigError."""
         mlflow = runs_of(self.config.tracking, self.config.hydra.sweep.dir)
+        from fedrec.sweeps.forecast import announced
         from fedrec.sweeps.planning import as_given, plan_sweep
         from fedrec.sweeps.stages import Stages
         from fedrec.sweeps.sweep_report import Report
@@ -52,6 +54,7 @@ class OptunaSweeper(Sweeper):
         warming.start()
         stages = Stages(sweep)
         stages.prepare(relevant_options(self.config), as_given(sweep, self.config))
+        print(*announced(stages, self.config.hydra.sweeper.n_jobs), sep="\n", file=sys.stderr, flush=True)
         report = Report(stages, Path(self.config.hydra.sweep.dir), mlflow)
         status = "FAILED"
         try:

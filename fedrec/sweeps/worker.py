@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fedrec.config.validation import ConfigError
 from fedrec.sweeps.devices import use_own_device
+from fedrec.sweeps.forecast import time_left
 from fedrec.sweeps.hydra_jobs import Composer
 from fedrec.sweeps.mlflow_runs import RUN_ID, MlflowRuns, runs_of, trial_folder
 from fedrec.sweeps.objectives import NO_DEFENSE, Values
@@ -87,7 +88,8 @@ class Worker:
             ended = study.trial(trial)
             if self.mlflow:
                 self.mlflow.end_trial(ended)
-        log.info(self._news(study, ended))
+        left = time_left(self.stages, self.config.hydra.sweeper.n_jobs)
+        log.info(f"{self._news(study, ended)}{f' (about {left} left)' if left else ''}")
         counted = self.stages.tuning.counted()
         if len(counted) >= HOPELESS and all(one.state == TrialState.FAIL for one in counted):
             raise ConfigError(f"the first {len(counted)} trials failed, the last one with: {failure(counted[-1])}")
@@ -120,5 +122,7 @@ class Worker:
         if trial.state == TrialState.PRUNED:
             return f"{title}: pruned at report {len(trial.intermediate_values)}"
         means = [name for name, value in told.items() if isinstance(value, float) and not name.endswith("_stderr") and name != SECONDS]
-        values = [f"{name} {told[name]:.4f}" for name in means] or [f"{value:.4f}" for value in trial.values]
+        names = [""] * len(trial.values) if study is self.stages.tuning else ["ER ", "HR "]
+        shown = [f"{name}{value:.4f}" for name, value in zip(names, trial.values, strict=True)]
+        values = [f"{name} {told[name]:.4f}" for name in means] or shown
         return f"{title}: {', '.join(values)}, {told[SECONDS]:.1f} s"
