@@ -33,11 +33,24 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "cli": {"config"},
     # of evaluation, which items are popular and which epochs are reported
     "tracking": {"interfaces", "config", "evaluation", "parent_process"},
-    "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "config"},
+    "identity": set(),
+    "checkpoints": {"interfaces", "config", "identity"},
+    "experiment": {
+        "checkpoints",
+        "identity",
+        "interfaces",
+        "randomness",
+        "data",
+        "poisoning",
+        "federation",
+        "evaluation",
+        "tracking",
+        "config",
+    },
     "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
     "catalog": {"config", "cli"},
-    "campaigns": {"interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
+    "campaigns": {"identity", "interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
 }
 # modules in the root of the package
 LOOSE = {"__init__", "main", "catalog", "experiment", "ragged", "randomness", "parent_process"}

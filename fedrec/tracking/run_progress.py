@@ -21,7 +21,7 @@ class Progress(Callback):
     """Writes to standard error. A round costs less than a microsecond, because a thread draws the bar."""
 
     def __init__(self) -> None:
-        self._n_rounds = self._round = 0
+        self._n_rounds = self._round = self._before = 0
         self._loss = float("nan")
         self._metrics: Mapping[str, float] = {}
         self._undefined: Collection[str] = ()
@@ -32,6 +32,7 @@ class Progress(Callback):
     def on_run_start(self, info: RunInfo) -> None:
         """Print the statistics of the data and start the clock."""
         self._n_rounds, self._undefined = info.n_rounds, info.undefined
+        self._round = self._before = info.rounds_before
         print(described(info.statistics), file=sys.stderr, flush=True)
         self._started = time.perf_counter()
         if sys.stderr.isatty():
@@ -44,7 +45,11 @@ class Progress(Callback):
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Show the metrics. Without a terminal, print a line if enough rounds have passed since the last line."""
         self._metrics = evaluation.metrics
-        if self._live is None and (evaluation.round >= self._next_line or evaluation.round == self._n_rounds):
+        if (
+            self._live is None
+            and evaluation.round > self._before
+            and (evaluation.round >= self._next_line or evaluation.round == self._n_rounds)
+        ):
             self._next_line = evaluation.round + self._n_rounds / _LINES
             print(self._line(), file=sys.stderr, flush=True)
 
@@ -56,7 +61,7 @@ class Progress(Callback):
 
     def _line(self) -> str:
         """Return round, loss, metrics, speed and time left."""
-        speed = self._round / max(time.perf_counter() - self._started, 1e-9)
+        speed = (self._round - self._before) / max(time.perf_counter() - self._started, 1e-9)
         left = timedelta(seconds=round((self._n_rounds - self._round) / speed if speed else 0))
         progress = f"round {self._round}/{self._n_rounds}  loss {self._loss:.4f}"
         return "  ".join(filter(None, (progress, headline(self._metrics, self._undefined), f"{speed:.1f} rounds/s", f"{left} left")))
