@@ -67,7 +67,7 @@ class Diagnostics:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
         self.recent.clear()
-        self.recent.extend(ItemChanges(*changes, self.train.n_items) for changes in state["recent"])
+        self.recent.extend(ItemChanges(lengths, touched, self.train.n_items) for lengths, touched in state["recent"])
         self.poison_shares = list(state["poison_shares"])
 
     def _poison_share(self) -> dict[str, float]:

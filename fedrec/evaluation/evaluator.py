@@ -153,13 +153,13 @@ class Evaluator:
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that changes from round to round: where the candidates' random streams are, and what `diagnostics` remembers."""
-        streams = {prefix: generator.get_state() for prefix, generator in self.generators.items()}
+        streams = {prefix: stream.get_state() for prefix, stream in self.generators.items()}
         return {"generators": streams, "diagnostics": self.diagnostics.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
-        for prefix, generator in self.generators.items():
-            generator.set_state(state["generators"][prefix])
+        for prefix, stream in self.generators.items():
+            stream.set_state(state["generators"][prefix])
         self.diagnostics.load_state_dict(state["diagnostics"])
 
     def _ranks(self) -> dict[str, Ranks]:
