@@ -113,7 +113,7 @@ class Checkpointing:
         return None
 
     def _take(self, folder: Path, named: str = "") -> Any:
-        """Return the state of a checkpoint. Raises ConfigError if it belongs to another run, and Damaged, or ConfigError if it was named."""
+        """Return the state of a checkpoint. Raises ConfigError if it belongs to another run, and Damaged; only ConfigError if `named`."""
         try:
             about = read_about(folder)
             self._require_same(about, named or str(folder))

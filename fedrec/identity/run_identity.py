@@ -21,8 +21,9 @@ ALONE = "fedrec.experiment"  # most of what it imports only shows or stores
 
 def counted_options(config: DictConfig) -> dict[str, Any]:
     """Return the groups and options that a result depends on, resolved."""
-    nodes = {name: config[name] for name in COUNTED}
-    counted = {name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node for name, node in nodes.items()}
+    counted: dict[str, Any] = {}
+    for name in COUNTED:
+        counted[name] = OmegaConf.to_container(config[name], resolve=True) if OmegaConf.is_config(config[name]) else config[name]
     counted["model"].pop("save", None)  # whether the trained model is kept
     return counted
 
