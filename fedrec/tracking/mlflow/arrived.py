@@ -5,7 +5,8 @@ process of a run that began last says how the run is and ends; what the others h
 """
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,16 @@ def stored_strips(client: MlflowClient, run_id: str, known: Collection[int]) -> 
     return strips
 
 
-def lock_of_run(key: str) -> FileLock:
-    """Return the lock of all processes that write one run to a store: the writer of a process that was killed works on for some seconds.
+@contextmanager
+def only_writer(key: str, timeout: float = -1) -> Iterator[None]:
+    """Keep other processes from writing the same run to a store: the writer of a process that was killed works on for some seconds.
 
-    Within a process it may be acquired several times.
+    Raises filelock.Timeout after `timeout` seconds; there is no limit if it is negative.
     """
-    return FileLock(Path(tempfile.gettempdir(), f"fedrec_run_{key}.lock"), thread_local=False, is_singleton=True)
+    file = Path(tempfile.gettempdir(), f"fedrec_run_{key}.lock")
+    with FileLock(file, timeout=timeout, thread_local=False):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows removes no open file, but there FileLock itself removes it
+                file.unlink()
