@@ -23,13 +23,14 @@ class Record(Recorder):
     snapshot_rounds: tuple[int, ...] = ()  # rounds whose items with the largest Delta-Norm (Eq. 7) are kept
     curves: tuple[str, ...] = ("ER@5", "ER@10", "ER@20", "HR@10")  # kept of every evaluation: any rule can be applied to them later
     result: dict[str, Any] = field(default_factory=dict, init=False)
+    _delta_norm: dict[str, list[int]] = field(default_factory=dict, init=False)  # round -> popularity ranks of the items that changed most
 
     def on_run_start(self, info: RunInfo) -> None:
         super().on_run_start(info)
         self._ranks = info.popularity_ranks
         counts, items = torch.unique(info.popularity, return_counts=True)
         self.result |= {
-            "delta_norm": {},  # round -> popularity ranks of the items that changed most
+            "delta_norm": self._delta_norm,
             "curve": {name: [] for name in ("epoch", *self.curves)},
             "targets": info.target_ids,
             "target_ranks": info.popularity_ranks[list(info.target_items)].tolist(),
@@ -39,13 +40,19 @@ class Record(Recorder):
     def on_round_end(self, result: RoundResult) -> None:
         if result.round in self.snapshot_rounds:
             ranks = leading_ranks(result.delta_norm.cpu().numpy(), self._ranks.numpy())
-            self.result["delta_norm"][str(result.round)] = ranks.tolist()
+            self._delta_norm[str(result.round)] = ranks.tolist()
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         curve = self.result["curve"]
         curve["epoch"].append(evaluation.epoch)
         for name in self.curves:
             curve[name].append(round(evaluation.metrics[name], _DIGITS))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"delta_norm": dict(self._delta_norm)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._delta_norm = dict(state["delta_norm"])
 
     def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = ("dataset", "malicious_clients", "rounds", "seconds")

@@ -8,7 +8,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +17,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from fedrec.checkpoints.checkpointing import Checkpointing, given
 from fedrec.config.build import Checked
 from fedrec.config.threads import crowding
 from fedrec.config.validation import ConfigError
@@ -25,6 +26,7 @@ from fedrec.data.table.table import Table
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.federation.system import System
+from fedrec.identity.run_identity import RunIdentity, counted_options
 from fedrec.interfaces import Callback, Dataset, Evaluation, Ids, Pruned, RunInfo, Split, Status
 from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.poisoning.targets import choose_targets
@@ -50,20 +52,25 @@ class Experiment:
     system: System
     evaluator: Evaluator
     callbacks: Sequence[Callback]
+    checkpoints: Checkpointing
     has_frame: bool = False  # the data were a DataFrame, which the configuration does not name
     evaluations: list[Evaluation] = field(default_factory=list)
     ended: dict[str, Any] = field(default_factory=dict)  # the summary, once the run has ended in whatever way
     unwritten: str = ""  # which file could not be written, and why
-    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "track": 0.0})
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("train", "evaluate", "track", "checkpoint", "total"), 0.0))
+    _started: float = 0.0  # what the clock of the seconds would have shown if one process had done the whole run
+    _peak_before: int = 0  # bytes that earlier processes of the run have held
 
     def train(self) -> dict[str, Any]:
         """Train and evaluate to the end; tell every callback how the run ended, whatever happened. Return the summary."""
-        started = time.perf_counter()
+        self._started = time.perf_counter() - self.seconds["total"]
         status: Status = "FAILED"
         try:
             remove_earlier(self.info.folder)
             write_id_maps(self.info)
             self._tell("on_run_start", self.info)
+            for evaluation in self.evaluations:  # of earlier processes
+                self._tell("on_evaluation", evaluation)
             self._rounds()
             status = "FINISHED"
         except Pruned:
@@ -72,10 +79,11 @@ class Experiment:
             status = "KILLED"
             raise
         finally:
-            self._end(status, started)
+            self._end(status)
         return self.ended
 
     def _rounds(self) -> None:
+        self.checkpoints.begin(self.system.n_rounds, self.system.round)
         for result in self.system.rounds():
             self.seconds["train"] += result.seconds
             self.evaluator.diagnostics.observe(result)
@@ -86,6 +94,37 @@ class Experiment:
                 self.evaluations.append(Evaluation(result.round, result.epoch, self.evaluator.evaluate(), self.evaluator.exposures))
                 self.seconds["evaluate"] += time.perf_counter() - started
                 self._tell("on_evaluation", self.evaluations[-1])
+            if result.ends_epoch and self.checkpoints.is_due(result.round, result.epoch):
+                started = time.perf_counter()
+                self.checkpoints.save(result.round, self.state_dict)
+                self.seconds["checkpoint"] += time.perf_counter() - started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of the run that changes from round to round, for a checkpoint."""
+        self.seconds["total"] = time.perf_counter() - self._started
+        states = [(type(callback).__qualname__, callback.state_dict()) for callback in self.callbacks]
+        return {
+            "system": self.system.state_dict(),
+            "evaluator": self.evaluator.state_dict(),
+            "callbacks": [(name, state) for name, state in states if state],
+            "evaluations": [(one.round, one.epoch, dict(one.metrics), dict(one.exposures)) for one in self.evaluations],
+            "seconds": self.seconds,
+            "peak_memory": self._peak_memory,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned, before `train`."""
+        self.system.load_state_dict(state["system"])
+        self.evaluator.load_state_dict(state["evaluator"])
+        left = list(state["callbacks"])
+        for callback in self.callbacks:
+            own = next((one for one in left if one[0] == type(callback).__qualname__), None)
+            if own is not None:
+                left.remove(own)
+                callback.load_state_dict(own[1])
+        self.evaluations = [Evaluation(*one) for one in state["evaluations"]]
+        self.seconds, self._peak_before = dict(state["seconds"]), state["peak_memory"] or 0
+        self.info = replace(self.info, rounds_before=self.system.round)
 
     def _tell(self, event: str, value: object) -> None:
         started = time.perf_counter()
@@ -93,13 +132,13 @@ class Experiment:
             getattr(callback, event)(value)
         self.seconds["track"] += time.perf_counter() - started
 
-    def _end(self, status: Status, started: float) -> None:
+    def _end(self, status: Status) -> None:
         """Write the summary, tell the callbacks how the run ended, and write the summary again with what they add.
 
         The first writing comes before waiting for MLflow, so that an interrupt or a full disk cannot lose the summary.
         """
         ended = time.perf_counter()
-        self.seconds["total"] = ended - started  # without the callbacks' last work, which they cannot be told
+        self.seconds["total"] = ended - self._started  # without the callbacks' last work, which they cannot be told
         summary = self.ended = self.summary(status)
         self._write(summary)
         failure = ""
@@ -109,9 +148,10 @@ class Experiment:
                 summary |= callback.on_run_end(status, summary)
         finally:
             now = time.perf_counter()
-            self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - started}
+            self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - self._started}
             summary["seconds"] = self.rounded_seconds
             self.unwritten = self._write(summary) or failure
+            self.checkpoints.end(status)
 
     def _write(self, summary: Mapping[str, Any]) -> str:
         """Write summary.json; return why that failed, or nothing."""
@@ -134,7 +174,7 @@ class Experiment:
 
     def summary(self, status: Status) -> dict[str, Any]:
         """Return the content of summary.json. A reported evaluation is {round, epoch, metric: value}, or None if there is none."""
-        peak = peak_memory()
+        peak = self._peak_memory
         return {
             "status": status,  # FINISHED, FAILED, KILLED or PRUNED
             "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
@@ -149,10 +189,15 @@ class Experiment:
             "undefined": dict(self.info.undefined),  # metrics that are asked for and have no value in this run -> why
             **self.selected,  # `best`, `near_best`, `validation`, `peak`, `final`: reported metrics; `exposed`: share of evaluations
             "rounds": self.system.round,  # number of rounds finished
-            "seconds": self.rounded_seconds,  # wall time in s: total, train, evaluate, track (all callbacks)
-            "peak_memory_mb": peak and round(peak / 2**20, 1),  # of this process, in MiB; None where the system does not tell
+            "seconds": self.rounded_seconds,  # wall time in s: total, train, evaluate, track (all callbacks), checkpoint
+            "peak_memory_mb": peak and round(peak / 2**20, 1),  # of a process of this run, in MiB; None where the system does not tell
             "mlflow_run_id": None,  # the tracker adds it, and `mlflow_uri`, the address of the store
         }
+
+    @property
+    def _peak_memory(self) -> int | None:
+        now = peak_memory()
+        return now and max(now, self._peak_before)
 
     @property
     def rounded_seconds(self) -> dict[str, float]:
@@ -174,16 +219,18 @@ class Experiment:
 def prepare(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = None, frame: "pd.DataFrame | None" = None) -> Experiment:
     """Load the data and build every part. `callbacks` take the place of the progress display, and `frame` that of a table's file.
 
-    Raises ValueError if an option does not fit the data.
+    Raises ValueError if an option does not fit the data, or the checkpoint that `resume` names is not one of this run.
     """
     config = checked.config
+    if config.resume not in ("auto", "never"):
+        given(config.resume)  # nobody waits for the data to hear that it is not there
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     elif reason := crowding(torch.get_num_threads()):
         log.warning("threads=null starts %d threads, but %s; threads=1 may be many times faster", torch.get_num_threads(), reason)
     device = choose_device(config.device)
-    groups = ("tracking", "dataset", "model", "attack", "defense", "system", "evaluation")
-    tracker, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
+    groups = ("tracking", "checkpoint", "dataset", "model", "attack", "defense", "system", "evaluation")
+    tracker, checkpoints, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
     if frame is not None:
         read_from(dataset, frame)
     if isinstance(dataset, Synthetic):  # its size is known before anything is drawn
@@ -200,8 +247,13 @@ def prepare(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None
     info = RunInfo(*run, item_ids, split.item_titles, user_ids, **_facts(split), undefined=evaluator.undefined)
     shown: Sequence[Callback] = [Progress()] if callbacks is None else []
     watching = [one for one in (*shown, tracker, *(callbacks or ())) if one]
+    where = {"seed": config.seed, "device": device.type, "threads": torch.get_num_threads()}  # `auto` and null would not say it
+    checkpoints.setup(RunIdentity(counted_options(config) | where, info.data_checksum), device)
+    experiment = Experiment(info, system, evaluator, watching, checkpoints, has_frame=frame is not None)
+    if (state := checkpoints.find(config.resume)) is not None:
+        experiment.load_state_dict(state)
     return_freed_memory()
-    return Experiment(info, system, evaluator, watching, has_frame=frame is not None)
+    return experiment
 
 
 def read_from(dataset: Any, frame: "pd.DataFrame") -> None:

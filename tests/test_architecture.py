@@ -33,17 +33,22 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "cli": {"config"},
     # of evaluation, which items are popular and which epochs are reported
     "tracking": {"interfaces", "config", "evaluation", "parent_process"},
+    "identity": set(),
     "comparison": {"config", "evaluation", "tracking"},
     "saved_runs": {"interfaces", "ragged", "data", "evaluation", "config", "tracking"},
+    "checkpoints": {"interfaces", "config", "identity"},
     "compare": {"cli", "comparison"},
-    "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "saved_runs", "config"},
+    "experiment": {
+        *("interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "config"),
+        *("identity", "checkpoints", "tracking", "saved_runs"),
+    },
     "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
     "__main__": {"cli", "main"},
     "catalog": {"config", "cli"},
     "recommend": {"config", "cli", "tracking", "saved_runs"},
     "api": {"config", "cli", "data", "tracking", "saved_runs", "experiment", "sweeps", "comparison", "main"},
-    "campaigns": {"interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
+    "campaigns": {"identity", "interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
 }
 # modules in the root of the package
 LOOSE = {"__init__", "__main__", "main", "compare", "catalog", "recommend", "experiment", "ragged", "randomness", "parent_process"}

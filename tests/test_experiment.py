@@ -81,7 +81,7 @@ def test_summary(tmp_path, capsys):
     assert summary["evaluations"] == summary["near_best"]["evaluations"] == 4
     assert summary["peak"]["ER@10"] >= max(summary[rule]["ER@10"] for rule in ("best", "near_best", "validation", "final"))
     assert 0 <= summary["exposed"] <= 1
-    assert {"total", "train", "evaluate", "track"} == set(summary["seconds"])
+    assert {"total", "train", "evaluate", "track", "checkpoint"} == set(summary["seconds"])
     assert 50 < summary["peak_memory_mb"] < 10_000
     assert summary["config"]["attack"]["N"] == 4
     assert {"ER@5", "HR@20", "full_HR@10", "full_NDCG@10", "validation_HR@10"} <= set(summary["final"])

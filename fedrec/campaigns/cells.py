@@ -1,11 +1,9 @@
 """Experiments of conf/experiment as cells: each cell is an ordinary run, and its key says what its result depends on."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -14,18 +12,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from fedrec.campaigns.code_version import code_version
 from fedrec.config.build import build, check
 from fedrec.config.validation import ConfigError
+from fedrec.identity.run_identity import ALONE, counted_options, digest, version_of
 from fedrec.randomness import generator
 from fedrec.sweeps.hydra_jobs import Composer
-
-COUNTED = ("model", "attack", "defense", "system", "evaluation", "device")  # what a result depends on, beside seed, data and code
-ENGINE = (  # modules that every run depends on, whatever its groups choose
-    *("fedrec.federation.system", "fedrec.evaluation.evaluator", "fedrec.evaluation.epoch_selection"),
-    *("fedrec.poisoning.targets", "fedrec.poisoning.prior_knowledge", "fedrec.randomness"),
-)
-ALONE = "fedrec.experiment"  # most of what it imports only shows or stores
 
 
 @dataclass(frozen=True)
@@ -99,14 +90,9 @@ class Planner:
 
     def identify(self, config: DictConfig, seed: int) -> tuple[str, str, str]:
         """Return setting, version and key of a run. Raises ConfigError if its data cannot be obtained."""
-        nodes = {name: config[name] for name in COUNTED}
-        counted: dict[str, Any] = {
-            name: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node for name, node in nodes.items()
-        }
-        counted["model"].pop("save", None)  # what a run leaves is no part of its result
-        version = code_version({*ENGINE, *(target.rpartition(".")[0] for target in _targets(counted))}, (ALONE, self.recorder))
-        setting = _digest([counted, self._checksum(config.dataset, seed)])
-        return setting, version, _digest([setting, seed, version])
+        counted = counted_options(config)
+        version, setting = version_of(counted, (ALONE, self.recorder)), digest([counted, self._checksum(config.dataset, seed)])
+        return setting, version, digest([setting, seed, version])
 
     def _checksum(self, dataset: DictConfig, seed: int) -> str:
         """Return the checksum of a split, which is computed once for each data set and seed."""
@@ -117,14 +103,3 @@ class Planner:
             except ValueError as error:
                 raise ConfigError(str(error)) from error
         return self._checksums[name]
-
-
-def _targets(node: Any) -> list[str]:
-    if not isinstance(node, Mapping):
-        return []
-    own = [str(node["_target_"])] if "_target_" in node else []
-    return [*own, *(target for child in node.values() for target in _targets(child))]
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

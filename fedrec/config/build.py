@@ -21,7 +21,7 @@ from fedrec.config.kinds import locate
 from fedrec.config.secrets import masked, rewrite
 from fedrec.config.validation import ConfigError, convert, shown, unknown
 
-GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking")  # a run has a choice of each
+GROUPS = ("dataset", "model", "system", "attack", "defense", "evaluation", "tracking", "checkpoint")  # a run has a choice of each
 HALVES = {"client": "client-side defenses", "server": "server-side rules (aggregators)"}  # a defense has at most one of each
 
 
@@ -31,6 +31,7 @@ class RunOptions:
 
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     device: Literal["auto", "cpu", "cuda", "mps"] | Annotated[str, Field(pattern=r"^cuda:\d{1,2}$", description="cuda:N")]
+    resume: Annotated[str, Field(min_length=1, description="auto, never or the folder of a checkpoint")]
     threads: Annotated[int, Field(ge=1, le=1024)] | None  # far more threads than a machine can start end the process
 
 

@@ -15,6 +15,7 @@ KINDS = {  # where the `_target_` stands -> of what kind its class must be
     "defense.server": "fedrec.interfaces.Aggregator",
     "evaluation": "fedrec.evaluation.evaluator.Evaluator",
     "tracking": "fedrec.interfaces.Callback",
+    "checkpoint": "fedrec.checkpoints.checkpointing.Checkpointing",
     "sweep": "fedrec.sweeps.objectives.Objective",
     "hydra.sweeper.sampler": "optuna.samplers.BaseSampler",
     "hydra.sweeper.pruner": "optuna.pruners.BasePruner",

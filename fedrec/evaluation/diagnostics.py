@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -59,6 +59,16 @@ class Diagnostics:
         if {"PKL", "UCR"} & self.wanted:
             metrics |= self._popular_items_and_users()
         return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the next evaluation needs of the rounds before it."""
+        return {"recent": [(changes.lengths, changes.touched) for changes in self.recent], "poison_shares": list(self.poison_shares)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        self.recent.clear()
+        self.recent.extend(ItemChanges(lengths, touched, self.train.n_items) for lengths, touched in state["recent"])
+        self.poison_shares = list(state["poison_shares"])
 
     def _poison_share(self) -> dict[str, float]:
         """Return the share of malicious uploads among those for a target: the mean over targets, and over rounds with poison."""

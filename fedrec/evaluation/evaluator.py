@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -152,6 +152,17 @@ class Evaluator:
             self._draw()
         with torch.no_grad():
             return self._ranking_metrics(self._ranks()) | self.diagnostics.measure()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that changes from round to round: where the candidates' random streams are, and what `diagnostics` remembers."""
+        streams = {prefix: stream.get_state() for prefix, stream in self.generators.items()}
+        return {"generators": streams, "diagnostics": self.diagnostics.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        for prefix, stream in self.generators.items():
+            stream.set_state(state["generators"][prefix])
+        self.diagnostics.load_state_dict(state["diagnostics"])
 
     def _ranks(self) -> dict[str, Ranks]:
         """Return what is wanted of all users who are scored, as `UserBlock.ranks` names it."""

@@ -232,13 +232,17 @@ class System:
         return {part: items for part, items in mined.items() if items is not None and len(items)}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that changes from round to round; the rest follows from configuration, data and seed."""
+        """Return all that changes from round to round; the rest follows from configuration, data and seed.
+
+        It holds tensors, numbers, texts, None, and lists, tuples and dicts of these, as every part's `state_dict` must.
+        """
         parts = {name: part.state_dict() for name, part in self._stateful_parts().items()}
-        return {"round": self.round, "users": self.users.clone(), "global_model": self.global_model.clone(), **parts}
+        global_model = {"items": self.global_model.items.clone(), "scorer": dict(self.global_model.scorer)}
+        return {"round": self.round, "users": self.users.clone(), "global_model": global_model, **parts}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
-        self.round, self.users, self.global_model = state["round"], state["users"].clone(), state["global_model"].clone()
+        self.round, self.users, self.global_model = state["round"], state["users"].clone(), GlobalModel(**state["global_model"]).clone()
         for name, part in self._stateful_parts().items():
             part.load_state_dict(state[name])
 

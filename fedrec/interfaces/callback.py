@@ -40,6 +40,7 @@ class RunInfo:
     statistics: Mapping[str, float]  # of the data set: users, items, interactions, rate, sparsity
     data_checksum: str  # of the split
     undefined: Mapping[str, str]  # metric that no evaluation of this run will have, `ER@10` for instance -> why
+    rounds_before: int = 0  # that an earlier process has finished, if the run goes on from a checkpoint
 
     @property
     def target_ids(self) -> list[int | str]:
@@ -58,7 +59,10 @@ class Pruned(Exception):
 
 
 class Callback:
-    """Watches a run, never changes it, but may end it early (`Pruned`). A callback overrides what it wants to be told."""
+    """Watches a run, never changes it, but may end it early (`Pruned`). A callback overrides what it wants to be told.
+
+    In a run that goes on from a checkpoint it is given its state, then told the start, every evaluation so far, and the rounds to come.
+    """
 
     def on_run_start(self, info: RunInfo) -> None:
         pass
@@ -72,3 +76,10 @@ class Callback:
     def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         """Called once however the run ends. What it returns is added to the summary; a tracker returns its run id."""
         return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what it remembers of rounds, for a checkpoint: numbers, texts, tensors, None, and lists, tuples and dicts of these."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned; called before `on_run_start`, and not at all if that was nothing."""

@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
     "params": dict[str, Any] | None,
 }
 
-_NOT_TUNED = ("seed", "dataset.validation", "evaluation", "sweep", "tracking")
+_NOT_TUNED = ("seed", "dataset.validation", "evaluation", "sweep", "tracking", "checkpoint", "resume")
 
 
 def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[str]) -> Sweep:

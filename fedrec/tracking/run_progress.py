@@ -27,7 +27,7 @@ class Progress(Callback):
     def __init__(self) -> None:
         job = current_job()
         self._name = job.name if job else ""
-        self._n_rounds = self._round = 0
+        self._n_rounds = self._round = self._before = 0
         self._loss = float("nan")
         self._metrics: Mapping[str, float] = {}
         self._undefined: Collection[str] = ()
@@ -38,6 +38,7 @@ class Progress(Callback):
     def on_run_start(self, info: RunInfo) -> None:
         """Tell the statistics of the data and start the clock."""
         self._n_rounds, self._undefined = info.n_rounds, info.undefined
+        self._round = self._before = info.rounds_before
         console = Console(stderr=True)
         self._tell(described(info.statistics))
         self._started = time.perf_counter()
@@ -52,7 +53,7 @@ class Progress(Callback):
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Show the metrics. Tell a line if enough rounds have passed since the last line."""
         self._metrics = evaluation.metrics
-        if evaluation.round >= self._next_line or evaluation.round == self._n_rounds:
+        if evaluation.round > self._before and (evaluation.round >= self._next_line or evaluation.round == self._n_rounds):
             self._next_line = evaluation.round + self._n_rounds / _LINES
             self._tell(_line(self._parts()))
 
@@ -84,10 +85,10 @@ class Progress(Callback):
 
     def _parts(self) -> tuple[str, str, str, str, str]:
         """Return round, loss, metrics, speed and time left."""
-        speed = self._round / max(time.perf_counter() - self._started, 1e-9)
+        speed = (self._round - self._before) / max(time.perf_counter() - self._started, 1e-9)
         left = timedelta(seconds=round((self._n_rounds - self._round) / speed)) if speed else "?"
         metrics = headline(self._metrics, self._undefined)
-        loss = f"loss {self._loss:.4f}" if self._round else ""
+        loss = f"loss {self._loss:.4f}" if self._round > self._before else ""
         return f"round {self._round}/{self._n_rounds}", loss, metrics, f"{speed:.1f} rounds/s", f"{left} left"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedrec.campaigns.cells import ALONE, ENGINE, Cell, Planner
+from fedrec.campaigns.cells import Cell, Planner
 from fedrec.config.validation import ConfigError
 from tests.campaigns.planners import planner, two
 
@@ -45,7 +45,7 @@ def test_the_key_follows_from_options_seed_data_and_code_and_from_nothing_else(p
         first(plans, "attack=pieck_uea", other).setting for other in ("attack.N=7", "system.epochs=9", "evaluation.every=2", "device=cuda")
     ]
     assert len({cells[0].setting, *others}) == 5
-    monkeypatch.setattr("fedrec.campaigns.cells.code_version", lambda modules, alone: "other code")
+    monkeypatch.setattr("fedrec.identity.run_identity.code_version", lambda modules, alone: "other code")
     assert first(plans, "attack=pieck_uea").setting == cells[0].setting
     assert first(plans, "attack=pieck_uea").key != cells[0].key
     monkeypatch.setattr(Planner, "_checksum", lambda self, dataset, seed: "other data")
@@ -61,9 +61,3 @@ def test_data_is_read_from_the_folder_that_the_planner_names(plans, tmp_path):
     named = Planner(plans.context, plans.config, plans.arguments, {"ml100k": tmp_path}, plans.recorder)
     assert named.compose("paper/table4", ()).dataset.root == str(tmp_path)
     assert named.compose("paper/table4", ("dataset=ml1m",)).dataset.root is None
-
-
-def test_the_modules_that_every_run_depends_on_exist():
-    from importlib.util import find_spec
-
-    assert all(find_spec(module) for module in (*ENGINE, ALONE))

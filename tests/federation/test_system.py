@@ -197,7 +197,7 @@ def test_what_was_saved_does_not_change_with_the_rounds_that_follow():
     saved, start = system.state_dict(), system.global_model.items.clone()
     for _ in system.rounds():
         pass
-    assert saved["global_model"].items.equal(start) and not system.global_model.items.equal(start)
+    assert saved["global_model"]["items"].equal(start) and not system.global_model.items.equal(start)
 
 
 def hand_made(**changes):

@@ -1,11 +1,14 @@
 """Brings to MLflow what runs have left in their folders, once neither they nor their writers are at work."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import Timeout
+
+from fedrec.tracking.mlflow.arrived import only_writer
 from fedrec.tracking.mlflow.delivery import Delivery
 from fedrec.tracking.mlflow.open_store import is_permanent, one_line
 from fedrec.tracking.mlflow.parent_runs import finish
@@ -24,25 +27,35 @@ class Outcome:
     failure: str = ""  # why it was not delivered
 
 
-def deliver(folders: Iterable[Path], uri: str | None, retry_seconds: float) -> Iterator[Outcome]:
-    """Deliver the runs of tracking folders to the stores that they name, or to `uri`. A store that cannot be opened is tried once."""
+def deliver(folders: Iterable[Path], uri: str | None, retry_seconds: float, own_key: str = "") -> Iterator[Outcome]:
+    """Deliver the runs of tracking folders to the stores that they name, or to `uri`. A store that cannot be opened is tried once.
+
+    The caller is the only writer of the run with `own_key`.
+    """
     closed: dict[str, str] = {}  # address -> why it cannot be opened
     for folder in folders:
         try:
-            with claimed(folder) as is_ours:
+            key = recorded(folder)["key"]
+            with claimed(folder) as is_ours, nullcontext() if key == own_key else only_writer(key, timeout=0):
                 yield _deliver(folder, uri, retry_seconds, closed) if is_ours else Outcome(folder, is_busy=True)
+        except Timeout:  # another process of the same run writes to the store
+            yield Outcome(folder, is_busy=True)
         except (OSError, ValueError, KeyError) as error:
             if is_recorded(folder):  # else another process has just delivered it
                 yield Outcome(folder, failure=one_line(error))
 
 
 def deliver_earlier(description: Mapping[str, Any], report: Callable[..., None]) -> None:
-    """Deliver what earlier runs have left in the folder of the run that is described, as far as they belong to the same store."""
+    """Deliver what earlier runs have left in the folder of the run that is described, as far as they belong to the same store.
+
+    So is what an earlier process of this run has left, wherever that is.
+    """
     own = Path(description["folder"])
-    for folder in undelivered(own.parent):
+    folders = [folder for folder in undelivered(own.parent) if folder.parent == own.parent and folder != own]
+    for folder in (*folders, *([Path(description["earlier"])] if description.get("earlier") else [])):
         with suppress(OSError, ValueError, KeyError):  # damaged files
-            if folder.parent == own.parent and folder != own and recorded(folder)["public_uri"] == description["public_uri"]:
-                report(earlier=[outcome.run_id for outcome in deliver([folder], description["uri"], 0.0)])
+            if recorded(folder)["public_uri"] == description["public_uri"]:
+                report(earlier=[outcome.run_id for outcome in deliver([folder], description["uri"], 0.0, description["key"])])
 
 
 def _deliver(folder: Path, uri: str | None, retry_seconds: float, closed: dict[str, str]) -> Outcome:

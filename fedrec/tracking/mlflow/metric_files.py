@@ -57,7 +57,7 @@ class MetricFiles:
         self._added: deque[tuple[int, dict[str, float], float]] = deque()
         self._unwritten = bytearray(_HEADER)
         self._snapshots: dict[int, Floats] = {}
-        self._closing = threading.Event()
+        self._closing, self._writing = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, name="fedrec-metric-files", daemon=True)
         self._thread.start()
 
@@ -69,12 +69,17 @@ class MetricFiles:
         """Add the Delta-Norm [M] of a round."""
         self._snapshots[round] = delta_norm
 
+    def sync(self) -> None:
+        """Write what there is, and wait until a power cut cannot lose it."""
+        self._flush()
+        with suppress(OSError):  # a full disk, or a file that cannot be synchronized
+            os.fsync(self._file.fileno())
+
     def close(self) -> None:
         """Write what is left, wait until a power cut cannot lose it, and close the files."""
         self._closing.set()
         self._thread.join()
-        with suppress(OSError):  # a full disk, or a file that cannot be synchronized
-            os.fsync(self._file.fileno())
+        self.sync()
         self._file.close()
 
     @property
@@ -90,9 +95,12 @@ class MetricFiles:
     def _run(self) -> None:
         while not self._closing.wait(_FLUSH_SECONDS):
             self._flush()
-        self._flush()
 
     def _flush(self) -> None:
+        with self._writing:
+            self._write()
+
+    def _write(self) -> None:
         while self._added:
             round, metrics, seconds = self._added.popleft()
             for name, value in metrics.items():

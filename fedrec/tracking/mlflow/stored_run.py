@@ -16,6 +16,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from fedrec.tracking import delta_norm
+from fedrec.tracking.mlflow.arrived import BEGAN, Arrived, stored_strips
 from fedrec.tracking.mlflow.metric_files import Row
 from fedrec.tracking.mlflow.open_store import KEY, find_run, open_experiment
 from fedrec.tracking.mlflow.run_description import metric_name, numbers
@@ -35,6 +36,8 @@ class StoredRun:
     def __init__(self, description: Mapping[str, Any]) -> None:
         self.description = description
         self.run_id: str | None = None
+        self.arrived = Arrived()
+        self._lost = ""  # which rounds the store will never have
         self._is_described = False
         self._pictured: set[int] | None = None  # rounds whose picture has arrived, once that is known
 
@@ -42,17 +45,31 @@ class StoredRun:
         """Open the store, find or make the run, log its parameters and data set. Return the run's id."""
         if self.run_id is None:
             self.client, experiment = open_experiment(self.description)
-            self.run_id = find_run(self.client, experiment, self.description["key"]) or self._make(experiment)
+            found = find_run(self.client, experiment, self.description["key"])
+            self.run_id = self._make(experiment) if found is None else self._take_up(found)
         if not self._is_described:
             self._log_description(self.run_id)
             self._is_described = True
         return self.run_id
 
     def _make(self, experiment: str) -> str:
-        missing = f"incomplete: {command(Path(self.description['folder']))} brings what is missing"
-        tags = {**self.description["tags"], KEY: self.description["key"], DELIVERY: missing}
-        made = self.client.create_run(experiment, self.description["started"], tags, self.description["run_name"])
+        made = self.client.create_run(experiment, self.description["started"], self._tags, self.description["run_name"])
+        self._lost = self.description.get("before", "")
         return str(made.info.run_id)
+
+    def _take_up(self, run_id: str) -> str:
+        """Learn what the store has of the run; it is RUNNING again if it goes on from a checkpoint."""
+        self.arrived = Arrived.of(self.client, run_id, self.description)
+        if self.description.get("earlier") and not self.arrived.is_superseded:
+            self.client.log_batch(run_id, tags=list(starmap(RunTag, self._tags.items())))
+            self.client.update_run(run_id, "RUNNING", self.description["run_name"])
+        return run_id
+
+    @property
+    def _tags(self) -> dict[str, str]:
+        missing = f"incomplete: {command(Path(self.description['folder']))} brings what is missing"
+        own = {KEY: self.description["key"], BEGAN: str(self.description["started"]), DELIVERY: missing}
+        return {**self.description["tags"], **own}
 
     def log_rows(self, rows: Sequence[Row]) -> None:
         """Log at most `MOST_METRICS` metrics.
@@ -62,6 +79,7 @@ class StoredRun:
         """
         run_id, engine = self.setup(), getattr(self.client._tracking_client.store, "engine", None)
         named = {row._replace(metric=metric_name(row.metric)) for row in rows}
+        named = {row for row in named if (row.metric, row.round) not in self.arrived.steps}
         earlier = _earlier(named) if engine else set[Row]()  # a server has no engine
         self._log_batch(run_id, named - earlier)
         if not earlier or engine is None:
@@ -96,28 +114,36 @@ class StoredRun:
             self._pictured = pictured | {round}
 
     def log_figure(self, strips: Mapping[int, delta_norm.Ranks], n_items: int) -> None:
-        """Log one picture of all snapshots (Fig. 4)."""
+        """Log one picture of all snapshots (Fig. 4), those of earlier processes included."""
+        if self.arrived.steps:
+            strips = {**stored_strips(self.client, self.setup(), strips), **strips}
         with TemporaryDirectory() as folder:
             picture = Path(folder, "fig4.png")
             delta_norm.write_picture(picture, strips, n_items)
             self.client.log_artifact(self.setup(), str(picture), "delta_norm")
 
     def finish(self, ending: Ending, now: int, last_round: int) -> None:
-        """Log the summary and end the run at `now`, in ms. MLflow has no status PRUNED: such a run is KILLED with the tag `state`."""
-        run_id = self.setup()
+        """Log the summary and end the run at `now`, in ms. MLflow has no status PRUNED: such a run is KILLED with the tag `state`.
+
+        Leave that to the latest process of the run.
+        """
+        run_id, lost = self.setup(), ending.lost or self._lost
+        if self.arrived.is_superseded:
+            return
         if ending.summary:
             self.client.log_text(run_id, json.dumps({**ending.summary, "mlflow_run_id": run_id}, indent=2), "summary.json")
-        metrics = [Metric(name, value, now, last_round) for name, value in numbers(ending.summary).items()]
-        tags = {DELIVERY: f"incomplete: {ending.lost}" if ending.lost else "complete"}
+        told = numbers(ending.summary).items()
+        metrics = [Metric(name, value, now, last_round) for name, value in told if (name, last_round) not in self.arrived.steps]
+        tags = {DELIVERY: f"incomplete: {lost}" if lost else "complete"}
         if ending.status == "PRUNED":
             tags["state"] = ending.status
         self.client.log_batch(run_id, metrics[: MOST_METRICS - len(tags)], tags=list(starmap(RunTag, tags.items())))  # the tags come last
-        status = "FAILED" if ending.lost and ending.status == "FINISHED" else ending.status
+        status = "FAILED" if lost and ending.status == "FINISHED" else ending.status
         self.client.set_terminated(run_id, "KILLED" if status == "PRUNED" else status, now)
 
     def give_up(self, ending: Ending) -> None:
         """End a run that has not arrived whole, if the store allows it. It is never FINISHED there, and its tag tells the reason."""
-        if self.run_id is not None:
+        if self.run_id is not None and not self.arrived.is_superseded:
             with contextlib.suppress(Exception):
                 self.client.set_terminated(self.run_id, "FAILED" if ending.status == "FINISHED" else "KILLED")
 
@@ -129,7 +155,8 @@ class StoredRun:
         return {int(name.split("+step+")[1].split("+")[0]) for name in names if "+step+" in name}
 
     def _log_description(self, run_id: str) -> None:
-        parameters = [Param(key, value) for key, value in self.description["parameters"].items()]
+        told = self.description["parameters"].items()
+        parameters = [Param(key, value) for key, value in told if key not in self.arrived.parameters]  # none may change
         for first in range(0, len(parameters), _MOST_PARAMETERS):
             self.client.log_batch(run_id, params=parameters[first : first + _MOST_PARAMETERS])
         dataset = DatasetInput(Dataset(**self.description["dataset"]), [InputTag("mlflow.data.context", "training")])

@@ -49,10 +49,13 @@ class MLflowTracker(Callback):
         self._latest: RoundResult | None = None
         self._latest_snapshot = 0
         self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._key = ""  # of the run in MLflow, once it has started
+        self._earlier: Mapping[str, Any] = {}  # what an earlier process of this run has said of itself
 
     def on_run_start(self, info: RunInfo) -> None:
         """Raises ConfigError if nothing can be written to the run's folder."""
         description = self._description(info)
+        self._key = description["key"]
         try:
             self._files = MetricFiles(info.folder, for_mlflow(info), description)
             self._writer = WriterClient({**description, "folder": str(self._files.folder)})
@@ -71,6 +74,15 @@ class MLflowTracker(Callback):
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         self._files.add(evaluation.round, {"epoch": evaluation.epoch, **evaluation.metrics})
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return which run this is in which store. What was logged so far lies on disk then."""
+        self._files.sync()
+        return {"key": self._key, "store": self._address.public_uri, "experiment": self.experiment, "folder": str(self._files.folder)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Log to the same run of MLflow, if the store is the same."""
+        self._earlier = state
 
     def on_run_end(self, status: Status, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         """Wait until MLflow has everything. Return the run's id (None if MLflow did not take it all) and the store's address."""
@@ -126,7 +138,19 @@ class MLflowTracker(Callback):
     def _description(self, info: RunInfo) -> Mapping[str, Any]:
         """Return what the writer must know of the run but for its folder."""
         store = {**self._address.describe(self.experiment), "public_uri": self._address.public_uri, "retry_seconds": _RETRY_SECONDS}
-        return {**store, **describe(info, self.run_name, self.tags)}
+        description = {**store, **describe(info, self.run_name, self.tags)}
+        return {**description, **self._continued(info.rounds_before)} if self._earlier else description
+
+    def _continued(self, rounds: int) -> Mapping[str, Any]:
+        """Return which run goes on; `before` says what a store lacks that does not have it."""
+        earlier, store = self._earlier, (self._address.public_uri, self.experiment)
+        elsewhere = (earlier["store"], earlier["experiment"]) != store
+        before = f"rounds 1 to {rounds} were logged to {earlier['store']}, experiment {earlier['experiment']}" if self.every_round else ""
+        if not elsewhere:
+            return {"key": earlier["key"], "earlier": earlier["folder"], "before": before}
+        if before:
+            say(f"this run goes on in another MLflow store: {before}")
+        return {"before": before}
 
 
 def _unwritten(files: MetricFiles) -> str:

@@ -46,6 +46,7 @@ def _serve(report: Callable[..., None]) -> bool:
     waits for the rest, and whoever sends a request waits for its answer: this thread does both at full priority.
     """
     from fedrec.tracking.mlflow.answers import answer  # imports MLflow, before a run is there
+    from fedrec.tracking.mlflow.arrived import only_writer
     from fedrec.tracking.mlflow.delivery import Delivery
     from fedrec.tracking.mlflow.leftovers import deliver_earlier
 
@@ -55,13 +56,14 @@ def _serve(report: Callable[..., None]) -> bool:
     if "wanted" in message:
         report(**answer(message))
         return True
-    with ThreadPoolExecutor(1, initializer=_be_nice) as background:
-        background.submit(deliver_earlier, message, report).result()
-        delivery = Delivery(message, report)
-        lock = locked(Path(message["folder"], WRITER_LOCK))
-        background.submit(delivery.follow).result()
-    failed = delivery.complete()
-    lock.release()  # before the answer, after which anybody may deliver what is left
+    with only_writer(message["key"]):  # until it is free, the writer of an earlier process of this run still works
+        with ThreadPoolExecutor(1, initializer=_be_nice) as background:
+            background.submit(deliver_earlier, message, report).result()
+            delivery = Delivery(message, report)
+            lock = locked(Path(message["folder"], WRITER_LOCK))
+            background.submit(delivery.follow).result()
+        failed = delivery.complete()
+        lock.release()  # before the answer, after which anybody may deliver what is left
     report(**({"failed": failed} if failed else {"done": True}))
     return True
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fedrec.campaigns import code_version as module
-from fedrec.campaigns.code_version import code_version
+from fedrec.identity import code_version as module
+from fedrec.identity.code_version import code_version
 
 
 @pytest.fixture
