@@ -16,8 +16,10 @@ import omegaconf.grammar_parser
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.config_source import ConfigResult
+from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fedrec.config.secrets import rewrite, stowed, without_references
@@ -26,6 +28,7 @@ from fedrec.config.yaml_files import FileConfigSource
 PACKAGE = Path(__file__).resolve().parents[1]
 PLUGINS = PACKAGE / "sweeps" / "plugin"  # holds the namespace package hydra_plugins
 FOLDER = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, else in a checkout
+VERSION_BASE = "1.3"  # of Hydra, whose later versions may have other defaults
 RESOLVERS: dict[str, Callable[..., object]] = {
     "if_below": lambda value, limit, below, otherwise: below if value < limit else otherwise,  # ${if_below:VALUE,LIMIT,BELOW,OTHERWISE}
     "if_equal": lambda value, other, equal, otherwise: equal if value == other else otherwise,  # ${if_equal:VALUE,OTHER,EQUAL,OTHERWISE}
@@ -94,10 +97,17 @@ def register() -> None:
     SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
 
 
-def initialized(job_name: str = "main") -> hydra.initialize_config_dir:
-    """Return a context in which Hydra composes the files of conf/."""
+def initialized(job_name: str = "main", folder: str = str(FOLDER)) -> hydra.initialize_config_dir:
+    """Return a context in which Hydra composes the files of conf/, or of another folder."""
     register()
-    return hydra.initialize_config_dir(str(FOLDER), job_name, version_base="1.3")
+    return hydra.initialize_config_dir(folder, job_name, version_base=VERSION_BASE)
+
+
+def own_loader() -> Loader:
+    """Return a loader of the files of conf/, also while Hydra composes from another folder."""
+    register()
+    setbase(VERSION_BASE)
+    return Loader(create_config_search_path(str(FOLDER)))
 
 
 def compose(*overrides: str) -> DictConfig:

@@ -13,13 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fedrec.config.choices import names
+from fedrec.config.run_name import run_name as name_of
 from fedrec.config.secrets import masked
 from fedrec.tracking.id_maps import in_words
 
 if TYPE_CHECKING:
     from fedrec.interfaces import RunInfo
 
-_GROUPS = ("attack", "defense", "model", "dataset")
 _LONGEST_KEY = 250  # limits of MLflow
 _LONGEST_PARAMETER = 6000
 _LONGEST_TAG = 5000
@@ -28,7 +29,7 @@ _CHECKOUT = Path(__file__).parents[3]
 
 
 def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) -> dict[str, Any]:
-    """Return what `StoredRun` writes about the run of `info`; without a `run_name` it is `default_run_name`. No secret is in it."""
+    """Return what `StoredRun` writes about the run of `info`; under `run_name` or a name of its own. No secret is in it."""
     config = masked(info.config)
     chosen = names(config)
     source = {"mlflow.source.name": "fedrec.main", "mlflow.source.type": "LOCAL"}
@@ -37,7 +38,7 @@ def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) 
     return {
         "key": uuid.uuid4().hex,
         "started": int(time.time() * 1000),
-        "run_name": masked(run_name) or default_run_name(config),
+        "run_name": masked(run_name) or name_of(config),
         "tags": {**own_tags, **chosen, **{name: str(value) for name, value in masked(tags).items()}},
         "parameters": parameters(config),
         "dataset": {
@@ -67,21 +68,6 @@ def parameters(config: Mapping[str, Any]) -> dict[str, str]:
     """
     texts = ((name, value if isinstance(value, str) else json.dumps(value, default=str)) for name, value in _leaves(config, "."))
     return {name: text[:_LONGEST_PARAMETER] for name, text in texts}
-
-
-def names(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the attack, defense, model and dataset of a run: Hydra's choice if `config` holds it, else the module of the class.
-
-    >>> names({"attack": {"_target_": "fedrec.attacks.pieck_uea.PieckUEA"}, "defense": {}, "choices": {"model": "mf"}})
-    {'attack': 'pieck_uea', 'defense': 'none', 'model': 'mf', 'dataset': 'none'}
-    """
-    choices = config.get("choices") or {}
-    return {group: _text(choices[group]) if group in choices else _module(config.get(group)) for group in _GROUPS}
-
-
-def default_run_name(config: Mapping[str, Any]) -> str:
-    """Return <attack>-<defense>-<model>-<dataset>-seed<seed>."""
-    return "-".join((*names(config).values(), f"seed{config.get('seed')}"))
 
 
 def numbers(summary: Mapping[str, Any]) -> dict[str, float]:
@@ -130,16 +116,3 @@ def _user() -> str:
     with suppress(KeyError, OSError):  # a container may know no user names
         return getpass.getuser()
     return "unknown"
-
-
-def _text(choice: Any) -> str:
-    return choice if isinstance(choice, str) else "+".join(map(str, choice)) if choice else "none"
-
-
-def _module(node: Any) -> str:
-    """Return the module of a node's class. The halves of a defense hold theirs further down."""
-    if not isinstance(node, Mapping):
-        return "none"
-    if target := node.get("_target_"):
-        return str(target).split(".")[-2] if "." in target else str(target)
-    return "+".join(part for child in node.values() if (part := _module(child)) != "none") or "none"

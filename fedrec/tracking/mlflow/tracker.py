@@ -35,7 +35,7 @@ class MLflowTracker(Callback):
 
     uri: str
     experiment: Annotated[str, Field(min_length=1)]
-    run_name: str | None  # None = <attack>-<defense>-<model>-<dataset>-seed<seed>
+    run_name: str | None  # None = choices, options that differ from the defaults, and seed
     every_round: bool
     snapshot_rounds: list[Positive]
     snapshot_every: Positive | None  # rounds
