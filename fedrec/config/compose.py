@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import os
 import pickle
 import sys
 from collections.abc import Callable
@@ -31,6 +32,7 @@ FOLDER = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "
 VERSION_BASE = "1.3"  # of Hydra, whose later versions may have other defaults
 RESOLVERS: dict[str, Callable[..., object]] = {
     "if_below": lambda value, limit, below, otherwise: below if value < limit else otherwise,  # ${if_below:VALUE,LIMIT,BELOW,OTHERWISE}
+    "env_or": lambda name, otherwise: os.environ.get(name) or otherwise,  # ${env_or:VARIABLE,OTHERWISE}; an empty variable is none
     "if_equal": lambda value, other, equal, otherwise: equal if value == other else otherwise,  # ${if_equal:VALUE,OTHER,EQUAL,OTHERWISE}
 }
 

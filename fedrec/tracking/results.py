@@ -9,6 +9,7 @@ from rich.table import Column, Table
 
 from fedrec.evaluation.epoch_selection import EVALUATIONS, NEAR, exposure_of
 from fedrec.tracking.id_maps import in_words
+from fedrec.tracking.mlflow.user_interface import page_of
 
 _SWING = 0.1  # of ER@K between the best epoch and those around it
 _FACTS = ("round", "epoch", "evaluations")  # that stand beside the metrics
@@ -31,7 +32,8 @@ def show_results(summary: Mapping[str, Any], folder: Path) -> None:
     console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}){memory}")
     console.print(f"results: {folder}")
     if summary.get("mlflow_run_id"):
-        console.print(f"MLflow: run {summary['mlflow_run_id']} in {summary['mlflow_uri']}")
+        for line in page_of(summary["mlflow_uri"], summary["mlflow_experiment_id"]):
+            console.print(line, markup=False, highlight=False)
 
 
 def _table(summary: Mapping[str, Any]) -> Table:

@@ -1,7 +1,7 @@
 """Where Hydra looks for plug-ins: a class counts only if it is defined in the namespace package `hydra_plugins`."""
 
-from fedrec.config.jobs import CheckingSweeper
 from fedrec.sweeps.joblib_launcher import JoblibProcesses, register_joblib
+from fedrec.sweeps.multirun import TrackedSweeper
 from fedrec.sweeps.naming import register_study_name
 from fedrec.sweeps.ray_launcher import RayTasks
 from fedrec.sweeps.sweeper import OptunaSweeper
@@ -10,7 +10,7 @@ register_joblib()
 register_study_name()  # Hydra resolves the options of a sweeper before it makes one
 
 
-class FedrecBasicSweeper(CheckingSweeper):
+class FedrecBasicSweeper(TrackedSweeper):
     """hydra/sweeper=fedrec_basic"""
 
 
