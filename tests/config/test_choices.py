@@ -1,10 +1,10 @@
-"""Of a composed configuration the choice of each group can be told, for every file that there is."""
+"""The choice of each group: as Hydra recorded it, else as a composed configuration tells, for every file that there is."""
 
 import pytest
 from omegaconf import OmegaConf
 
 from fedrec.config.build import GROUPS
-from fedrec.config.choices import choices_of
+from fedrec.config.choices import choices_of, names
 from fedrec.config.compose import FOLDER, compose
 
 NEEDED = {"presplit": ("dataset.root=.",)}
@@ -27,3 +27,14 @@ def test_options_that_were_changed_do_not_hide_the_choice():
 
 def test_several_defenses_are_no_choice():
     assert "defense" not in chosen("defense=[ours,krum]")
+
+
+def test_names_come_from_the_choices_of_the_user_first():
+    config = {
+        "attack": {"_target_": "my_attack.Mine"},
+        "defense": {"client": {"ours": {"_target_": "fedrec.defenses.ours.P"}}, "server": {"krum": {"_target_": "fedrec.defenses.krum.K"}}},
+        "model": None,
+        "choices": {"dataset": "ml100k"},
+    }
+    assert names(config) == {"attack": "my_attack", "defense": "ours+krum", "model": "none", "dataset": "ml100k"}
+    assert names(config | {"choices": {"defense": ["ours", "median"]}})["defense"] == "ours+median"

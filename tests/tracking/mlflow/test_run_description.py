@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fedrec.tracking.mlflow.run_description import default_run_name, git_tags, metric_name, names, numbers, parameters
+from fedrec.tracking.mlflow.run_description import git_tags, metric_name, numbers, parameters
 
 
 @pytest.mark.parametrize(
@@ -25,19 +25,6 @@ def test_parameters_of_every_kind() -> None:
     flat = parameters(config)
     assert flat.pop("long") == "z" * 6000
     assert flat == {"a.b": "null", "a.c": "true", "a.d": "[]", "a.e": "{}", "a.f": "text", "x_at_y": "1.5"}
-
-
-def test_names_come_from_the_choices_of_the_user_first() -> None:
-    config = {
-        "attack": {"_target_": "my_attack.Mine"},
-        "defense": {"client": {"ours": {"_target_": "fedrec.defenses.ours.P"}}, "server": {"krum": {"_target_": "fedrec.defenses.krum.K"}}},
-        "model": None,
-        "choices": {"dataset": "ml100k"},
-        "seed": 4,
-    }
-    assert names(config) == {"attack": "my_attack", "defense": "ours+krum", "model": "none", "dataset": "ml100k"}
-    assert default_run_name(config) == "my_attack-ours+krum-none-ml100k-seed4"
-    assert names(config | {"choices": {"defense": ["ours", "median"]}})["defense"] == "ours+median"
 
 
 def test_numbers_leave_out_what_is_none() -> None:
