@@ -148,7 +148,7 @@ class StoredRun:
         metrics = [Metric(name, value, now, 0) for name, value in told if (name, 0) not in self.arrived.steps]
         tags = {**facts(ending.summary), DELIVERY: f"incomplete: {lost}" if lost else "complete"}
         if ending.summary and is_ours(self.client.get_run(run_id).data.tags.get(NOTE)):
-            tags[NOTE] = run_note(run_id, ending.summary, self.about, self._log_picture(run_id))
+            tags[NOTE] = run_note(run_id, {**ending.summary, "status": ending.status}, self.about, self._log_picture(run_id))
         if ending.status == "PRUNED":
             tags["state"] = ending.status
         self.client.log_batch(run_id, metrics, tags=list(starmap(RunTag, tags.items())))
