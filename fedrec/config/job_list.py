@@ -75,21 +75,18 @@ class Job:
         return self.title if left is None else f"{self.title}; about {left} left in all"
 
 
-def is_in_sweep() -> bool:
-    """Return whether what runs here is a job or a trial among others."""
-    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+def sweep_folder() -> Path | None:
+    """Return the folder of the sweep that what runs here belongs to; None in a single run."""
+    if not HydraConfig.initialized() or (settings := HydraConfig.get()).mode != RunMode.MULTIRUN:
+        return None
+    return Path(settings.runtime.cwd) / settings.sweep.dir
 
 
 def current_job() -> Job | None:
     """Return the job of a sweep over options that runs here; None in a single run and in a trial of a tuning sweep."""
-    if not is_in_sweep():
+    if (folder := sweep_folder()) is None or not (folder / FILE).is_file():
         return None
-    settings = HydraConfig.get()
-    folder = Path(settings.runtime.cwd) / settings.sweep.dir
-    try:
-        return Job(settings.job.num, JobList(**json.loads((folder / FILE).read_text(encoding="utf-8"))), folder)
-    except FileNotFoundError:
-        return None
+    return Job(HydraConfig.get().job.num, JobList(**json.loads((folder / FILE).read_text(encoding="utf-8"))), folder)
 
 
 def varying(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:

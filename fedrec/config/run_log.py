@@ -2,19 +2,20 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import Any, ClassVar
 
-from fedrec.config.job_list import current_job, is_in_sweep
+from fedrec.config.job_list import current_job, sweep_folder
 from fedrec.config.secrets import MaskedFormatter
 
 
 class Terminal(logging.StreamHandler[Any]):
     """Writes to what `sys.stdout` is at that time: while a progress bar is shown, rich prints above the bar.
 
-    Of the runs of a sweep in this process, one says what all would say; the logs of the others hold it, too.
+    Of the runs of a sweep in this process, the first one says what all would say; the logs of the others hold it, too.
     """
 
-    _said: ClassVar[set[str]] = set()
+    _said: ClassVar[set[tuple[Path, str]]] = set()  # folders of sweeps, and warnings
 
     def __init__(self, stream: Any = None) -> None:
         """Ignore the `stream` of Hydra's own handler."""
@@ -22,11 +23,12 @@ class Terminal(logging.StreamHandler[Any]):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stdout
-        if record.levelno != logging.WARNING or not is_in_sweep():
-            super().emit(record)
-        elif (text := record.getMessage()) not in self._said:
-            self._said.add(text)
-            super().emit(record)
+        if record.levelno == logging.WARNING and (folder := sweep_folder()):
+            said = (folder, record.getMessage())
+            if said in self._said:
+                return
+            self._said.add(said)
+        super().emit(record)
 
 
 class TerminalFormatter(MaskedFormatter):

@@ -45,7 +45,7 @@ class Progress(Callback):
         if console.is_interactive:  # a terminal that can move its cursor
             # the line with the results of a job takes the place of its bar
             self._live = Live(self, console=console, transient=bool(self._name))
-            self._live.start()
+            self._live.start(refresh=True)
 
     def on_round_end(self, result: RoundResult) -> None:
         self._round, self._loss = result.round, result.loss
