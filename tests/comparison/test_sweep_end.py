@@ -65,9 +65,6 @@ def test_attacks_against_defenses(tmp_path: Path) -> None:
     assert shown[2].split() == ["defense", "pieck_ipe", "pieck_uea"]
     firsts = [line.split()[:3] for line in shown if line.startswith(("none", "ours"))]
     assert firsts == [["none", "ER@10", "best"], ["ours", "ER@10", "best"]]
-        ["none", "ER@10", "best"],
-        ["ours", "ER@10", "best"],
-    ]
     assert shown[-2:] == ["comparison: runs/comparison.csv", "tests, LaTeX, pictures: python -m fedrec.compare runs"]
     rows = {(row["defense"], row["attack"]): row for row in csv.DictReader((tmp_path / "runs/comparison.csv").open(encoding="utf-8"))}
     assert list(rows) == [("none", "pieck_ipe"), ("none", "pieck_uea"), ("ours", "pieck_ipe"), ("ours", "pieck_uea")]
