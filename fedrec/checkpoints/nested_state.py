@@ -1,7 +1,8 @@
 """A nested state <-> JSON and tensors. Nothing of it is pickled, so reading a file of unknown origin runs no code.
 
 Numbers, texts, truth values and None stand for themselves. Everything else is an object with one key, which says what it is:
-{"tensor": its name, "on": "cpu" or "device", "strides": [...]}, {"list": [...]}, {"tuple": [...]}, {"dict": [[key, value], ...]} and {"float": "nan"}.
+{"tensor": its name, "on": "cpu" or "device", "strides": [...]}, {"list": [...]}, {"tuple": [...]}, {"dict": [[key, value], ...]} and
+{"float": "nan"}.
 """
 
 import math

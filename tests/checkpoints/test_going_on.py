@@ -1,6 +1,7 @@
 """A run that goes on from a checkpoint is the run that nobody disturbed, bit for bit: every attack, every defense, every model."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,10 +54,16 @@ def check_going_on(folder: Path, *options: str) -> None:
         assert resumed.system.global_model.scorer[name].equal(value)
 
 
-@pytest.mark.parametrize("model", names("model"))
-@pytest.mark.parametrize("options", [*ATTACKS, *DEFENSES, *KNOWING], ids=" ".join)
-def test_every_attack_and_every_defense(tmp_path: Path, options: list[str], model: str) -> None:
-    check_going_on(tmp_path, f"model={model}", *options)
+def with_models(parts: list[list[str]], first: str) -> list[Any]:
+    """Every part under every model; the slow tests have all models but the first."""
+    models = sorted(names("model"), key=lambda name: name != first)
+    cases = [([f"model={model}", *options], [] if model == first else pytest.mark.slow) for options in parts for model in models]
+    return [pytest.param(options, marks=marks, id=" ".join(options)) for options, marks in cases]
+
+
+@pytest.mark.parametrize("options", with_models([*ATTACKS, *KNOWING], "ncf") + with_models(DEFENSES, "mf"))
+def test_every_attack_and_every_defense(tmp_path: Path, options: list[str]) -> None:
+    check_going_on(tmp_path, *options)
 
 
 @pytest.mark.parametrize("options", RUNS, ids=" ".join)

@@ -44,7 +44,7 @@ def test_tensors_come_back_with_their_type_and_shape(dtype: torch.dtype, shape: 
 def test_tensors_come_back_with_their_strides_in_memory_that_is_aligned() -> None:
     whole = torch.arange(25.0)
     state = {"transposed": whole[:24].view(4, 6).t(), "behind": whole[1:]}
-    found = read_back({name: value for name, value in state.items()})
+    found = read_back(state)
     assert found["transposed"].equal(state["transposed"]) and found["transposed"].stride() == (1, 6)
     assert found["behind"].equal(state["behind"])
     assert all(value.data_ptr() % 64 == 0 for value in found.values())
