@@ -15,6 +15,7 @@ from typing import IO, Any
 _DEFAULTS = {  # the user's environment may say otherwise
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds; the writer tries again what failed
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }

@@ -1,0 +1,71 @@
+"""A run that goes on from a checkpoint is the run that nobody disturbed, bit for bit: every attack, every defense, every model."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedrec.config.compose import FOLDER
+from tests.checkpoints.runs import EXPLAINED, ROUNDS, killed, reported, trained
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (FOLDER / group).glob("*.yaml"))
+
+
+SMALL = {
+    "pieck_ipe": "N=5",
+    "pieck_uea": "N=5 batches=1",
+    "fedreca": "kappa=6",
+    "bandwagon": "kappa=12",
+    "popular": "kappa=12",
+    "random": "kappa=12",
+}
+ATTACKS = [[f"attack={name}", *(f"attack.{option}" for option in SMALL.get(name, "").split())] for name in names("attack")]
+DEFENSES = [[f"defense={name}", "attack=pieck_uea", "attack.N=5", "attack.batches=1"] for name in names("defense")]
+KNOWING = [
+    ["attack=pipa", "attack.prior=popularity"],
+    ["attack=fedreca", "attack.prior=interactions", "attack.kappa=6"],
+    ["attack=fedreca", "attack.synthetic_users=4", "attack.kappa=6"],
+    ["attack=bandwagon", "attack.prior=popularity", "attack.kappa=12"],
+]
+RUNS = [
+    ["system.sampling=uniform", "evaluation.redraw_candidates=true", "evaluation.every=3", "checkpoint.every=1"],
+    ["dataset.validation=true", "system.client_learning_rate=[0.1,1.0]", "evaluation.max_users=20"],
+    ["defense=[ours,norm_bound,krum]", "defense.N=3", "attack=pieck_ipe", "attack.N=5"],
+]
+
+
+def check_going_on(folder: Path, *options: str) -> None:
+    overrides = [*EXPLAINED, *options]
+    if "defense=ours" in options:
+        overrides.append("defense.N=3")
+    whole, told = trained(folder / "whole", *overrides)
+    before = killed(folder / "killed", *overrides)
+    resumed, after = trained(folder / "killed", *overrides)
+    assert set(before.rounds) | set(after.rounds) == set(told.rounds)
+    assert min(after.rounds) > ROUNDS  # else it has started anew
+    assert repr({**before.rounds, **after.rounds}) == repr(told.rounds)  # losses may be nan in a round without benign clients
+    assert repr(after.evaluations) == repr(told.evaluations)
+    assert repr(reported(resumed)) == repr(reported(whole))
+    assert resumed.system.users.equal(whole.system.users)
+    assert resumed.system.global_model.items.equal(whole.system.global_model.items)
+    for name, value in whole.system.global_model.scorer.items():
+        assert resumed.system.global_model.scorer[name].equal(value)
+
+
+def with_models(parts: list[list[str]], first: str) -> list[Any]:
+    """Every part under every model; the slow tests have all models but the first."""
+    models = sorted(names("model"), key=lambda name: name != first)
+    cases = [([f"model={model}", *options], [] if model == first else pytest.mark.slow) for options in parts for model in models]
+    return [pytest.param(options, marks=marks, id=" ".join(options)) for options, marks in cases]
+
+
+@pytest.mark.parametrize("options", with_models([*ATTACKS, *KNOWING], "ncf") + with_models(DEFENSES, "mf"))
+def test_every_attack_and_every_defense(tmp_path: Path, options: list[str]) -> None:
+    check_going_on(tmp_path, *options)
+
+
+@pytest.mark.parametrize("options", RUNS, ids=" ".join)
+def test_what_a_run_draws_and_measures(tmp_path: Path, options: list[str]) -> None:
+    check_going_on(tmp_path, *options)
