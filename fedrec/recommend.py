@@ -14,8 +14,11 @@ from fedrec.tracking.id_maps import in_words, printable
 from fedrec.tracking.parquet_columns import write_columns
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from fedrec.tracking.parquet_columns import Columns
 
+_LONGEST_ID = 24  # characters of an id in a table
 EXAMPLES = """examples:
   python -m fedrec.main attack=pieck_uea model.save=true
   python -m fedrec.recommend outputs/2026-11-27/20-15-00 --user 42 -k 5
@@ -83,7 +86,7 @@ def _recommend(given: argparse.Namespace) -> None:
     if threads in range(1, 1025):
         torch.set_num_threads(threads)  # as in the run: the last digits of scores depend on it
     if not (given.csv or given.parquet):
-        _show(run, {user: recommend(run, [user], given.k, exclude_seen) for user in given.user})
+        _show({user: recommend(run, [user], given.k, exclude_seen) for user in given.user}, given.k)
     for path, write in ((given.csv, _write_csv), (given.parquet, write_columns)):
         if path is not None:
             of_all = recommend_to_all(run, given.k, exclude_seen)
@@ -91,23 +94,35 @@ def _recommend(given: argparse.Namespace) -> None:
             print(f"lists of {'all' if given.all else len(given.user)} users: {path}")
 
 
-def _show(run: SavedRun, lists: "Mapping[str, Columns]") -> None:
+def _show(lists: "Mapping[str, Columns]", k: int) -> None:
     """Print a table for each user, as wide as the terminal."""
     from rich.console import Console
-    from rich.table import Column, Table
 
     console = Console(markup=False, emoji=False, highlight=False)
     for user, columns in lists.items():
-        names = [name for name in ("item", "title") if name in columns]
-        texts = (Column(name, no_wrap=True, overflow="ellipsis") for name in names)
-        table = Table(Column("rank", justify="right"), *texts, Column("score", justify="right", no_wrap=True), Column(), show_edge=False)
-        for row in range(len(columns["rank"])):
-            shown = [in_words([columns["item"][row]], None), *(printable(columns[name][row] or "") for name in names[1:])]
-            table.add_row(str(columns["rank"][row]), *shown, f"{columns['score'][row]:.4g}", "*" * int(columns["target"][row]))
         console.print(f"user {in_words([user], None)}")
-        console.print(table)
+        console.print(_table(columns))
+        if (n_items := len(columns["rank"])) < k:
+            console.print(f"{n_items} of {k}: the user has trained on all other items, or their scores are no numbers")
+        console.print()
     if any(columns["target"].any() for columns in lists.values()):
         console.print("* target item")
+
+
+def _table(columns: "Columns") -> "Table":
+    """Return a list as a table; where there is too little room, titles are cut off first."""
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    items = [in_words([one], None) for one in columns["item"]]
+    titles = {"title": [printable(one or "") for one in columns["title"]]} if "title" in columns else {}
+    scores, marks = [f"{one:#.4g}" for one in columns["score"]], ["*" * int(one) for one in columns["target"]]
+    numbers = Column("rank", justify="right", no_wrap=True), Column("score", justify="right", no_wrap=True)
+    item = Column("item", no_wrap=True, overflow="ellipsis", max_width=_LONGEST_ID)
+    table = Table(numbers[0], item, *titles, numbers[1], Column(no_wrap=True), show_edge=False, pad_edge=False)
+    for rank, name, *title, score, mark in zip(columns["rank"].astype(str), items, *titles.values(), scores, marks, strict=True):
+        table.add_row(rank, name, *(Text(one, no_wrap=True, overflow="ellipsis") for one in title), score, mark)
+    return table
 
 
 def _write_csv(path: Path, blocks: "Iterable[Columns]") -> None:

@@ -1,6 +1,7 @@
 """`python -m fedrec.recommend`: tables for people, files for programs, mistakes in a line."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fedrec.main import main as fedrec_main
 from fedrec.recommend import main
 from fedrec.saved_runs.result import load
 from tests.cli.program import ENVIRONMENT, TINY, Ended, fedrec
@@ -35,14 +35,21 @@ def recommend(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     return run
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def run_of_the_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on data whose users and items are called by text, and whose items have titles."""
-    open_shop(tmp_path, monkeypatch)
+    folder = tmp_path_factory.mktemp("shop")
+    with pytest.MonkeyPatch.context() as patch:
+        open_shop(folder, patch)
+    ended = fedrec(folder, *SHORT, *OPTIONS, "tracking=none", 'attack.targets=["[bold]"]', "system.epochs=12")
+    assert ended.returncode == 0, ended.stderr
+    return folder / "run"
+
+
+@pytest.fixture
+def shop(run_of_the_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    arguments = [*SHORT, *OPTIONS, "tracking=none", 'attack.targets=["[bold]"]', "system.epochs=12"]
-    assert fedrec_main(arguments) == 0
-    return tmp_path / "run"
+    return Path(shutil.copytree(run_of_the_shop, tmp_path / "run"))
 
 
 def test_the_real_commands_one_after_the_other(tmp_path: Path) -> None:
@@ -70,7 +77,9 @@ def test_text_ids_and_titles(recommend: Recommend, shop: Path) -> None:
     ended = recommend(shop, "--user", "customer 7", "--user", "customer 12", "-k", 36)
     assert ended.returncode == 0, ended.stderr
     first, second = ended.stdout.split('user "customer 12"')
-    assert first.startswith('user "customer 7"\n') and "* target item" in second
+    assert first.startswith('user "customer 7"\n') and second.endswith("\n\n* target item\n")
+    assert "of 36" not in ended.stdout
+    assert "\n36 of 40: the user has trained on all other items" in recommend(shop, "--user", "customer 7", "-k", 40).stdout
     (row,) = [line for line in first.splitlines() if '"[bold]"' in line]
     assert "Loud" in row and row.rstrip().endswith("*")
     assert max(map(len, ended.stdout.splitlines())) <= 80
@@ -78,6 +87,21 @@ def test_text_ids_and_titles(recommend: Recommend, shop: Path) -> None:
     assert list(frame) == ["rank", "item", "title", "score", "target"] and len(frame) == 36  # of 40; the user has four
     assert frame.loc[frame["target"], ["item", "title"]].values.tolist() == [["[bold]", "Loud"]]
     assert not {f"B{number:06d}" for number in range(7, 11)} & set(frame["item"])
+
+
+@pytest.mark.parametrize("columns", [60, 80, 160])
+def test_only_long_titles_are_cut_off(recommend: Recommend, shop: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    pd.read_parquet(shop / "items.parquet").assign(title="\x1b[31m" + "a long title " * 20).to_parquet(shop / "items.parquet")
+    _, *lines = recommend(shop, "--user", "customer 7", "-k", 36).stdout.splitlines()
+    rows = [line.split("│") for line in lines if "│" in line]
+    assert len(rows) == 36 and {len(row) for row in rows} == {5}
+    assert max(map(len, lines)) <= columns and "\x1b" not in str(lines)
+    assert {row[2].strip()[-1] for row in rows} == {"…"} and any(row[4].strip() == "*" for row in rows)
+    frame = load(shop).recommend("customer 7", 36)
+    assert [row[0].strip() for row in rows] == list(map(str, range(1, 37)))
+    assert [row[1].strip().strip('"') for row in rows] == frame["item"].tolist()
+    assert [float(row[3]) for row in rows] == pytest.approx(frame["score"].tolist(), rel=1e-3)
 
 
 def test_files_hold_what_a_result_says(recommend: Recommend, shop: Path) -> None:
@@ -99,7 +123,7 @@ def test_files_hold_what_a_result_says(recommend: Recommend, shop: Path) -> None
         (("--user", "customer 77"), 'there is no user "customer 77": the nearest ids are "customer 7", "customer 17", "customer 27"'),
         (("--user", "customer 7", "-k", "41"), "k = 41: must be a whole number from 1 to 40, the number of items"),
         (("--all", "--csv", "nowhere/all.csv"), "nowhere/all.csv: there is no folder nowhere"),
-        (("--all", "--csv", "mine"), "mine: it is a folder"),
+        (("--all", "--csv", "run"), "run: it is a folder"),
     ],
 )
 def test_mistakes_end_in_a_line(recommend: Recommend, shop: Path, arguments: tuple[str, ...], words: str) -> None:

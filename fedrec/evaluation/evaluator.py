@@ -1,7 +1,6 @@
 """The metrics of a run: ER@K (Eq. 3), the quality of rankings of users in blocks, and on request what explains both."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -192,7 +191,7 @@ class Evaluator:
             of_targets = list(ranks["ER"].T)
             each = self.means.of_each(of_targets, hits)
             metrics |= self.means.of_targets("ER", of_targets, hits, each)
-            self.exposures = {f"ER@{k}": [None if math.isnan(one) else one for one in each[:, n].tolist()] for n, k in enumerate(self.k)}
+            self.exposures = {f"ER@{k}": [None if one is None else float(one[n]) for one in each] for n, k in enumerate(self.k)}
         if "recommended" in ranks:
             metrics |= spread(self.metrics, ranks["recommended"], self.k, self.split.train.n_items)
         return metrics

@@ -102,30 +102,31 @@ class Means:
         gains = quality.of_users(ranks[has], sizes[has], np.array(self.ks))  # [B, K]
         return self._named(name, gains.mean(0), (gains - gains.mean(0)) / len(gains))
 
-    def of_each(self, ranks: Sequence[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> Gains:
-        """Return the mean over users for each target, [T, K], NaN if no user counts; a rank [B] each, -1 for a user who does not count."""
-        worst = max(self.ks)  # stands for every rank that gains nothing
+    def of_each(self, ranks: Sequence[Ranks], gain: Callable[[Ranks, Ranks], Gains]) -> list[Gains | None]:
+        """Return the mean over users for each target, [K], None if no user counts; a rank [B] each, -1 for a user who does not count."""
+        worst, gains = max(self.ks), self._gains[gain]  # the worst rank stands for all that gain nothing
         counts = [np.bincount(np.minimum(one, worst) + 1, minlength=worst + 2)[1:] for one in ranks]  # users with each rank, -1 left out
-        gains, nobody = self._gains[gain], np.full(len(self.ks), np.nan)
-        return np.array([count @ gains / count.sum() if count.any() else nobody for count in counts])
+        return [one @ gains / one.sum() if one.any() else None for one in counts]
 
-    def of_targets(self, name: str, ranks: Sequence[Ranks], gain: Callable[[Ranks, Ranks], Gains], each: Gains) -> dict[str, float]:
+    def of_targets(
+        self, name: str, ranks: Sequence[Ranks], gain: Callable[[Ranks, Ranks], Gains], each: Sequence[Gains | None]
+    ) -> dict[str, float]:
         """Return the mean over targets of what `of_each` returns for the same ranks and gain.
 
         Targets that no user counts for do not count. If there is no other, there is no mean.
 
         The targets' means share their users, so the error is that of what each user adds to all of them.
         """
-        known = np.flatnonzero(~np.isnan(each[:, 0])).tolist()
+        known = {number: mean for number, mean in enumerate(each) if mean is not None}
         if not known:
             return {}  # `undefined` says why
-        means, worst, gains = each[known], max(self.ks), self._gains[gain]
+        worst, gains = max(self.ks), self._gains[gain]
         added = np.zeros((self.n_users, len(self.ks)))  # [B, K]
-        for number, mean in zip(known, means, strict=True) if self.sampled else ():
+        for number, mean in known.items() if self.sampled else ():
             one = ranks[number]
             counts = one >= 0
-            added += np.where(counts[:, None], gains[np.minimum(one, worst)] - mean, 0) / counts.sum() / len(means)
-        return self._named(name, means.mean(0), added)
+            added += np.where(counts[:, None], gains[np.minimum(one, worst)] - mean, 0) / counts.sum() / len(known)
+        return self._named(name, np.array(list(known.values())).mean(0), added)
 
     @cached_property
     def _gains(self) -> Mapping[Callable[[Ranks, Ranks], Gains], Gains]:

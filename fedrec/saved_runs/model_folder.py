@@ -63,8 +63,8 @@ def open_model(run: Path) -> TrainedModel:
         if _checksum(folder / name) != description["crc32"].get(name):
             raise ConfigError(f"{folder / name} is damaged: it is not what the run has written")
     tensors, training = _read_tensors(folder / TENSORS, "users", "items"), _read_tensors(folder / TRAINING, "offsets", "items")
-    users, items = tensors.pop("users"), tensors.pop("items")
-    scorer = {name.removeprefix("scorer."): value for name, value in tensors.items()}
+    users, items = tensors.pop("users"), tensors.pop("items").clone()  # aligned memory: the last digits of products depend on that, too
+    scorer = {name.removeprefix("scorer."): value.clone() for name, value in tensors.items()}
     seen = Interactions(training["offsets"], training["items"], len(items))
     return TrainedModel(_build(description["model"]), users, GlobalModel(items, scorer), seen, description["targets"])
 

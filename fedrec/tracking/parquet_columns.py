@@ -63,6 +63,6 @@ def _column(values: "NDArray[Any]") -> Any:
         return pyarrow.Array.from_buffers(pyarrow.bool_(), len(values), [None, pyarrow.py_buffer(bits)])
     texts = [b"" if one is None else one.encode() for one in values.tolist()]
     ends = np.concatenate([[0], np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()])
-    known = np.packbits([one is not None for one in values.tolist()], bitorder="little")
+    known = np.packbits(np.array([one is not None for one in values.tolist()], bool), bitorder="little")
     buffers = [pyarrow.py_buffer(buffer) for buffer in (known, ends, b"".join(texts))]
     return pyarrow.Array.from_buffers(pyarrow.large_string(), len(values), buffers)

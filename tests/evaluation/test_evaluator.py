@@ -95,6 +95,8 @@ def test_er_is_the_mean_over_the_targets_that_somebody_counts_for(caplog):
     evaluator = make(SOMEBODY, build_system(SOMEBODY), torch.tensor([5, 5, 6]))
     alone = make(replace(NOBODY, targets=[4]), build_system(NOBODY), torch.tensor([5, 5, 6]))
     assert evaluator.undefined == {} and evaluator.evaluate()["ER@2"] == alone.evaluate()["ER@2"]
+    assert evaluator.exposures == {f"ER@{k}": [None, *alone.exposures[f"ER@{k}"]] for k in OPTIONS["k"]}
+    assert alone.exposures["ER@2"] == [alone.evaluate()["ER@2"]]
     assert [record.message for record in caplog.records] == ["ER@K leaves out 1 of 2 target items: every user has trained on them"]
 
 

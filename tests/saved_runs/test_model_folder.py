@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import safetensors.numpy
 from fedrec.experiment import Experiment
 from fedrec.saved_runs import model_folder
 from fedrec.saved_runs.result import load
+from tests.cli.program import TINY, fedrec
 from tests.saved_runs.runs import ended, items_of
 
 
@@ -54,6 +56,43 @@ def test_what_a_user_does_to_a_frame_does_not_change_the_model(experiment: Exper
     before = result.recommend(3)
     result.users.loc[3] = 0.0
     pd.testing.assert_frame_equal(result.recommend(3), before)
+
+
+PLUG_IN = """
+from dataclasses import dataclass
+import torch
+from fedrec.interfaces import GlobalModel, Model, Positive
+
+@dataclass(kw_only=True)
+class Distance(Model):
+    dim: Positive
+
+    def initialise(self, n_users, n_items, generator):
+        users, items = (torch.randn(n, self.dim, generator=generator) for n in (n_users, n_items))
+        return users, GlobalModel(items, {"scale": torch.tensor([-2.0])})
+
+    def score(self, users, items, scorer):
+        return scorer["scale"] * ((users - items) ** 2).sum(-1)
+"""
+
+
+def test_a_model_of_ones_own_is_saved_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its yaml need not name the option. It cannot be opened where its class is not."""
+    (tmp_path / "mine/model").mkdir(parents=True)
+    (tmp_path / "mine/model/distance.yaml").write_text("_target_: model_of_distances.Distance\ndim: 4\n")
+    (tmp_path / "model_of_distances.py").write_text(PLUG_IN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    options = ("--config-dir", "mine", "model=distance", "system=mf", "system.learning_rate=0.01", "hydra.run.dir=run")
+    assert fedrec(tmp_path, *TINY, *options, "+model.save=true").returncode == 0
+    result = load("run")
+    frame, distances = result.recommend(3, 60, exclude_seen=False), ((result.items - result.users.loc[3]) ** 2).sum(axis=1)
+    scale = safetensors.numpy.load_file("run/model/model.safetensors")["scorer.scale"]
+    assert frame["score"].to_numpy() == pytest.approx((scale * distances[frame["item"]]).to_numpy(), rel=1e-5)
+    monkeypatch.delitem(sys.modules, "model_of_distances")
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(tmp_path))])
+    with pytest.raises(ValueError, match=r"model\._target_=model_of_distances\.Distance cannot be imported"):
+        load("run").recommend(3)
 
 
 @pytest.mark.parametrize(

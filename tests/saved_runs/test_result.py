@@ -45,13 +45,17 @@ def test_the_lists_of_all_users_give_the_metrics_of_the_last_evaluation(tmp_path
     assert 0 < final["ER@5"] < 1 and 0 < final["full_HR@20"] < 1
 
 
-def test_a_run_in_this_process_and_the_same_on_disk_are_equal(tmp_path: Path) -> None:
-    experiment = ended(tmp_path, "attack.num_targets=2", "dataset.validation=true")
+@pytest.mark.parametrize("options", [("model=mf", "model.dim=31"), ("model=ncf", "model.dim=7", "model.layers=[5,3]")])
+def test_a_run_in_this_process_and_the_same_on_disk_are_equal(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """To the last bit."""
+    experiment = ended(tmp_path, "attack.num_targets=2", "dataset.validation=true", *options)
     one, other = Result.of(experiment), load(tmp_path)
     assert one.summary == other.summary and one.config == other.config and one.config["seed"] == 0
     for name in ("metrics", "exposure", "items", "users"):
-        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name))
-    pd.testing.assert_frame_equal(one.recommend([3, 89, 3]), other.recommend([3, 89, 3]))
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+    lists = [run.recommend([3, 89, 3, *range(90)], 60, exclude_seen=False) for run in (one, other)]
+    pd.testing.assert_frame_equal(*lists, check_exact=True)
+    assert len(lists[0]) == 93 * 60 and lists[0]["score"].dtype == "float32"
     assert repr(one) == repr(other) and "model: items, users" in repr(one)
 
 
