@@ -36,7 +36,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "comparison": {"config", "evaluation", "tracking"},
     "compare": {"cli", "comparison"},
     "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "config"},
-    "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
+    "sweeps": {"interfaces", "evaluation", "comparison", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
     "catalog": {"config", "cli"},
     "campaigns": {"interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},

@@ -7,8 +7,9 @@ procedure, Scandinavian Journal of Statistics 1979.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
+from statistics import mean
 
-from fedrec.comparison.over_seeds import OverSeeds, mean, standard_error
+from fedrec.comparison.over_seeds import OverSeeds, standard_error
 
 WILCOXON_FROM = 6  # pairs; with five the smallest p of this test is 1/16, so it could never find anything
 EXACT_UP_TO = 13  # pairs; all 2^13 signs of the differences are gone through
