@@ -42,7 +42,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
         *("interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "config"),
         *("identity", "checkpoints", "tracking", "saved_runs"),
     },
-    "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
+    "sweeps": {"interfaces", "evaluation", "comparison", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
     "__main__": {"cli", "main"},
     "catalog": {"config", "cli"},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fedrec.comparison.doubts import titled
 from fedrec.comparison.measures import heading, highest_is_best, is_share
-from fedrec.comparison.paired_tests import LEVEL, PairedTest
+from fedrec.comparison.paired_tests import LEVEL, PairedTest, seeds_needed
 from fedrec.comparison.side_by_side import Setting, SideBySide
 from fedrec.evaluation.epoch_selection import NEAR
 
@@ -156,15 +156,21 @@ def _about_marks(comparison: SideBySide, best: str) -> Iterator[str]:
 
 
 def _about_tests(comparison: SideBySide, differs: str) -> Iterator[str]:
-    if not comparison.tests:
-        return
     made = [test for test, _ in comparison.tests.values()]
     reference = titled(list(comparison.against), list(comparison.against.values()))
     kinds = Counter((test.name, test.pairs) for test in made if test.p is not None)
     if n := sum(kinds.values()):
+        found = any(corrected is not None and corrected < LEVEL for _, corrected in comparison.tests.values())
+        told = (
+            f"{differs} differs from {reference}: p < {LEVEL:g}"
+            if found
+            else f"No difference from {reference} is significant: p >= {LEVEL:g}"
+        )
         names = {"t": "paired t-test", "Wilcoxon": "Wilcoxon signed-rank test"}
         used = ", ".join(f"{count} times {names.get(name, name)} on {pairs} pairs" for (name, pairs), count in kinds.items())
-        yield f"{differs} differs from {reference}: p < {LEVEL:g}, two-sided, after Holm's correction for {n} tests over seeds ({used})."
+        yield f"{told}, two-sided, after Holm's correction for {n} tests over seeds ({used})."
+        if not found and {name for name, _ in kinds} == {"Wilcoxon"} and (least := seeds_needed(n)) > max(pairs for _, pairs in kinds):
+            yield f"So few seeds cannot show a difference in {n} tests, even if all of them agree; {least} seeds can."
     untested = Counter(test.reason for test in made if test.p is None)
     yield from (f"No test of {count} numbers against {reference}: {reason}." for reason, count in untested.items())
 

@@ -7,15 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.comparison.over_seeds import OverSeeds, best, mean, standard_error
+from fedrec.comparison.over_seeds import OverSeeds, best, standard_error
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=12)
 
 
 @given(VALUES)
 def test_mean_and_standard_error(values: list[float]) -> None:
-    assert mean(values) == pytest.approx(statistics.fmean(values))
-    assert standard_error(values) == pytest.approx(statistics.stdev(values) / math.sqrt(len(values)), abs=1e-12)
+    centre = math.fsum(values) / len(values)
+    squares = math.fsum((value - centre) ** 2 for value in values)
+    assert OverSeeds(dict(enumerate(values))).mean == pytest.approx(centre, abs=1e-15)
+    assert standard_error(values) == pytest.approx(math.sqrt(squares / (len(values) - 1) / len(values)), abs=1e-12)
+
+
+def test_equal_seeds_have_no_error_at_all() -> None:
+    """A mean that is rounded twice would leave one of 1e-17, and nothing would be called equal."""
+    assert standard_error([0.1, 0.1, 0.1]) == 0.0
 
 
 def test_one_seed_has_no_error() -> None:

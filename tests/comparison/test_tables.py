@@ -86,6 +86,20 @@ def test_what_is_best_and_what_differs_is_marked(tmp_path: Path) -> None:
     assert re.search(r"ours ER@10 best -86\.15 ± 0\.95 Wilcoxon 8 0\.008 0\.016", text)
 
 
+def test_too_few_seeds_are_told(tmp_path: Path) -> None:
+    """With six pairs the smallest p of Wilcoxon's test is 1/32, which is above 0.05 after a correction for two tests."""
+    for number, (defense, seed) in enumerate(itertools.product(("none", "ours"), range(6))):
+        run_folder(
+            tmp_path / str(number), summary("a", defense, seed, 0.9 - seed / 100 - (defense == "ours") / 2, 0.5 + seed * seed / 1000)
+        )
+    text = " ".join(str(compare(tmp_path, metric=["ER@10", "HR@10"], at=["best", "final"])).split())
+    assert "No difference from defense=none is significant: p >= 0.05, two-sided, after Holm's correction for 4 tests over seeds" in text
+    text = " ".join(str(compare(tmp_path, metric="ER@10", at=["best", "final"])).split())
+    assert "So few seeds cannot show a difference in 2 tests, even if all of them agree; 7 seeds can." in text
+    assert "†" not in text
+    assert "† differs from defense=none" in " ".join(str(compare(tmp_path, metric="ER@10", at="best")).split())
+
+
 def test_digits_follow_the_standard_error(tmp_path: Path) -> None:
     for seed in (0, 1):
         run_folder(tmp_path / str(seed), summary("a", "none", seed, 0.1 + seed / 10, 0.5))
