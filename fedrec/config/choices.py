@@ -52,7 +52,9 @@ def _told(group: str, node: Any) -> str:
 def _files(group: str) -> dict[str, str]:
     """Return class -> file, for each class that one file of a group names alone."""
     lines = [
-        (line, path.stem) for path in (FOLDER / group).glob("*.yaml") for line in re.findall(r"(?m)^_target_: (\S+)$", path.read_text())
+        (line, path.stem)
+        for path in (FOLDER / group).glob("*.yaml")
+        for line in re.findall(r"(?m)^_target_: (\S+)$", path.read_text(encoding="utf-8"))
     ]
     classes = [line for line, _ in lines]
     return {target: name for target, name in lines if classes.count(target) == 1}
