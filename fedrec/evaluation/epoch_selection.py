@@ -8,15 +8,16 @@ epoch wins a tie.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fedrec.interfaces import Evaluation
+if TYPE_CHECKING:  # it imports torch, which the process that writes to MLflow does not need
+    from fedrec.interfaces import Evaluation
 
 EVALUATIONS = ("best", "near_best", "validation", "peak", "final")  # the rules that report metrics, in the order of the tables
 NEAR = 5  # epochs
 
 
-def select(evaluations: Sequence[Evaluation], selection: str, exposed_above: float) -> dict[str, Any]:
+def select(evaluations: Sequence["Evaluation"], selection: str, exposed_above: float) -> dict[str, Any]:
     """Return what each rule reports: flat metrics with their round and epoch, and `exposed`, a share in [0, 1]."""
     if not evaluations:
         return {**dict.fromkeys(EVALUATIONS), "exposed": None}
@@ -43,15 +44,15 @@ def exposure_of(selection: str) -> str:
     return f"ER@{selection.split('@')[1]}"
 
 
-def _highest(evaluations: Sequence[Evaluation], metric: str) -> Evaluation:
+def _highest(evaluations: Sequence["Evaluation"], metric: str) -> "Evaluation":
     return max(evaluations, key=lambda one: one.metrics[metric])
 
 
-def _flat(evaluation: Evaluation) -> dict[str, float]:
+def _flat(evaluation: "Evaluation") -> dict[str, float]:
     return {"round": evaluation.round, "epoch": evaluation.epoch, **evaluation.metrics}
 
 
-def _near(evaluations: Sequence[Evaluation], epoch: int) -> dict[str, float]:
+def _near(evaluations: Sequence["Evaluation"], epoch: int) -> dict[str, float]:
     """Return the mean of every metric around an epoch, over the evaluations that have it, and how many evaluations there are."""
     near = [one.metrics for one in evaluations if abs(one.epoch - epoch) <= NEAR]
     names = dict.fromkeys(name for metrics in near for name in metrics)

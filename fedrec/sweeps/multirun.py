@@ -14,7 +14,8 @@ from omegaconf import DictConfig, open_dict
 from fedrec.config.jobs import CheckingSweeper
 from fedrec.sweeps.mlflow_runs import MlflowRuns, runs_of
 from fedrec.tracking.mlflow.notes import NOTE, percent, signed, table
-from fedrec.tracking.mlflow.run_description import MULTIRUN, PARENT, measures
+from fedrec.tracking.mlflow.reported import measures
+from fedrec.tracking.mlflow.run_description import MULTIRUN, PARENT
 from fedrec.tracking.mlflow.run_record import command
 
 _MOST_ROWS = 40  # of the table in a note: MLflow takes 8000 characters

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from fedrec.tracking.mlflow.notes import NOTE, experiment_note, is_ours
-from fedrec.tracking.mlflow.run_description import TOTAL, metric_name
+from fedrec.tracking.mlflow.reported import TOTAL, metric_name
 from fedrec.tracking.mlflow.user_interface import VIEW
 
 _TAG = f"mlflow.sharedViewState.{VIEW}"
@@ -81,6 +81,6 @@ def _is_our_view(view: str | None) -> bool:
     if view is None:
         return True
     try:
-        return _OURS.items() <= json.loads(view).items()
+        return bool(_OURS.items() <= json.loads(view).items())
     except (ValueError, AttributeError):  # MLflow compresses what it saves itself
         return False

@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 
 from fedrec.tracking.mlflow.notes import NOTE, is_ours
 from fedrec.tracking.mlflow.open_store import KEY, find_run, open_experiment
-from fedrec.tracking.mlflow.run_description import metric_name
+from fedrec.tracking.mlflow.reported import metric_name
 from fedrec.tracking.mlflow.run_record import Ending
 
 

@@ -3,13 +3,11 @@
 import functools
 import getpass
 import json
-import math
 import os
-import re
 import subprocess
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +15,14 @@ from typing import TYPE_CHECKING, Any
 from fedrec.config.choices import names
 from fedrec.config.run_name import run_name as name_of
 from fedrec.config.secrets import masked
-from fedrec.evaluation.epoch_selection import EVALUATIONS, exposure_of
 from fedrec.tracking.id_maps import in_words
+from fedrec.tracking.mlflow.reported import LONGEST_TAG, measures, metric_name
 
 if TYPE_CHECKING:
     from fedrec.interfaces import RunInfo
 
-TOTAL = "seconds/total"  # metric
-_TAGS = {"dataset": "data_statistics", "seconds": "seconds"}  # groups of numbers in a summary -> the tag that holds them
 PARENT, MULTIRUN = "FEDREC_PARENT_RUN", "FEDREC_MULTIRUN"  # variables of a job: the run that it lies below, and the folder of all jobs
-_LONGEST_KEY = 250  # limits of MLflow
-_LONGEST_PARAMETER = 6000
-_LONGEST_TAG = 5000
+_LONGEST_PARAMETER = 6000  # limits of MLflow
 _LONGEST_DIGEST = 36
 _CHECKOUT = Path(__file__).parents[3]
 
@@ -38,7 +32,7 @@ def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) 
     config = masked(info.config)
     chosen = names(config)
     source = {"mlflow.source.name": "fedrec.main", "mlflow.source.type": "LOCAL"}
-    targets = in_words(info.target_ids, info.target_titles)[:_LONGEST_TAG]
+    targets = in_words(info.target_ids, info.target_titles)[:LONGEST_TAG]
     own_tags = {**revision(), "mlflow.user": _user(), **source, "data_checksum": info.data_checksum, "target_items": targets}
     return {
         "key": uuid.uuid4().hex,
@@ -57,15 +51,6 @@ def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) 
     }
 
 
-def metric_name(name: str) -> str:
-    """Return the name under which MLflow accepts a metric.
-
-    >>> metric_name("ER@10")
-    'ER_at_10'
-    """
-    return re.sub(r"[^\w\-./: ]", "_", name.replace("@", "_at_"))[:_LONGEST_KEY]
-
-
 def parameters(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the configuration with dotted keys, lists as JSON and texts cut to what MLflow takes.
 
@@ -74,40 +59,6 @@ def parameters(config: Mapping[str, Any]) -> dict[str, str]:
     """
     texts = ((name, value if isinstance(value, str) else json.dumps(value, default=str)) for name, value in _leaves(config, "."))
     return {name: text[:_LONGEST_PARAMETER] for name, text in texts}
-
-
-def measures(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the two metrics that say most about a run: `exposure`, and `quality`, which is HR@K if that is measured.
-
-    >>> measures({"evaluation": {"selection": "full_HR@5", "metrics": ["ER", "HR"]}})
-    {'exposure': 'ER@5', 'quality': 'HR@5'}
-    """
-    evaluation = config.get("evaluation") or {}
-    selection = evaluation.get("selection", "HR@10")
-    exposure = exposure_of(selection)
-    return {"exposure": exposure, "quality": exposure.replace("ER", "HR") if "HR" in evaluation.get("metrics", ["HR"]) else selection}
-
-
-def numbers(summary: Mapping[str, Any], measured: Collection[str]) -> dict[str, float]:
-    """Return the numbers of a summary that are metrics: what each rule reports of the metrics that are `measured`, `exposed`, and the time.
-
-    >>> numbers({"best": {"ER@10": 0.5, "ER@5": 0.25}, "rounds": 4, "seconds": {"total": 2.0}, "validation": None}, ["ER@10"])
-    {'best/ER_at_10': 0.5, 'seconds/total': 2.0}
-    """
-    values = {f"{rule}/{name}": (summary.get(rule) or {}).get(name) for rule in EVALUATIONS for name in measured}
-    values |= {"exposed": summary.get("exposed"), TOTAL: summary.get("seconds", {}).get("total")}
-    return {metric_name(name): float(value) for name, value in values.items() if type(value) in (int, float) and math.isfinite(value)}
-
-
-def facts(summary: Mapping[str, Any]) -> dict[str, str]:
-    """Return everything else that a summary tells in numbers, as tags: MLflow would draw a chart with one point for each metric.
-
-    >>> facts({"best": {"ER@10": 0.5, "epoch": 2}, "rounds": 4, "config": {"seed": 1}, "validation": None})
-    {'best': '{"ER@10": 0.5, "epoch": 2}', 'rounds': '4'}
-    """
-    told = {name: value for name, value in summary.items() if name != "config" and type(value) in (int, float)}
-    groups = {_TAGS.get(name, name): summary[name] for name in (*EVALUATIONS, *_TAGS) if summary.get(name)}
-    return {name: json.dumps(value)[:_LONGEST_TAG] for name, value in (groups | told).items() if name != "exposed"}
 
 
 def plain(values: Mapping[str, Any]) -> Any:

@@ -21,7 +21,7 @@ from fedrec.tracking.mlflow.experiment_page import describe_experiment
 from fedrec.tracking.mlflow.metric_files import Row
 from fedrec.tracking.mlflow.notes import NOTE, PICTURE, is_ours, run_note
 from fedrec.tracking.mlflow.open_store import KEY, find_run, open_experiment
-from fedrec.tracking.mlflow.run_description import facts, metric_name, numbers
+from fedrec.tracking.mlflow.reported import facts, metric_name, numbers
 from fedrec.tracking.mlflow.run_record import Ending, command
 from fedrec.tracking.trajectory import write_picture
 
