@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from fedrec.config.secrets import masked
 
 FILE = "jobs.json"
+ONE_BY_ONE = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"  # Hydra's own launcher; others run jobs side by side
 _SEVERAL = {"attack": "attacks", "defense": "defenses", "model": "models", "dataset": "data sets", "experiment": "experiments"}
 
 
@@ -44,6 +45,7 @@ class Job:
     number: int  # as Hydra counts, from 0
     jobs: JobList
     folder: Path  # of the sweep
+    is_alone: bool = True  # no other job runs at the same time
 
     @property
     def name(self) -> str:
@@ -86,7 +88,8 @@ def current_job() -> Job | None:
     """Return the job of a sweep over options that runs here; None in a single run and in a trial of a tuning sweep."""
     if (folder := sweep_folder()) is None or not (folder / FILE).is_file():
         return None
-    return Job(HydraConfig.get().job.num, JobList(**json.loads((folder / FILE).read_text(encoding="utf-8"))), folder)
+    settings, jobs = HydraConfig.get(), JobList(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+    return Job(settings.job.num, jobs, folder, settings.launcher["_target_"] == ONE_BY_ONE)
 
 
 def varying(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:

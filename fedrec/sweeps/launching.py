@@ -12,13 +12,13 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 from pydantic import Field
 
+from fedrec.config.job_list import ONE_BY_ONE
 from fedrec.config.launchers import check_launcher
 from fedrec.config.secrets import masked
 from fedrec.config.validation import ConfigError, convert
 from fedrec.sweeps.hydra_jobs import value_of
 from fedrec.sweeps.joblib_launcher import JOBLIB, ends_with_this_process
 
-BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 WORKER_FOLDER = "worker_"  # and a number; it holds the log of a worker
 _FRUITLESS = 3  # after so many launches in a row that raised and ended no further run, `work` gives up
 
@@ -29,7 +29,7 @@ def settle_launcher(config: DictConfig) -> None:
     """Choose joblib instead of Hydra's own launcher if `n_jobs` asks for several processes. Raises ConfigError."""
     check_launcher(config)
     n_jobs = convert("hydra.sweeper.n_jobs", config.hydra.sweeper.n_jobs, Annotated[int, Field(ge=1)])
-    if config.hydra.launcher["_target_"] == BASIC and n_jobs > 1:
+    if config.hydra.launcher["_target_"] == ONE_BY_ONE and n_jobs > 1:
         config.hydra.launcher = {"_target_": JOBLIB, "n_jobs": n_jobs}
 
 

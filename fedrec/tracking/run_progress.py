@@ -25,8 +25,8 @@ class Progress(Callback):
     """Writes to standard error. A round costs less than a microsecond, because a thread draws the bar."""
 
     def __init__(self) -> None:
-        job = current_job()
-        self._name = job.name if job else ""
+        self._job = current_job()
+        self._name = self._job.name if self._job else ""
         self._n_rounds = self._round = self._before = 0
         self._loss = float("nan")
         self._metrics: Mapping[str, float] = {}
@@ -42,7 +42,8 @@ class Progress(Callback):
         console = Console(stderr=True)
         self._tell(described(info.statistics))
         self._started = time.perf_counter()
-        if console.is_interactive:  # a terminal that can move its cursor
+        has_terminal = self._job is None or self._job.is_alone  # bars of several jobs would overwrite each other
+        if has_terminal and console.is_interactive:  # it can move its cursor
             # the line with the results of a job takes the place of its bar
             self._live = Live(self, console=console, transient=bool(self._name))
             self._live.start(refresh=True)

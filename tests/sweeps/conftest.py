@@ -18,7 +18,7 @@ DEFENSE = (
 
 @pytest.fixture(scope="session")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a sweep of six trials with MLflow. It is for reading only; the file `output` holds what was printed."""
+    """The folder of a sweep of six trials with MLflow. It is for reading only; the files `output` and `errors` hold what was printed."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "tuned"
     with FileLock(f"{folder}.lock"):
@@ -27,6 +27,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder.mkdir()
             ended = sweep(folder, *DEFENSE, "hydra.sweeper.n_trials=6", pictures=True)
             assert ended.status == 0, ended.errors
+            (folder / "errors").write_text(ended.errors)
             (folder / "output").write_text(ended.output)
     return folder
 

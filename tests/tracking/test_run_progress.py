@@ -1,7 +1,9 @@
+import io
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from fedrec.interfaces import Evaluation
 from fedrec.tracking.run_progress import Progress, headline
@@ -40,6 +42,36 @@ def test_bar_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     said = capsys.readouterr().err
     assert "round 40/40  loss 0.0250  ER@10 1.0000  HR@10 0.2500" in said
     assert "━" in said
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown", "missing"),
+    [
+        (160, ("━", "round ", "loss ", "ER@10 ", "HR@10 ", "rounds/s"), ()),
+        (80, ("━", "round ", "loss ", "ER@10 ", "HR@10 "), ("rounds/s",)),
+        (72, ("round ", "loss ", "ER@10 ", "HR@10 "), ("━", "rounds/s")),
+        (60, ("round ", "ER@10 ", "HR@10 "), ("loss ", "rounds/s", "━")),
+        (40, ("━", "round "), ("ER@10 ", "loss ", "rounds/s")),
+        (16, (), ("round ", "ER@10 ", "loss ", "rounds/s", "━")),
+    ],
+)
+def test_the_time_left_is_the_last_to_go(tmp_path: Path, columns: int, shown: tuple[str, ...], missing: tuple[str, ...]) -> None:
+    """The bar has what room is left. It goes before the speed, which goes before the loss and the metrics."""
+    progress, file = Progress(), io.StringIO()
+    play(progress, tmp_path, 1200)
+    progress._started -= 1  # about a thousand rounds a second
+    Console(file=file, width=columns, force_terminal=True, color_system=None).print(progress)
+    (line,) = file.getvalue().splitlines()
+    assert line.endswith("0:00:00 left") and len(line) <= columns
+    assert all(text in line for text in shown)
+    assert not any(text in line for text in missing)
+
+
+def test_nothing_is_known_before_the_first_round(tmp_path: Path) -> None:
+    progress, file = Progress(), io.StringIO()
+    progress.on_run_start(info(tmp_path, 4))
+    Console(file=file, width=40, force_terminal=True, color_system=None).print(progress)
+    assert file.getvalue().endswith("round 0/4  0.0 rounds/s  ? left\n")
 
 
 def test_end_before_the_start_is_harmless() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from fedrec.config.run_log import write_to_file
 from fedrec.config.secrets import masked
 from fedrec.tracking.mlflow.run_record import Ending
 from fedrec.tracking.mlflow.writer_process import acquire, release
@@ -19,8 +20,9 @@ _LOST_SILENCE = 1.0  # seconds
 
 
 def say(text: str) -> None:
-    """Print one line for the user, without passwords."""
+    """Print one line for the user, without passwords, and write it to the log of the run."""
     print(f"fedrec: {masked(text)}", file=sys.stderr, flush=True)
+    write_to_file(text)
 
 
 class WriterClient:

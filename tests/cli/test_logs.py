@@ -1,0 +1,33 @@
+"""What main.log of a run holds, and what the terminal shows of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import TINY, Ended
+
+
+def test_a_sweep_warns_once_and_every_log_has_it(program: Callable[..., Ended], tmp_path: Path) -> None:
+    """Another sweep of this process warns again."""
+    for _ in range(2):
+        ended = program("-m", *TINY, "seed=1,2")
+        assert ended.returncode == 0
+        assert [line.partition(" of ")[0] for line in ended.stdout.splitlines() if "warning" in line] == ["job 0: warning: HR@K: 40"]
+    logs = [path.read_text() for path in tmp_path.rglob("main.log")]
+    assert len(logs) == 4 and all("[WARNING] - HR@K: 40 of 40 users" in text for text in logs)
+
+
+def test_the_log_of_a_failed_run_has_the_reason_or_the_traceback(
+    program: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert program(*TINY, "attack=pieck_uea", "attack.N=70").returncode == 2
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("a mistake of password=hidden")
+
+    monkeypatch.setattr("fedrec.experiment.choose_targets", fail)
+    assert program(*TINY).returncode == 1
+    bad, failed = (path.read_text() for path in sorted(tmp_path.rglob("main.log")))
+    assert bad.rstrip().endswith("[ERROR] - attack.N = 70: at most 59 of the 60 items can be mined") and "Traceback" not in bad
+    assert failed.rstrip().endswith("RuntimeError: a mistake of password=***") and "Traceback" in failed
