@@ -116,10 +116,7 @@ def register_references() -> None:
 
 @contextlib.contextmanager
 def initialized(job_name: str = "main", folder: str = str(FOLDER)) -> Iterator[None]:
-    """Let Hydra compose the files of conf/ meanwhile, or of another folder.
-
-    Another application of Hydra in this process is put aside and then put back.
-    """
+    """Let Hydra compose the files of conf/, or of another folder. Meanwhile another application of Hydra in this process is put aside."""
     loader, files = hydra._internal.hydra.ConfigLoaderImpl, SourcesRegistry.instance().types.get("file", HydraFiles)  # type: ignore[attr-defined]
     version, name = VersionBase.instance().version_base, copy.copy(JobRuntime.instance().conf)
     other = Singleton._instances.pop(GlobalHydra, None)
