@@ -14,10 +14,9 @@ from fedrec.api.arguments_given import Overrides, overrides_of, set_to, with_tab
 from fedrec.api.process import alone
 from fedrec.api.progress_shown import bars
 from fedrec.config.compose import initialized
-from fedrec.config.job_list import current_job
+from fedrec.config.job_list import ONE_BY_ONE, current_job
 from fedrec.config.validation import ConfigError
 from fedrec.main import explained, job
-from fedrec.sweeps.launching import BASIC
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +79,7 @@ def _run_jobs(overrides: list[str], data: "pd.DataFrame | None", progress: bool)
         place.mkdir(parents=True, exist_ok=True)
         write_frame(data, place / DATA)
         given.append(set_to("dataset.path", place / DATA))
-    task = partial(_job, progress and settings.launcher._target_ == BASIC, uuid.uuid4().hex)
+    task = partial(_job, progress and settings.launcher._target_ == ONE_BY_ONE, uuid.uuid4().hex)
     application.multirun("config", task, [*overrides, *given, *_QUIET], with_log_configuration=False)
     return place
 
