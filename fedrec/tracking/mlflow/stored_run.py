@@ -144,8 +144,8 @@ class StoredRun:
             return
         if ending.summary:
             self.client.log_text(run_id, json.dumps({**ending.summary, "mlflow_run_id": run_id}, indent=2), "summary.json")
-        told = numbers(ending.summary, self._histories).items()
-        metrics = [Metric(name, value, now, 0) for name, value in told if (name, 0) not in self.arrived.steps]
+        # an earlier process of the run, which was interrupted, may have reported numbers of its own: the later ones count
+        metrics = [Metric(name, value, now, 0) for name, value in numbers(ending.summary, self._histories).items()]
         tags = {**facts(ending.summary), DELIVERY: f"incomplete: {lost}" if lost else "complete"}
         if ending.summary and is_ours(self.client.get_run(run_id).data.tags.get(NOTE)):
             tags[NOTE] = run_note(run_id, {**ending.summary, "status": ending.status}, self.about, self._log_picture(run_id))
