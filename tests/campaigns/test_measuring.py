@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cloudpickle
@@ -12,6 +13,7 @@ from fedrec.campaigns import measuring
 from fedrec.campaigns.cells import Planner
 from fedrec.campaigns.measuring import Measurer, measure
 from fedrec.campaigns.store import Store, attributes
+from fedrec.federation.system import System
 from tests.campaigns.planners import TINY, planner, two
 
 EXPERIMENT = "paper/fig5_attack"
@@ -98,6 +100,31 @@ def test_after_an_interruption_the_same_call_measures_the_rest_and_nothing_twice
     measure(measurer(plans, store, wanted), 1)
     assert set(store.results()) == {cell.key for cell in wanted}
     assert len(started) == len(wanted) + 1 and len(set(started)) == len(wanted)
+
+
+def test_a_cell_that_is_cut_off_goes_on_from_its_checkpoint(plans, tmp_path, store, monkeypatch):
+    """Its record is that of an undisturbed run, the snapshot of the round before the checkpoint included."""
+    options = ["device=cpu", *TINY, "checkpoint.every=1", f"checkpoint.folder={tmp_path}/checkpoints"]
+    own_plans = Planner.of(tmp_path / "runs", (), options, {}, "experiments.recording")
+    (wanted, _) = cells(own_plans, 5)
+    undisturbed = Store(f"sqlite:///{tmp_path}/other.db", "paper")
+    watch = partial(Record, snapshot_rounds=(1, 2))
+    measure(Measurer(own_plans, undisturbed, [wanted], {}, watch), 1)
+    trained, train = [], System._train
+
+    def cut_off(self):
+        trained.append(self.round)
+        if trained == [0, 1]:
+            raise KeyboardInterrupt
+        return train(self)
+
+    monkeypatch.setattr(System, "_train", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        measure(Measurer(own_plans, store, [wanted], {}, watch), 1)
+    measure(Measurer(own_plans, store, [wanted], {}, watch), 1)
+    assert trained == [0, 1, 1]
+    found, expected = ({**one.results()[wanted.key], "seconds": None} for one in (store, undisturbed))
+    assert found == expected and list(found["delta_norm"]) == ["1", "2"] and found["curve"]["epoch"] == [1, 2]
 
 
 def test_what_was_queued_for_other_code_is_not_run_under_its_name(plans, store):

@@ -13,7 +13,7 @@ from fedrec.config.compose import FOLDER, compose
 from fedrec.config.validation import shown
 
 PAGE = (FOLDER / "README.md").read_text()
-SECTIONS = dict(re.findall(r"(?ms)^### (?:`([\w.]+)`|Options of no group)$(.*?)(?=^##|\Z)", PAGE))  # group -> its table
+SECTIONS = dict(re.findall(r"(?ms)^### (?:`([\w.]+)`|Top-level options)$(.*?)(?=^##|\Z)", PAGE))  # group -> its table
 ROW = re.compile(r"^\| `([\w.]+)` \| (.+?) \| (.+?) \| .+ \| .+ \|$", re.MULTILINE)
 Options = dict[tuple[str, str], str]  # (choice, option) -> default
 
