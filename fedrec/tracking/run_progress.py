@@ -21,7 +21,7 @@ class Progress(Callback):
     """Writes to standard error. A round costs less than a microsecond, because a thread draws the bar."""
 
     def __init__(self) -> None:
-        self._n_rounds = self._round = self._before = 0
+        self._n_rounds = self._round = self._before = 0  # before: rounds of earlier processes, which say nothing of the speed
         self._loss = float("nan")
         self._metrics: Mapping[str, float] = {}
         self._undefined: Collection[str] = ()
@@ -33,6 +33,7 @@ class Progress(Callback):
         """Print the statistics of the data and start the clock."""
         self._n_rounds, self._undefined = info.n_rounds, info.undefined
         self._round = self._before = info.rounds_before
+        self._next_line = self._before + 1  # the evaluations of earlier processes have been shown
         print(described(info.statistics), file=sys.stderr, flush=True)
         self._started = time.perf_counter()
         if sys.stderr.isatty():
@@ -45,11 +46,7 @@ class Progress(Callback):
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Show the metrics. Without a terminal, print a line if enough rounds have passed since the last line."""
         self._metrics = evaluation.metrics
-        if (
-            self._live is None
-            and evaluation.round > self._before
-            and (evaluation.round >= self._next_line or evaluation.round == self._n_rounds)
-        ):
+        if self._live is None and (evaluation.round >= self._next_line or evaluation.round == self._n_rounds):
             self._next_line = evaluation.round + self._n_rounds / _LINES
             print(self._line(), file=sys.stderr, flush=True)
 
