@@ -22,6 +22,7 @@ from fedrec.checkpoints.nested_state import decode
 
 _ABOUT, _STATE, _TENSORS, _SUMS = "about.json", "state.json", "tensors.safetensors", "SHA256SUMS"
 _PREFIX = "round_"
+IDENTITY = {"round", "options", "data", "code"}  # what `about.json` says
 
 
 class Damaged(ValueError):
@@ -68,9 +69,11 @@ def read_about(folder: Path) -> dict[str, Any]:
             with (folder / name).open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != sums.get(name):
                     raise Damaged(f"{name} is not as it was written")
-        about: dict[str, Any] = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        about: Any = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise Damaged(str(error)) from None
+    if not isinstance(about, dict) or about.keys() != IDENTITY:
+        raise Damaged(f"{_ABOUT} does not say which run it belongs to")
     return about
 
 
@@ -79,7 +82,7 @@ def read_state(folder: Path, device: torch.device) -> Any:
     try:
         tree = json.loads((folder / _STATE).read_text(encoding="utf-8"))
         return decode(tree, safetensors.torch.load_file(folder / _TENSORS), device)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise Damaged(str(error)) from None
 
 

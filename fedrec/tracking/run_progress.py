@@ -27,7 +27,7 @@ class Progress(Callback):
     def __init__(self) -> None:
         self._job = current_job()
         self._name = self._job.name if self._job else ""
-        self._n_rounds = self._round = self._before = 0
+        self._n_rounds = self._round = self._before = 0  # before: rounds of earlier processes, which say nothing of the speed
         self._loss = float("nan")
         self._metrics: Mapping[str, float] = {}
         self._undefined: Collection[str] = ()
@@ -39,6 +39,7 @@ class Progress(Callback):
         """Tell the statistics of the data and start the clock."""
         self._n_rounds, self._undefined = info.n_rounds, info.undefined
         self._round = self._before = info.rounds_before
+        self._next_line = self._before + 1  # the evaluations of earlier processes have been told
         console = Console(stderr=True)
         self._tell(described(info.statistics))
         self._started = time.perf_counter()
@@ -54,7 +55,7 @@ class Progress(Callback):
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Show the metrics. Tell a line if enough rounds have passed since the last line."""
         self._metrics = evaluation.metrics
-        if evaluation.round > self._before and (evaluation.round >= self._next_line or evaluation.round == self._n_rounds):
+        if evaluation.round >= self._next_line or evaluation.round == self._n_rounds:
             self._next_line = evaluation.round + self._n_rounds / _LINES
             self._tell(_line(self._parts()))
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,13 +15,13 @@ FILES = ["about.json", "state.json", "tensors.safetensors", "SHA256SUMS"]
 
 
 def saved(parent: Path, round: int = 7) -> Path:
-    return write(parent, round, {"round": round, "options": {"seed": 0}}, *encode(STATE))
+    return write(parent, round, {"round": round, "options": {"seed": 0}, "data": "checksum", "code": "version"}, *encode(STATE))
 
 
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     assert is_checkpoint(folder) and not is_checkpoint(tmp_path)
-    assert read_about(folder) == {"round": 7, "options": {"seed": 0}}
+    assert read_about(folder) == {"round": 7, "options": {"seed": 0}, "data": "checksum", "code": "version"}
     assert repr(read_state(folder, torch.device("cpu"))) == repr(STATE)
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     assert [path.name for path in tmp_path.iterdir()] == ["round_0000007"]
@@ -67,6 +68,20 @@ def test_damage_is_found(tmp_path: Path, name: str, harm: str) -> None:
         file.write_bytes({"cut": content[:-1], "flipped": content, "binary": b"\xff\xfe" * 9}[harm])
     with pytest.raises(Damaged, match=r"SHA256SUMS|is not as it was written|No such file|decode"):
         read_about(file.parent)
+
+
+@pytest.mark.parametrize("about", [[], {}, {"round": 7}, "round"])
+def test_a_checkpoint_of_nobody_is_none(tmp_path: Path, about: Any) -> None:
+    with pytest.raises(Damaged, match=r"about\.json does not say which run it belongs to"):
+        read_about(write(tmp_path, 7, about, *encode(STATE)))
+
+
+@pytest.mark.parametrize(
+    "tree", [{"os": "system"}, {"tensor": "9", "on": "cpu", "strides": [1]}, {"tensor": "0", "on": "cpu", "strides": [1]}]
+)
+def test_a_state_of_another_kind_is_none(tmp_path: Path, tree: Any) -> None:
+    with pytest.raises(Damaged):
+        read_state(write(tmp_path, 7, {}, tree, {"0": torch.ones(2, 3)}), torch.device("cpu"))
 
 
 def test_the_sums_are_those_of_a_common_program(tmp_path: Path) -> None:

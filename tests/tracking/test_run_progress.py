@@ -1,5 +1,6 @@
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,22 @@ def test_plain_lines_without_a_terminal(tmp_path: Path, capsys: pytest.CaptureFi
     assert 10 <= len(lines) <= 20
     assert lines[-1].startswith(f"round {n_rounds}/{n_rounds}  loss {1 / n_rounds:.4f}  ER@10 1.0000  HR@10 0.2500  ")
     assert lines[-1].endswith(" rounds/s  0:00:00 left")
+
+
+def test_a_run_that_goes_on_shows_the_rounds_to_come_and_their_speed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([100.0, 102.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(seconds))
+    progress = Progress()
+    progress.on_run_start(replace(info(tmp_path, 40), rounds_before=30))
+    progress.on_evaluation(Evaluation(15, 15, {"HR@10": 0.25}))
+    progress.on_evaluation(Evaluation(30, 30, {"HR@10": 0.5}))
+    for round in range(31, 35):
+        progress.on_round_end(result(round))
+    progress.on_evaluation(Evaluation(34, 34, {"HR@10": 0.75}))
+    _, line = capsys.readouterr().err.splitlines()
+    assert line == "round 34/40  loss 0.0294  HR@10 0.7500  2.0 rounds/s  0:00:03 left"
 
 
 def test_bar_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

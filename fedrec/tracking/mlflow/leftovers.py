@@ -48,11 +48,11 @@ def deliver(folders: Iterable[Path], uri: str | None, retry_seconds: float, own_
 def deliver_earlier(description: Mapping[str, Any], report: Callable[..., None]) -> None:
     """Deliver what earlier runs have left in the folder of the run that is described, as far as they belong to the same store.
 
-    So is what an earlier process of this run has left, wherever that is.
+    So is what earlier processes of this run have left, wherever that is.
     """
     own = Path(description["folder"])
     folders = [folder for folder in undelivered(own.parent) if folder.parent == own.parent and folder != own]
-    for folder in (*folders, *([Path(description["earlier"])] if description.get("earlier") else [])):
+    for folder in (*folders, *map(Path, description.get("earlier", ()))):
         with suppress(OSError, ValueError, KeyError):  # damaged files
             if recorded(folder)["public_uri"] == description["public_uri"]:
                 report(earlier=[outcome.run_id for outcome in deliver([folder], description["uri"], 0.0, description["key"])])

@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from fedrec.interfaces import Callback, Evaluation, Positive, RoundResult, RunIn
 from fedrec.tracking.id_maps import for_mlflow
 from fedrec.tracking.mlflow.metric_files import MetricFiles
 from fedrec.tracking.mlflow.run_description import describe, plain
-from fedrec.tracking.mlflow.run_record import Ending, command, record_ending
+from fedrec.tracking.mlflow.run_record import Ending, command, is_recorded, record_ending
 from fedrec.tracking.mlflow.store_uri import StoreAddress, locate_store
 from fedrec.tracking.mlflow.writer_client import WriterClient, say
 
@@ -76,9 +77,11 @@ class MLflowTracker(Callback):
         self._files.add(evaluation.round, {"epoch": evaluation.epoch, **evaluation.metrics})
 
     def state_dict(self) -> dict[str, Any]:
-        """Return which run this is in which store. What was logged so far lies on disk then."""
+        """Return which run this is in which store, and in which folders something of it may lie. What was logged lies on disk then."""
         self._files.sync()
-        return {"key": self._key, "store": self._address.public_uri, "experiment": self.experiment, "folder": str(self._files.folder)}
+        store = {"store": self._address.public_uri, "experiment": self.experiment}
+        earlier = [folder for folder in self._earlier.get("folders", ()) if is_recorded(Path(folder))]
+        return {"key": self._key, **store, "folders": [*earlier, str(self._files.folder)]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Log to the same run of MLflow, if the store is the same."""
@@ -147,7 +150,7 @@ class MLflowTracker(Callback):
         elsewhere = (earlier["store"], earlier["experiment"]) != store
         before = f"rounds 1 to {rounds} were logged to {earlier['store']}, experiment {earlier['experiment']}" if self.every_round else ""
         if not elsewhere:
-            return {"key": earlier["key"], "earlier": earlier["folder"], "before": before}
+            return {"key": earlier["key"], "earlier": earlier["folders"], "before": before}
         if before:
             say(f"this run goes on in another MLflow store: {before}")
         return {"before": before}

@@ -126,6 +126,29 @@ def test_what_a_process_has_left_is_delivered_later_without_a_doubled_step(tmp_p
 
 
 @pytest.mark.slow
+def test_nothing_is_forgotten_that_several_processes_have_left(tmp_path: Path) -> None:
+    """The second one was killed after a checkpoint of its own, before its writer had delivered anything of the first one."""
+    first = tracker()
+    state = play(first, tmp_path / "first", 5)
+    lose_its_writer(first)
+    second = tracker()
+    second.load_state_dict(state)
+    second.on_run_start(dataclasses.replace(info(tmp_path / "second", N_ROUNDS), rounds_before=4))
+    kill(process_of(second))
+    for round in (5, 6):
+        second.on_round_end(result(round))
+    state = second.state_dict()
+    lose_its_writer(second)
+    third = tracker()
+    third.load_state_dict(state)
+    play(third, tmp_path / "third", N_ROUNDS, before=6)
+    third.on_run_end("FINISHED", SUMMARY)
+    client, (run,) = stored(tmp_path)
+    assert_whole(client, run)
+    assert not left_in(tmp_path / "first") and not left_in(tmp_path / "second")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("every_round", "status", "delivery"), [(False, "FINISHED", "complete"), (True, "FAILED", "incomplete")])
 def test_a_run_that_goes_on_in_another_store_says_what_that_lacks(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], every_round: bool, status: str, delivery: str
