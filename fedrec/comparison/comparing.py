@@ -77,7 +77,7 @@ def compare(
     if not len(table):
         raise ConfigError(f"no run is left to compare. {' '.join(notes)}".rstrip())
     options = _options(table, by, notes)
-    measures = choose(table, _listed(metric), _listed(at), str(table["evaluation.selection"].iloc[0]))
+    measures = choose(table, _listed(metric), _listed(at), str(next(iter(table["evaluation.selection"].dropna()), "HR@10")))
     cells = _cells(table, options, measures, notes)
     reference = _reference(table, options, against, cells) if tested else {}
     notes += [*doubts(table), *gaps(options, cells)]

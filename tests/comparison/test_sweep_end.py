@@ -60,9 +60,9 @@ def test_attacks_against_defenses(tmp_path: Path) -> None:
     result = fedrec(tmp_path, "-m", *TINY, "attack=pieck_ipe,pieck_uea", "defense=none,ours", "seed=0,1", "hydra.sweep.dir=runs")
     assert result.returncode == 0, result.stderr
     lines = [line.rstrip() for line in result.stdout.splitlines()]
-    shown = lines[max(place for place, line in enumerate(lines) if line.startswith("results:")) + 1 :]
+    shown = lines[next(place for place, line in enumerate(lines) if line.startswith("defense ")) :]
     assert max(map(len, shown[:-2])) <= 80
-    assert shown[2].split() == ["defense", "pieck_ipe", "pieck_uea"]
+    assert shown[0].split() == ["defense", "pieck_ipe", "pieck_uea"]
     firsts = [line.split()[:3] for line in shown if line.startswith(("none", "ours"))]
     assert firsts == [["none", "ER@10", "best"], ["ours", "ER@10", "best"]]
     assert shown[-2:] == ["comparison: runs/comparison.csv", "tests, LaTeX, pictures: python -m fedrec.compare runs"]
