@@ -42,7 +42,9 @@ def _fits(table: Table, console: Console) -> bool:
 def _table(layout: Layout) -> Table:
     """Return a table in which only the value of an option may be broken. Numbers are aligned by hand, whatever marks follow them."""
     named, numbers = layout.heads[: layout.keys], layout.heads[layout.keys :]
-    keys = [Column(head.replace(".", ".\n"), overflow="fold", no_wrap=not head, min_width=_longest(head.split("."))) for head in named]
+    keys = [
+        Column(Text(head.replace(".", ".\n")), overflow="fold", no_wrap=not head, min_width=_longest(head.split("."))) for head in named
+    ]
     rows = [row for block in layout.blocks for row in block]
     columns = [[_number(row[place]) for row in rows] for place in range(layout.keys, len(layout.heads))]
     heads = [head.replace("=", "\n").replace(" ", "\n") for head in numbers]
@@ -50,7 +52,7 @@ def _table(layout: Layout) -> Table:
     spaces = [max((len(marks) for _, marks in column), default=0) for column in columns]
     widths = [max(width, _longest(head.split("\n")) - space) for width, head, space in zip(widths, heads, spaces, strict=True)]
     values = [
-        Column("\n".join(line.rjust(width + space) for line in head.split("\n")), no_wrap=True)
+        Column(Text("\n".join(line.rjust(width + space) for line in head.split("\n"))), no_wrap=True)
         for head, width, space in zip(heads, widths, spaces, strict=True)
     ]
     table = Table(*keys, *values, box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
