@@ -9,7 +9,8 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
-from fedrec.comparison.layouts import Layout, Shown, layouts, sentences, tests
+from fedrec.comparison.layouts import Layout, Shown, layouts, tests
+from fedrec.comparison.legend import sentences
 from fedrec.comparison.side_by_side import SideBySide
 
 BEST, DIFFERS = "*", "†"
