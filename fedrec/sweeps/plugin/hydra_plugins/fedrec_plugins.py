@@ -1,5 +1,6 @@
 """Where Hydra looks for plug-ins: a class counts only if it is defined in the namespace package `hydra_plugins`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ class FedrecBasicSweeper(CheckingSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the jobs, then show those that have finished side by side, also if others have failed."""
         assert self.config
-        folder = Path(self.config.hydra.sweep.dir)
+        quiet = self.config.hydra.runtime.choices.get("hydra/hydra_logging") == "none"  # as from Python
+        show = partial(show_jobs, Path(self.config.hydra.sweep.dir), quiet)
         try:
             returned = super().sweep(arguments)
         except Exception:  # not for Ctrl-C: whoever interrupts wants to see nothing more
-            show_jobs(folder)
+            show()
             raise
-        show_jobs(folder)
+        show()
         return returned
 
 
