@@ -135,6 +135,19 @@ def test_where_keeps_runs(tmp_path: Path) -> None:
     assert compare(table, where={"attack": "a", "defense": "none"}).by == []
 
 
+def test_values_may_be_typed_in_any_way(tmp_path: Path) -> None:
+    found = [summary("a", "ours", 0, 0.1, 0.5, defense__beta=beta) for beta in (1.0, 0.01)]
+    assert len(compare(runs(tmp_path, *found), where={"defense.beta": "1.0"}).table) == 1
+    assert compare(tmp_path, against={"defense.beta": "1e-2"}).against == {"defense.beta": "0.01"}
+
+
+def test_data_sets_do_not_compete(tmp_path: Path) -> None:
+    found = [summary("a", "ours", seed, 0.1 * users, 0.5, dataset__users=users) for users in (1, 2) for seed in (0, 1)]
+    compared = compare(runs(tmp_path, *found))
+    assert list(compared.by) == ["dataset.users"]
+    assert not compared.marked and not compared.tests
+
+
 def test_a_table_that_repeats_rows_counts_a_seed_once(tmp_path: Path) -> None:
     table = grid(tmp_path)
     compared = compare(pd.concat([table, table]))

@@ -32,6 +32,12 @@ def test_jobs_of_an_earlier_sweep_in_the_folder_do_not_count(tmp_path: Path, cap
     assert row["seeds"] == "1" and float(row["best/ER@10"]) == 0.1 and "best/ER@10_p" not in row
 
 
+def test_a_quiet_sweep_leaves_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_folder(tmp_path / "0", summary("a", "none", 0, 0.1, 0.5), ended=2000)
+    show_jobs(begun(tmp_path, 1000), quiet=True)
+    assert capsys.readouterr().out == "" and (tmp_path / "comparison.csv").exists()
+
+
 def test_nothing_is_said_if_no_job_has_a_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show_jobs(begun(tmp_path, 1000))
     assert capsys.readouterr().out == ""
@@ -60,9 +66,9 @@ def test_attacks_against_defenses(tmp_path: Path) -> None:
     result = fedrec(tmp_path, "-m", *TINY, "attack=pieck_ipe,pieck_uea", "defense=none,ours", "seed=0,1", "hydra.sweep.dir=runs")
     assert result.returncode == 0, result.stderr
     lines = [line.rstrip() for line in result.stdout.splitlines()]
-    shown = lines[max(place for place, line in enumerate(lines) if line.startswith("results:")) + 1 :]
+    shown = lines[next(place for place, line in enumerate(lines) if line.startswith("defense ")) :]
     assert max(map(len, shown[:-2])) <= 80
-    assert shown[2].split() == ["defense", "pieck_ipe", "pieck_uea"]
+    assert shown[0].split() == ["defense", "pieck_ipe", "pieck_uea"]
     firsts = [line.split()[:3] for line in shown if line.startswith(("none", "ours"))]
     assert firsts == [["none", "ER@10", "best"], ["ours", "ER@10", "best"]]
     assert shown[-2:] == ["comparison: runs/comparison.csv", "tests, LaTeX, pictures: python -m fedrec.compare runs"]
@@ -83,6 +89,12 @@ def test_a_job_that_fails_is_a_line(tmp_path: Path, launcher: str) -> None:
     assert result.stderr.splitlines()[-1] == "error: attack.N = 500: at most 59 of the 60 items can be mined"
     assert "1 run has left no summary.json and cannot be counted: runs/1." in result.stdout
     assert [row["attack.N"] for row in csv.DictReader((tmp_path / "runs/comparison.csv").open(encoding="utf-8"))] == ["5", "6"]
+
+
+@pytest.mark.slow
+def test_hydra_can_be_silenced_with_the_table(tmp_path: Path) -> None:
+    result = fedrec(tmp_path, *SWEEP, "attack=pieck_uea", "seed=0,1", "hydra/hydra_logging=none")
+    assert "comparison:" not in result.stdout and (tmp_path / "runs/comparison.csv").exists()
 
 
 @pytest.mark.slow

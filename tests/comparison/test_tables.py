@@ -47,6 +47,12 @@ def test_two_options_make_a_matrix(tmp_path: Path) -> None:
     assert any(line.startswith("Mean ± standard error over 2 seeds, in percent.") for line in lines)
 
 
+def test_a_list_is_no_markup(tmp_path: Path) -> None:
+    compared(tmp_path)
+    text = str(compare(tmp_path, by=["attack", "defense"], metric="ER@10", at="best"))
+    assert text.splitlines()[1].split() == ["attack", "none", "median", "[ours,krum]"]
+
+
 @pytest.mark.parametrize("width", [80, 100, 160])
 @pytest.mark.parametrize(("n_attacks", "n_defenses"), [(1, 1), (2, 3), (6, 6)])
 def test_no_line_is_broken_where_numbers_stand(tmp_path: Path, width: int, n_attacks: int, n_defenses: int) -> None:
