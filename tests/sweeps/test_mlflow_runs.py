@@ -43,6 +43,9 @@ def test_mlflow_has_a_run_for_the_sweep_each_trial_and_each_seed(tuned: Path) ->
         assert parent.data.tags[f"best/{name}"] == str(best)
     for label, row in results(tuned)["comparisons"].items():
         assert parent.data.metrics[f"{label}/HR"] == pytest.approx(row["HR"])
+    note = parent.data.tags["mlflow.note.content"]
+    assert note.startswith("**Best parameters**: `") and "| no defense | " in note
+    assert all(f"| {trial.number} | " in note for trial in trials(tuned))
     assert {file.path for file in client.list_artifacts(parent.info.run_id)} >= FILES
     table = pd.read_parquet(client.download_artifacts(parent.info.run_id, "trials.parquet"))
     assert list(table["number"]) == list(range(6)) and set(table["state"]) == {"COMPLETE", "PRUNED"}

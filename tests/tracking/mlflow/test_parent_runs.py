@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+from fedrec.tracking.mlflow.notes import NOTE, signed
 from fedrec.tracking.mlflow.parent_runs import finish, setup
 from fedrec.tracking.mlflow.run_record import Ending
 from fedrec.tracking.mlflow.store_uri import locate_store
@@ -35,3 +36,15 @@ def test_a_run_that_did_not_say_how_it_ended(tmp_path: Path) -> None:
     finish(described("sweep"), Ending())
     (run,) = stored(tmp_path)[1]
     assert run.info.status == "FINISHED"
+
+
+def test_a_note_that_somebody_wrote_stays(tmp_path: Path) -> None:
+    run_id = setup(described("sweep"))
+    finish(described("sweep"), Ending("KILLED", {"tags": {NOTE: signed("first")}}, 2_000))
+    finish(described("sweep"), Ending("FINISHED", {"tags": {NOTE: signed("second")}}, 3_000))
+    client, (run,) = stored(tmp_path)
+    assert run.data.tags[NOTE] == signed("second")
+    client.set_tag(run_id, NOTE, "mine")
+    finish(described("sweep"), Ending("FINISHED", {"tags": {NOTE: signed("third"), "trials": "3"}}, 4_000))
+    (run,) = stored(tmp_path)[1]
+    assert (run.data.tags[NOTE], run.data.tags["trials"]) == ("mine", "3")
