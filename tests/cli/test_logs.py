@@ -38,9 +38,9 @@ def test_only_the_log_of_the_run_gets_its_lines(program: Callable[..., Ended], t
     """A program that starts runs may have a log file of its own."""
     root, own = logging.getLogger(), logging.FileHandler(tmp_path / "own.log")
     try:
-        for logging_of_jobs in ("default", "stdout", "none"):
+        for kind in ("default", "stdout", "none"):
             root.addHandler(own)  # all but `none` remove it
-            assert program(*TINY, f"hydra/job_logging={logging_of_jobs}").returncode == 0
+            assert program(*TINY, f"hydra/job_logging={kind}", f"hydra/hydra_logging={kind.replace('stdout', 'default')}").returncode == 0
     finally:
         root.removeHandler(own)
         own.close()
