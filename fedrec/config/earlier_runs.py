@@ -9,7 +9,7 @@ from typing import Any
 
 _MOST = 1000  # so many summaries are read, the latest first
 _SAME = ("dataset", "model", "system", "attack", "defense", "evaluation", "device")  # what a run depends on, beside its seed
-_DATA = ("target_items", "dataset", "data_checksum")  # of a summary, of two runs that can be compared
+_FACTS = ("target_items", "dataset", "data_checksum", "code")  # of a summary, which runs that can be compared share; absent in old ones
 
 
 def earlier_runs(working: Path, *beside: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -31,8 +31,8 @@ def run_without(group: str, summary: Mapping[str, Any], runs: Iterable[tuple[Pat
     names = [name for name in (*_SAME, "seed") if name != group]
     for folder, other in runs:
         is_same = all(_plain(other["config"], name) == _plain(summary["config"], name) for name in names)
-        has_data = all(other.get(name) == summary.get(name) for name in _DATA)
-        if is_same and has_data and other["config"].get("choices", {}).get(group) == "none":
+        has_facts = all(other.get(name) == summary.get(name) for name in _FACTS)
+        if is_same and has_facts and other["config"].get("choices", {}).get(group) == "none":
             return folder, other
     return None
 

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hydra.core.hydra_config import HydraConfig
+
 from fedrec.config.job_list import current_job, sweep_folder
 from fedrec.config.secrets import MaskedFormatter
 
@@ -40,13 +42,10 @@ class TerminalFormatter(MaskedFormatter):
         return f"{f'{job.name}: ' if job else ''}{level}{super().format(record)}"
 
 
-class LogFile(logging.FileHandler):
-    """The log of the run. A program that starts runs may have log files of its own."""
-
-
 def write_to_file(text: str, level: int = logging.INFO) -> None:
-    """Write to the log of the run only, because the terminal shows the same in another form."""
+    """Write to the log in the folder of the run only, because the terminal shows the same in another form."""
+    folder = HydraConfig.get().runtime.output_dir if HydraConfig.initialized() else None
     record = logging.LogRecord("fedrec", level, "", 0, text, None, None)
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, LogFile):
+    for handler in logging.getLogger().handlers:  # a program that starts runs may have log files of its own
+        if folder and isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).is_relative_to(folder):
             handler.handle(record)

@@ -1,5 +1,6 @@
 """What main.log of a run holds, and what the terminal shows of it."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,3 +32,18 @@ def test_the_log_of_a_failed_run_has_the_reason_or_the_traceback(
     bad, failed = (path.read_text() for path in sorted(tmp_path.rglob("main.log")))
     assert bad.rstrip().endswith("[ERROR] - attack.N = 70: at most 59 of the 60 items can be mined") and "Traceback" not in bad
     assert failed.rstrip().endswith("RuntimeError: a mistake of password=***") and "Traceback" in failed
+
+
+def test_only_the_log_of_the_run_gets_its_lines(program: Callable[..., Ended], tmp_path: Path) -> None:
+    """A program that starts runs may have a log file of its own."""
+    root, own = logging.getLogger(), logging.FileHandler(tmp_path / "own.log")
+    try:
+        for kind in ("default", "stdout", "none"):
+            root.addHandler(own)  # all but `none` remove it
+            assert program(*TINY, f"hydra/job_logging={kind}", f"hydra/hydra_logging={kind.replace('stdout', 'default')}").returncode == 0
+    finally:
+        root.removeHandler(own)
+        own.close()
+    (log,) = tmp_path.rglob("main.log")
+    assert "round 3/3" in log.read_text()
+    assert "HR@K: 40 of 40" in (tmp_path / "own.log").read_text() and "round 3/3" not in (tmp_path / "own.log").read_text()

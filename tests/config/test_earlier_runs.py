@@ -71,6 +71,8 @@ def test_the_run_without_the_defense_is_the_same_in_all_that_counts() -> None:
         (("config", "choices"), {"attack": "pieck_uea", "defense": "krum"}),
         (("target_items",), [8]),
         (("dataset",), {"users": 8}),
+        (("data_checksum",), "that of other data"),
+        (("code",), "another commit"),
     ],
 )
 def test_no_other_run_is_taken_for_it(place: tuple[str, ...], value: object) -> None:

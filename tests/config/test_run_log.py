@@ -2,11 +2,10 @@
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from fedrec.config.run_log import Terminal, TerminalFormatter, write_to_file
+from fedrec.config.run_log import Terminal, TerminalFormatter
 
 
 @pytest.fixture
@@ -25,16 +24,3 @@ def test_the_terminal_shows_messages_without_time_and_origin_and_names_what_is_w
     log.warning("mind this: password=hidden")
     log.warning("mind this: password=hidden")
     assert capsys.readouterr().out.splitlines() == ["some news", *["warning: mind this: password=***"] * 2]
-
-
-def test_only_files_get_what_is_written_to_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    file = logging.FileHandler(tmp_path / "main.log")
-    root.addHandler(file)
-    try:
-        write_to_file("a table")
-    finally:
-        root.removeHandler(file)
-        file.close()
-    assert (tmp_path / "main.log").read_text() == "a table\n"
-    assert capsys.readouterr() == ("", "")
