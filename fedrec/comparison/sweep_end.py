@@ -1,30 +1,18 @@
 """What a sweep over options shows at its end: all its jobs side by side, also as a file in its folder."""
 
-import io
 import shlex
-from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
 STARTED = "multirun.yaml"  # Hydra writes it before the first job; its time is that of the disk which the jobs write to, too
 FILE = "comparison.csv"
 
 
-<<<<<<< HEAD
 def show_jobs(folder: Path, is_quiet: bool = False) -> None:
     """Write the jobs of the sweep in `folder` side by side, and print them unless it is quiet. Nothing that goes wrong ends the sweep."""
     try:
         _show(folder, is_quiet)
     except Exception as error:
         print(f"no comparison of the jobs: {' '.join(str(error).split()) or type(error).__name__}")
-=======
-def show_jobs(folder: Path, quiet: bool = False) -> None:
-    """Print the jobs of the sweep in `folder` side by side, unless `quiet`, and write the table. Nothing that fails ends the sweep."""
-    with redirect_stdout(io.StringIO()) if quiet else nullcontext():
-        try:
-            _show(folder)
-        except Exception as error:
-            print(f"no comparison of the jobs: {' '.join(str(error).split()) or type(error).__name__}")
->>>>>>> 012ff66538fcb27af212bb2b0e34910b7f8f6fcc
 
 
 def _show(folder: Path, is_quiet: bool) -> None:

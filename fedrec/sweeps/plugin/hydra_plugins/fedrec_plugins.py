@@ -1,6 +1,5 @@
 """Where Hydra looks for plug-ins: a class counts only if it is defined in the namespace package `hydra_plugins`."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,13 @@ class FedrecBasicSweeper(TrackedSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the jobs, then show those that have finished side by side, also if others have failed."""
         assert self.config
-        quiet = self.config.hydra.runtime.choices.get("hydra/hydra_logging") == "none"  # as from Python
-        show = partial(show_jobs, Path(self.config.hydra.sweep.dir), quiet)
+        folder = Path(self.config.hydra.sweep.dir)
         try:
             returned = super().sweep(arguments)
         except Exception:  # not for Ctrl-C: whoever interrupts wants to see nothing more
-<<<<<<< HEAD
             show_jobs(folder, self.is_quiet)
             raise
         show_jobs(folder, self.is_quiet)
-=======
-            show()
-            raise
-        show()
->>>>>>> 012ff66538fcb27af212bb2b0e34910b7f8f6fcc
         return returned
 
 
