@@ -22,6 +22,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
@@ -119,7 +120,7 @@ def initialized(job_name: str = "main", folder: str = str(FOLDER)) -> Iterator[N
     """Let Hydra compose the files of conf/, or of another folder. Meanwhile another application of Hydra in this process is put aside."""
     loader, files = hydra._internal.hydra.ConfigLoaderImpl, SourcesRegistry.instance().types.get("file", HydraFiles)  # type: ignore[attr-defined]
     version, name = VersionBase.instance().version_base, copy.copy(JobRuntime.instance().conf)
-    other = Singleton._instances.pop(GlobalHydra, None)
+    other, job = Singleton._instances.pop(GlobalHydra, None), HydraConfig.instance().cfg
     register()
     try:
         with hydra.initialize_config_dir(folder, job_name, version_base=VERSION_BASE):
@@ -127,7 +128,7 @@ def initialized(job_name: str = "main", folder: str = str(FOLDER)) -> Iterator[N
     finally:
         hydra._internal.hydra.ConfigLoaderImpl = loader  # type: ignore[attr-defined]
         SourcesRegistry.instance().types["file"] = files
-        VersionBase.instance().version_base, JobRuntime.instance().conf = version, name
+        VersionBase.instance().version_base, JobRuntime.instance().conf, HydraConfig.instance().cfg = version, name, job
         if other is not None:
             Singleton._instances[GlobalHydra] = other
 

@@ -38,6 +38,8 @@ def recommend(run: NamedModel, users: Sequence[int | str], k: int, exclude_seen:
     """
     trained = run.trained
     require_length(k, len(trained.global_model.items))
+    if not users:
+        raise ConfigError("no user is named: lists are for one user at least")
     numbers = find_users(users, run.user_ids)
     found = list(trained.recommend(numbers, k, exclude_seen))
     lists = Recommended(*(np.concatenate(parts) for parts in zip(*((one.users, one.items, one.scores) for one in found), strict=True)))
@@ -54,8 +56,8 @@ def recommend_to_all(run: NamedModel, k: int, exclude_seen: bool) -> "Iterator[C
 
 def require_length(k: int, n_items: int) -> None:
     """Raise ConfigError if a list cannot have k items."""
-    if not 1 <= k <= n_items:
-        raise ConfigError(f"k = {k}: must be a whole number from 1 to {n_items}, the number of items")
+    if not isinstance(k, int | np.integer) or not 1 <= k <= n_items:
+        raise ConfigError(f"k = {k!r}: must be a whole number from 1 to {n_items}, the number of items")
 
 
 def _columns(run: NamedModel, lists: Recommended, rows: NDArray[np.int64]) -> "Columns":

@@ -178,9 +178,11 @@ def test_seen_items_on_request_and_lists_that_are_short(experiment: Experiment) 
         ("1" * 5000, 10, "there is no user 1111"),
         (3, 0, "k = 0: must be a whole number from 1 to 60, the number of items"),
         (3, 61, "k = 61: must be"),
+        (3, "10", "k = '10': must be"),
+        ([], 10, "no user is named"),
     ],
 )
-def test_lists_that_cannot_be(experiment: Experiment, user: Any, k: int, words: str) -> None:
+def test_lists_that_cannot_be(experiment: Experiment, user: Any, k: Any, words: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(words)}.*$"):
         load(experiment.info.folder).recommend(user, k)
 
