@@ -42,10 +42,14 @@ def experiment_note(exposure: str, quality: str) -> str:
     )
 
 
-def run_note(run_id: str, summary: Mapping[str, Any], about: Mapping[str, str], has_picture: bool) -> str:
-    """Return the result in a sentence, the picture and a small table. `about` tells attack, defense, model, dataset, and the metrics."""
+def run_note(run_id: str, summary: Mapping[str, Any], about: Mapping[str, str], has_picture: bool, undefended: float | None = None) -> str:
+    """Return the result in a sentence, the picture and a small table. `about` tells attack, defense, model, dataset, and the metrics.
+
+    `undefended` is what the same attack reached without the defense, if that is known.
+    """
     exposure, quality = about["exposure"], about["quality"]
-    parts = [verdict(summary, exposure, quality), _what_ran(summary, about)]
+    compared = "" if undefended is None else f" Without the defense it was {percent(undefended)}."
+    parts = [verdict(summary, exposure, quality) + compared, _what_ran(summary, about)]
     if has_picture:
         address = f"get-artifact?path={quote(PICTURE)}&run_uuid={run_id}"  # relative to the page, as MLflow's own links are
         parts.append(f"![{exposure} and {quality} over the rounds]({address})")
