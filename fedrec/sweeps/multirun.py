@@ -93,18 +93,16 @@ class Home:
         summaries = list(_summaries(self.folder))
         finished = sum(one["status"] == "FINISHED" for one in summaries)
         ended = {"KILLED": " It was interrupted.", "FAILED": " A run failed."}.get(status, "")
-        lines = [
-            f"{finished} of {self.n_jobs} runs are finished.{ended}",
-            *(f"- `{name}`: {', '.join(v)}" for name, v in self.varied.items()),
-        ]
+        parts = [f"{finished} of {self.n_jobs} runs are finished.{ended}"]
+        parts.append("\n".join(f"- `{option}`: {', '.join(values)}" for option, values in self.varied.items()))
         if summaries:
             named = measures(summaries[0]["config"])
             exposure, quality = named["exposure"], named["quality"]
             head = ("run", f"{exposure} best", f"{exposure} near_best", f"{quality} best", "seconds", "status")
-            lines += ["", table(head, [_row(one, exposure, quality) for one in summaries[:_MOST_ROWS]])]
+            parts.append(table(head, [_row(one, exposure, quality) for one in summaries[:_MOST_ROWS]]))
         if len(summaries) > _MOST_ROWS:
-            lines += ["", f"{len(summaries) - _MOST_ROWS} more runs lie below this one."]
-        return "\n".join(lines).replace("are finished.", "are finished.\n", 1)
+            parts.append(f"{len(summaries) - _MOST_ROWS} more runs lie below this one.")
+        return "\n\n".join(parts)
 
 
 def varied(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from fedrec.config.compose import compose
 from tests.cli.program import TINY, fedrec
@@ -46,5 +47,7 @@ def test_jobs_of_a_multirun_go_to_the_store_of_the_variable(tmp_path: Path) -> N
     variables = {STORE: "sqlite:///theirs.db", EXPERIMENT: "theirs"}
     ended = fedrec(tmp_path, *TINY, "tracking=mlflow", "-m", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", **variables)
     assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / "theirs.db").exists() and not (tmp_path / "mlflow.db").exists()
+    client = MlflowClient(f"sqlite:///{tmp_path}/theirs.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'theirs'")
+    assert len(client.search_runs([experiment.experiment_id])) == 3  # two jobs and their home
     assert (tmp_path / "mlartifacts" / "theirs").is_dir()

@@ -17,7 +17,9 @@ from fedrec.tracking.mlflow.user_interface import VIEW
 
 _TAG = f"mlflow.sharedViewState.{VIEW}"
 _OURS = {"writtenBy": "fedrec"}  # MLflow ignores it; a view without it belongs to somebody else
-_WIDTHS = {"attack": 95, "defense": 95, "model": 62, "dataset": 80}  # pixels
+_NARROW = {"attributes.`Run Name`": 190, "runDateAndNestInfo": 120}  # pixels; the second is the column Created
+_WIDTHS = {"attack": 85, "defense": 85, "model": 55, "dataset": 77}  # so that all columns fit a window of 1400 pixels
+_METRIC_WIDTH = 89
 _SECTIONS = ("best", "near_best", "validation", "peak", "final", "seconds", "Model metrics")  # that MLflow makes for the names of metrics
 
 
@@ -40,14 +42,14 @@ def shared_view(exposure: str, quality: str) -> dict[str, Any]:
     """Return the state of MLflow's page of runs. The arguments are names of metrics in MLflow."""
     metrics = [f"best/{exposure}", f"near_best/{exposure}", f"final/{exposure}", f"best/{quality}", TOTAL]
     widths = {f"tags.`{tag}`": width for tag, width in _WIDTHS.items()}
-    widths |= {f"metrics.`{metric}`": 24 + 8 * len(metric) for metric in metrics}
+    widths |= {f"metrics.`{metric}`": _METRIC_WIDTH for metric in metrics}
     charts = [_line(exposure, "over-rounds", 1), _line(quality, "over-rounds", 2)]
     charts += [_bars(f"{rule}/{exposure}", "side-by-side", number) for number, rule in enumerate(("best", "near_best"), 3)]
     charts += [_bars(f"best/{quality}", "side-by-side", 5)]
     titles = {"over-rounds": "Over the rounds", "side-by-side": "Runs side by side"}
     sections = [_section(key, title, 2, True) for key, title in titles.items()]
     sections += [_section(name.replace(" ", "-"), name, 3, False) for name in _SECTIONS]
-    table = {"selectedColumns": list(widths), "columnOrder": list(widths), "columnWidths": widths}
+    table = {"selectedColumns": list(widths), "columnOrder": [*_NARROW, *widths], "columnWidths": _NARROW | widths}
     page = {"compareRunCharts": charts, "compareRunSections": sections, "isAccordionReordered": True}  # MLflow would sort the sections
     order = {
         "orderByKey": "attributes.`Created`",

@@ -10,6 +10,7 @@ from fedrec.evaluation.epoch_selection import EVALUATIONS
 
 NOTE = "mlflow.note.content"  # tag that MLflow shows as description
 PICTURE = "trajectory.png"  # artifact of a run
+GAP = "\N{EM SPACE}"  # at the end of a cell
 _MARK = re.compile(r"\n\n\[//\]: # \(fedrec (\w+)\)$")  # Markdown that nobody sees
 
 
@@ -41,10 +42,14 @@ def experiment_note(exposure: str, quality: str) -> str:
     )
 
 
-def run_note(run_id: str, summary: Mapping[str, Any], about: Mapping[str, str], has_picture: bool) -> str:
-    """Return the result in a sentence, the picture and a small table. `about` tells attack, defense, model, dataset, and the metrics."""
+def run_note(run_id: str, summary: Mapping[str, Any], about: Mapping[str, str], has_picture: bool, undefended: float | None = None) -> str:
+    """Return the result in a sentence, the picture and a small table. `about` tells attack, defense, model, dataset, and the metrics.
+
+    `undefended` is what the same attack reached without the defense, if that is known.
+    """
     exposure, quality = about["exposure"], about["quality"]
-    parts = [verdict(summary, exposure, quality), _what_ran(summary, about)]
+    compared = "" if undefended is None else f" Without the defense it was {percent(undefended)}."
+    parts = [verdict(summary, exposure, quality) + compared, _what_ran(summary, about)]
     if has_picture:
         address = f"get-artifact?path={quote(PICTURE)}&run_uuid={run_id}"  # relative to the page, as MLflow's own links are
         parts.append(f"![{exposure} and {quality} over the rounds]({address})")
@@ -74,9 +79,9 @@ def verdict(summary: Mapping[str, Any], exposure: str, quality: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    """Return a table in Markdown. A wide space ends each cell, because MLflow leaves none between columns."""
+    lines = [[f"{_escaped(cell)}{GAP}" for cell in line] for line in (head, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], ["---"] * len(head), *lines[1:]))
 
 
 def percent(share: Any) -> str:
@@ -88,6 +93,10 @@ def _what_ran(summary: Mapping[str, Any], about: Mapping[str, str]) -> str:
     told = f"Attack `{about['attack']}`, defense `{about['defense']}`, model `{about['model']}`, data set `{about['dataset']}`"
     rounds, seconds = summary.get("rounds"), summary.get("seconds", {}).get("total")
     return told + (f"; {rounds} rounds in {seconds:.0f} s." if rounds is not None and seconds is not None else ".")
+
+
+def _escaped(cell: str) -> str:
+    return str(cell).replace("|", "\\|")
 
 
 def _digest(text: str) -> str:

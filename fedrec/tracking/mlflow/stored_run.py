@@ -23,6 +23,7 @@ from fedrec.tracking.mlflow.notes import NOTE, PICTURE, is_ours, run_note
 from fedrec.tracking.mlflow.open_store import KEY, find_run, open_experiment
 from fedrec.tracking.mlflow.reported import facts, metric_name, numbers
 from fedrec.tracking.mlflow.run_record import Ending, command
+from fedrec.tracking.mlflow.undefended import without_defense
 from fedrec.tracking.trajectory import write_picture
 
 MOST_METRICS = 1000  # limits of MLflow for one batch
@@ -148,22 +149,24 @@ class StoredRun:
         metrics = [Metric(name, value, now, 0) for name, value in numbers(ending.summary, self._histories).items()]
         tags = {**facts(ending.summary), DELIVERY: f"incomplete: {lost}" if lost else "complete"}
         if ending.summary and is_ours(self.client.get_run(run_id).data.tags.get(NOTE)):
-            tags[NOTE] = run_note(run_id, {**ending.summary, "status": ending.status}, self.about, self._log_picture(run_id))
+            tags[NOTE] = self._note(run_id, {**ending.summary, "status": ending.status})
         if ending.status == "PRUNED":
             tags["state"] = ending.status
         self.client.log_batch(run_id, metrics, tags=list(starmap(RunTag, tags.items())))
         status = "FAILED" if lost and ending.status == "FINISHED" else ending.status
         self.client.set_terminated(run_id, "KILLED" if status == "PRUNED" else status, now)
 
-    def _log_picture(self, run_id: str) -> bool:
-        """Log the picture of exposure and quality. Return whether there is one: a trial of a sweep has none, because it takes time."""
+    def _note(self, run_id: str, summary: Mapping[str, Any]) -> str:
+        """Return the run's note, and log its picture. A trial of a sweep has no picture, because it takes time."""
+        if not self.description.get("is_pictured"):
+            return run_note(run_id, summary, self.about, has_picture=False)
+        undefended = without_defense(self.client, self.experiment_id, self.description, self.about["exposure"])
         histories = {name: history for name, history in self._histories.items() if len(history) > 1}
-        if not histories or not self.description.get("is_pictured"):
-            return False
-        with TemporaryDirectory() as folder:
-            write_picture(Path(folder, PICTURE), histories)
-            self.client.log_artifact(run_id, str(Path(folder, PICTURE)))
-        return True
+        if histories:
+            with TemporaryDirectory() as folder:
+                write_picture(Path(folder, PICTURE), histories)
+                self.client.log_artifact(run_id, str(Path(folder, PICTURE)))
+        return run_note(run_id, summary, self.about, bool(histories), undefended)
 
     def give_up(self, ending: Ending) -> None:
         """End a run that has not arrived whole, if the store allows it. It is never FINISHED there, and its tag tells the reason."""

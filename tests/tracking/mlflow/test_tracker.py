@@ -15,7 +15,7 @@ from PIL import Image
 
 from fedrec.tracking.mlflow import tracker as mlflow_tracker
 from fedrec.tracking.mlflow.experiment_page import shared_view
-from fedrec.tracking.mlflow.notes import NOTE, is_ours
+from fedrec.tracking.mlflow.notes import GAP, NOTE, is_ours
 from fedrec.tracking.mlflow.run_record import command
 from tests.tracking.runs import SUMMARY, delta_norm, info, left_in, play, result, tracker
 from tests.tracking.stores import history, process_of, run_program, stored
@@ -114,11 +114,11 @@ def test_seconds_are_means_over_the_rounds_of_an_epoch_that_have_them(played: Pl
 
 def test_the_note_of_a_run_says_the_result_and_shows_the_picture(played: Played) -> None:
     run = played.runs[0]
-    note = run.data.tags[NOTE]
+    note = run.data.tags[NOTE].replace(GAP, "")
     assert note.startswith("The target item reaches **87.5 %** of the users at the best epoch (HR@10 50.0 %)")
     assert f"](get-artifact?path=trajectory.png&run_uuid={run.info.run_id})" in note
     assert "| ER@10 | 87.5 % | 25.0 % | 100.0 % |" in note
-    assert is_ours(note)
+    assert is_ours(run.data.tags[NOTE])
     with Image.open(played.artifacts(0) / "trajectory.png") as image:
         assert len(image.convert("RGB").getcolors(1 << 20) or []) > 10
     assert played.runs[1].data.tags[NOTE].startswith("The sweep ended the run early. ")
