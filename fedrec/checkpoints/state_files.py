@@ -31,18 +31,20 @@ class Damaged(ValueError):
 
 def write(parent: Path, round: int, about: Mapping[str, Any], tree: Any, tensors: Mapping[str, Tensor]) -> Path:
     """Write the checkpoint of a round, encoded, into the folder of its run, and return its folder. Raises OSError."""
-    arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
-    contents = {_ABOUT: _json(about), _STATE: _json(tree), _TENSORS: safetensors.numpy.save(arrays)}
-    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in contents.items())
     folder = parent / f"{_PREFIX}{round:07d}"
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    for name, content in {**contents, _SUMS: sums.encode()}.items():
-        with (part / name).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    (part / _ABOUT).write_bytes(_json(about))
+    (part / _STATE).write_bytes(_json(tree))
+    arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+    try:
+        safetensors.numpy.save_file(arrays, part / _TENSORS)
+    except SafetensorError as error:  # a full disk
+        raise OSError(str(error)) from None
+    (part / _SUMS).write_text("".join(f"{_sum(part / name)}  {name}\n" for name in (_ABOUT, _STATE, _TENSORS)), encoding="utf-8")
+    for path in part.iterdir():
+        _sync(path)
     _sync(part)
     shutil.rmtree(folder, ignore_errors=True)  # of an earlier start of the same run
     part.rename(folder)
@@ -66,9 +68,8 @@ def read_about(folder: Path) -> dict[str, Any]:
         lines = (folder / _SUMS).read_text(encoding="utf-8").splitlines()
         sums = {name: total for total, _, name in (line.partition("  ") for line in lines)}
         for name in (_ABOUT, _STATE, _TENSORS):
-            with (folder / name).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != sums.get(name):
-                    raise Damaged(f"{name} is not as it was written")
+            if _sum(folder / name) != sums.get(name):
+                raise Damaged(f"{name} is not as it was written")
         about: Any = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Damaged(str(error)) from None
@@ -90,11 +91,16 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, allow_nan=False).encode()
 
 
-def _sync(folder: Path) -> None:
-    """Wait until a power cut cannot lose what a folder lists. Windows has no such call."""
-    if os.name == "nt":
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Wait until a power cut cannot lose what a file holds or a folder lists. Windows opens no folder."""
+    if os.name == "nt" and path.is_dir():
         return
-    number = os.open(folder, os.O_RDONLY)
+    number = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try:
         os.fsync(number)
     finally:

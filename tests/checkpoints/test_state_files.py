@@ -1,6 +1,7 @@
 """Checkpoints on disk: whole or not there, and damage is found."""
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,23 @@ def test_a_writing_that_is_cut_off_leaves_the_checkpoint_before_it(tmp_path: Pat
     assert written(tmp_path) == [tmp_path / "round_0000005"]
     read_about(tmp_path / "round_0000005")
     assert read_about(saved(tmp_path, 6))["round"] == 6
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit")
+@pytest.mark.parametrize("most", [10, 1000])
+def test_a_full_disk_is_an_error_of_the_disk(tmp_path: Path, most: int) -> None:
+    """The first file does not fit, or that of the tensors."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    state = encode({"users": torch.zeros(1000)})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))  # bytes of each file
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write(tmp_path, 6, {"round": 6}, *state)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert written(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", FILES)

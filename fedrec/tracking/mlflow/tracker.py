@@ -142,17 +142,17 @@ class MLflowTracker(Callback):
         """Return what the writer must know of the run but for its folder."""
         store = {**self._address.describe(self.experiment), "public_uri": self._address.public_uri, "retry_seconds": _RETRY_SECONDS}
         description = {**store, **describe(info, self.run_name, self.tags), "is_pictured": self.every_round}
-        return {**description, **self._continued(info.rounds_before)} if self._earlier else description
+        return {**description, **self._continued(info.rounds_before)} if info.rounds_before else description
 
     def _continued(self, rounds: int) -> Mapping[str, Any]:
         """Return which run goes on; `before` says what a store lacks that does not have it."""
         earlier, store = self._earlier, (self._address.public_uri, self.experiment)
-        elsewhere = (earlier["store"], earlier["experiment"]) != store
-        before = f"rounds 1 to {rounds} were logged to {earlier['store']}, experiment {earlier['experiment']}" if self.every_round else ""
-        if not elsewhere:
+        place = f"logged to {earlier['store']}, experiment {earlier['experiment']}" if earlier else "trained without MLflow"
+        before = f"rounds 1 to {rounds} were {place}" if self.every_round else ""
+        if earlier and (earlier["store"], earlier["experiment"]) == store:
             return {"key": earlier["key"], "earlier": earlier["folders"], "before": before}
         if before:
-            say(f"this run goes on in another MLflow store: {before}")
+            say(f"MLflow gets only the rest of this run: {before}")
         return {"before": before}
 
 

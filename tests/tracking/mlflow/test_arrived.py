@@ -163,8 +163,18 @@ def test_a_run_that_goes_on_in_another_store_says_what_that_lacks(
     assert run.info.status == status and run.data.tags["delivery"].startswith(delivery)
     assert history(client, run, "ER_at_10").keys() == {2, 4, 6, 8}
     told = f"rounds 1 to 4 were logged to sqlite:///{tmp_path}/mlflow.db, experiment trial"
-    assert (f"fedrec: this run goes on in another MLflow store: {told}\n" in capfd.readouterr().err) == every_round
+    assert (f"fedrec: MLflow gets only the rest of this run: {told}\n" in capfd.readouterr().err) == every_round
     assert run.data.tags["delivery"].endswith(told) == every_round
+
+
+@pytest.mark.slow
+def test_a_run_that_was_not_tracked_before_says_what_is_missing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    watcher = tracker()
+    play(watcher, tmp_path / "run", N_ROUNDS, before=4)
+    watcher.on_run_end("FINISHED", SUMMARY)
+    _, (run,) = stored(tmp_path)
+    assert (run.info.status, run.data.tags["delivery"]) == ("FAILED", "incomplete: rounds 1 to 4 were trained without MLflow")
+    assert "fedrec: MLflow gets only the rest of this run: rounds 1 to 4 were trained without MLflow\n" in capfd.readouterr().err
 
 
 def test_a_server_tells_the_same_of_every_metric(tmp_path: Path) -> None:
