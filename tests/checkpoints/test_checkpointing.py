@@ -13,7 +13,7 @@ from fedrec.checkpoints import checkpointing, schedule
 from fedrec.config.validation import ConfigError
 from fedrec.experiment import Experiment
 from fedrec.interfaces import Callback, Evaluation, Pruned
-from tests.checkpoints.runs import Killed, Listener, folders, killed, prepared, reported, trained
+from tests.checkpoints.tiny_runs import Killed, Listener, folders, killed, prepared, reported, trained
 
 UEA = ("attack=pieck_uea", "attack.N=5", "attack.batches=1")
 EACH = "checkpoint.every=1"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fedrec.config.compose import FOLDER
-from tests.checkpoints.runs import EXPLAINED, ROUNDS, killed, reported, trained
+from tests.checkpoints.tiny_runs import EXPLAINED, ROUNDS, killed, reported, trained
 
 
 def names(group: str) -> list[str]:
