@@ -41,7 +41,7 @@ def prepared(folder: Path, *overrides: str, last_round: int | None = None) -> tu
     listener = Listener(last_round)
     own = (f"checkpoint.folder={folder}/checkpoints", "checkpoint.every=2", "system.clients_per_round=8")
     (run := folder / "run").mkdir(exist_ok=True, parents=True)
-    return prepare(check(compose(*TINY, *own, *overrides)), run, listener), listener
+    return prepare(check(compose(*TINY, *own, *overrides)), run, [listener]), listener
 
 
 def killed(folder: Path, *overrides: str, last_round: int = 2 * ROUNDS + 1) -> Listener:
