@@ -25,7 +25,7 @@ def add(
 ) -> None:
     client, experiment = store
     run_id = client.create_run(experiment).info.run_id
-    metrics, of_run = [Metric("best/ER_at_10", exposure, 0, 0)], [Param(*pair) for pair in options.items()]
+    metrics, of_run = [Metric("best/ER_at_10", exposure, 0, 0)], [Param(*pair) for pair in parameters.items()]
     client.log_batch(run_id, metrics, of_run, [RunTag(*pair) for pair in tags.items()])
     client.set_terminated(run_id, status)
 
