@@ -17,7 +17,7 @@ from fedrec.tracking.mlflow.user_interface import VIEW
 
 _TAG = f"mlflow.sharedViewState.{VIEW}"
 _OURS = {"writtenBy": "fedrec"}  # MLflow ignores it; a view without it belongs to somebody else
-_NARROW = {"attributes.`Run Name`": 190, "runDateAndNestInfo": 120}  # pixels; the second is the column Created
+_NARROW = {"attributes.`Run Name`": 190, "runDateAndNestInfo": 132}  # pixels; the second is the column Created
 _WIDTHS = {"attack": 85, "defense": 85, "model": 55, "dataset": 77}  # so that all columns fit a window of 1400 pixels
 _METRIC_WIDTH = 89
 _SECTIONS = ("best", "near_best", "validation", "peak", "final", "seconds", "Model metrics")  # that MLflow makes for the names of metrics

@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from fedrec.tracking.mlflow.reported import metric_name
 
-_NO_MATTER = ("defense.", "choices.", "tracking.", "checkpoint.", "resume", "device", "threads", "model.save")  # beginnings of parameters
+_NO_MATTER = ("defense", "choices", "tracking", "checkpoint", "resume", "device", "threads", "model.save")  # beginnings of parameters
 _MOST = 20  # runs that are looked at, the latest first
 
 

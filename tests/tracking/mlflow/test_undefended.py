@@ -10,8 +10,8 @@ from mlflow.tracking import MlflowClient
 from fedrec.tracking.mlflow.undefended import without_defense
 
 TAGS = {"attack": "pieck_uea", "defense": "none", "model": "mf", "dataset": "tiny", "data_checksum": "c"}
-PARAMETERS = {"seed": "1", "attack.N": "50", "defense.beta": "1.0", "device": "cpu", "tracking.uri": "a"}
-DEFENDED = {"tags": {**TAGS, "defense": "ours"}, "parameters": {**PARAMETERS, "defense.beta": "2.0", "device": "cuda"}}
+PARAMETERS = {"seed": "1", "attack.N": "50", "defense": "{}", "device": "cpu", "tracking.uri": "a", "choices.defense": "none"}
+DEFENDED = {"tags": {**TAGS, "defense": "ours"}, "parameters": {"seed": "1", "attack.N": "50", "defense.beta": "2.0", "device": "cuda"}}
 
 
 @pytest.fixture
