@@ -14,3 +14,5 @@ def check_launcher(config: DictConfig) -> None:
     if config.hydra.launcher.get("_target_") == SLURM and not shutil.which("srun"):
         other = "hydra/launcher=submitit_local runs the jobs here"
         raise ConfigError(f"hydra/launcher=submitit_slurm: this machine belongs to no Slurm cluster, because it has no srun; {other}")
+    if config.hydra.launcher.get("n_jobs") == 0:  # joblib would say so after the sweep has been announced
+        raise ConfigError("hydra.launcher.n_jobs=0 is not allowed: must be a number of processes, or -1 for one on each core")
