@@ -65,7 +65,6 @@ def test_a_run_in_a_pipe_and_its_log(tmp_path: Path) -> None:
     assert not CODES.search(log)
     assert all(line in log for line in (*progress, warning.removeprefix("warning: "), verdict))
     assert all(line in log for line in table if not line.startswith("─"))
-    assert any(line.startswith("MLflow: ") for line in table)
 
 
 @pytest.mark.parametrize("columns", [80, 160])
