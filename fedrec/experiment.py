@@ -1,49 +1,24 @@
-"""One experiment: build the parts, train, evaluate, tell the callbacks, and leave a summary behind whatever happens."""
+"""One experiment: train, evaluate, tell the callbacks, and leave a summary behind whatever happens."""
 
-import contextlib
-import ctypes
 import json
-import logging
 import math
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-import numpy as np
-import torch
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
-
-from fedrec.checkpoints.checkpointing import Checkpointing, given
-from fedrec.config.build import Checked
-from fedrec.config.choices import recorded_choices
+from fedrec.checkpoints.checkpointing import Checkpointing
 from fedrec.config.run_name import run_name
-from fedrec.config.threads import crowding
 from fedrec.config.validation import ConfigError
-from fedrec.data.synthetic import Synthetic
-from fedrec.data.table.table import Table
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.federation.system import System
-from fedrec.identity.run_identity import RunIdentity, counted_options
-from fedrec.interfaces import Callback, Dataset, Evaluation, Ids, Pruned, RunInfo, Split, Status
-from fedrec.poisoning.prior_knowledge import reveal
-from fedrec.poisoning.targets import choose_targets
-from fedrec.randomness import generator
+from fedrec.interfaces import Callback, Evaluation, Pruned, RunInfo, Status
+from fedrec.resources import peak_memory
 from fedrec.saved_runs.ended_run import EndedRun
 from fedrec.saved_runs.run_files import SUMMARY, remove_earlier
 from fedrec.tracking.id_maps import write_id_maps
 from fedrec.tracking.mlflow.run_description import code_of, revision
-from fedrec.tracking.results import show_results
-from fedrec.tracking.run_progress import Progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -217,139 +192,3 @@ class Experiment:
         selected = self.selected
         best = selected["validation"] or selected["best"]
         return float(best.get(exposure_of(self.evaluator.selection), math.nan))
-
-
-def prepare(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = None, frame: "pd.DataFrame | None" = None) -> Experiment:
-    """Load the data and build every part. `callbacks` take the place of the progress display, and `frame` that of a table's file.
-
-    Raises ValueError if an option does not fit the data, or the checkpoint that `resume` names is not one of this run.
-    """
-    config = checked.config
-    if config.resume not in ("auto", "never"):
-        given(config.resume)  # nobody waits for the data to hear that it is not there
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    elif reason := crowding(torch.get_num_threads()):
-        log.warning("threads=null starts %d threads, but %s; threads=1 may be many times faster", torch.get_num_threads(), reason)
-    device = choose_device(config.device)
-    groups = ("tracking", "checkpoint", "dataset", "model", "attack", "defense", "system", "evaluation")
-    tracker, checkpoints, dataset, model, attack, defense, system, evaluator = (checked.parts[group].build() for group in groups)
-    if frame is not None:
-        read_from(dataset, frame)
-    if isinstance(dataset, Synthetic):  # its size is known before anything is drawn
-        system.require_countable(dataset.n_training)
-        evaluator.require_countable(dataset.items)
-    split = cast(Dataset, dataset).load(generator(config.seed, "split"))
-    user_ids, item_ids = _ids(split.user_ids, split.train.n_users), _ids(split.item_ids, split.train.n_items)
-    targets = choose_targets(attack.targets, attack.num_targets, split.train, item_ids, generator(config.seed, "attack/targets"))
-    prior = reveal(attack.prior_wanted(), split.train, generator(config.seed, "attack/prior"), device)
-    system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)
-    evaluator.setup(split, model, targets.tolist(), system, config.seed)
-    resolved: Any = OmegaConf.to_container(config, resolve=True)
-    run = resolved | {"choices": recorded_choices()}, folder, system.n_rounds, targets.tolist()
-    info = RunInfo(*run, item_ids, split.item_titles, user_ids, **_facts(split), undefined=evaluator.undefined)
-    shown: Sequence[Callback] = [Progress()] if callbacks is None else []
-    watching = [one for one in (*shown, tracker, *(callbacks or ())) if one]
-    where = {"seed": config.seed, "device": device.type, "threads": torch.get_num_threads()}  # `auto` and null would not say it
-    checkpoints.setup(RunIdentity(counted_options(config) | where, info.data_checksum), device)
-    experiment = Experiment(info, system, evaluator, watching, checkpoints, has_frame=frame is not None)
-    if (state := checkpoints.find(config.resume)) is not None:
-        experiment.load_state_dict(state)
-    return_freed_memory()
-    return experiment
-
-
-def read_from(dataset: Any, frame: "pd.DataFrame") -> None:
-    """Let dataset=table read a DataFrame. Raises ValueError if another data set is chosen, or a file as well."""
-    if not isinstance(dataset, Table):
-        raise ValueError(f"data gives a DataFrame, which dataset=table reads; {type(dataset).__name__} has data of its own")
-    if dataset.path is not None:
-        raise ValueError(f"data gives a DataFrame, and dataset.path the file {dataset.path}: give one of them")
-    dataset.frame = frame
-
-
-def _ids(ids: Ids | None, n: int) -> Ids:
-    """Return the ids of n users or items, [n]: their numbers if the data set has no other names. Raises ValueError if these are not n."""
-    if ids is not None and len(ids) != n:
-        raise ValueError(f"the data set has {len(ids)} ids for {n} users or items")
-    return np.arange(n) if ids is None else ids
-
-
-def _facts(split: Split) -> dict[str, Any]:
-    """Return what callbacks are told about the data."""
-    return {
-        "popularity": split.train.popularity(),
-        "popularity_ranks": split.train.popularity_ranks(),
-        "user_interactions": split.train.offsets.diff(),
-        "statistics": split.statistics(),
-        "data_checksum": split.checksum(),
-    }
-
-
-@contextlib.contextmanager
-def _threads_put_back() -> Iterator[None]:
-    """Leave torch's number of threads as it was: a program that runs experiments may also do other things."""
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@_threads_put_back()
-def run(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = None, frame: "pd.DataFrame | None" = None) -> Experiment:
-    """Run the experiment of a checked configuration, leave its results in `folder`, and return it.
-
-    `callbacks` are told what happens and may prune the run; nothing is shown then. Relative paths in options mean the folder that the
-    command was given in, also if `hydra.job.chdir` has left it. A `frame` takes the place of the file of dataset=table.
-    """
-    try:
-        with contextlib.chdir(HydraConfig.get().runtime.cwd if HydraConfig.initialized() else "."):
-            experiment = prepare(checked, folder, callbacks, frame)
-    except ValueError as error:  # an option does not fit the data, or the data itself is malformed
-        raise ConfigError(str(error)) from error
-    try:
-        summary = experiment.train()
-    except KeyboardInterrupt:
-        if callbacks is None and experiment.ended:
-            show_results(experiment.ended, folder)
-        raise
-    if callbacks is None:
-        show_results(summary, folder)
-    if experiment.unwritten:
-        raise ConfigError(f"{experiment.unwritten}{'; the results stand above' * (callbacks is None)}")
-    return experiment
-
-
-def peak_memory() -> int | None:
-    """Return the most memory that this process has held, in bytes; None where the system does not tell, as on Windows."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage would also count what the parent held when it started this process
-        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 2**10
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 2**10)
-
-
-def return_freed_memory() -> None:
-    """Return to the system what the program has freed, where the C library can be told to, as on Linux.
-
-    Preparing large data frees half of what it took, in pieces that the matrices of the rounds fit into badly.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
-
-
-def choose_device(name: str) -> torch.device:
-    """Return a device by its name; `auto` is a GPU of CUDA if there is one, else the CPU. Raises ValueError if it is not there."""
-    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    device = torch.device(name if name != "auto" else "cuda" if n_gpus else "cpu")
-    there = {"cpu": 1, "cuda": n_gpus, "mps": int(torch.backends.mps.is_available())}
-    if (device.index or 0) >= there[device.type]:
-        known = ", ".join(["device=auto", "device=cpu", *(f"device=cuda:{number}" for number in range(n_gpus))])
-        raise ValueError(f"device = {name}: this machine has no such device; use {known}")
-    return device

@@ -66,7 +66,7 @@ def perform(config: DictConfig, callbacks: "Sequence[Callback] | None" = None, f
         checked = check(config)
         if settings.mode == RunMode.RUN and (sweep := settings.runtime.choices.get("sweep")) is not None:
             raise ConfigError(f"sweep={sweep} runs many jobs: add -m")
-        from fedrec.experiment import run
+        from fedrec.conduct import run
 
         if settings.mode == RunMode.RUN:
             require_store(config)

@@ -38,20 +38,23 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "saved_runs": {"interfaces", "ragged", "data", "evaluation", "config", "tracking"},
     "checkpoints": {"interfaces", "config", "identity"},
     "compare": {"cli", "comparison"},
-    "experiment": {
-        *("interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "config"),
-        *("identity", "checkpoints", "tracking", "saved_runs"),
+    "resources": set(),
+    "experiment": {"interfaces", "federation", "evaluation", "config", "tracking", "saved_runs", "checkpoints", "resources"},
+    "conduct": {
+        *("interfaces", "randomness", "data", "poisoning", "config", "identity"),
+        *("tracking", "checkpoints", "resources", "experiment"),
     },
-    "sweeps": {"interfaces", "evaluation", "comparison", "config", "tracking", "experiment", "parent_process"},
-    "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
+    "sweeps": {"interfaces", "evaluation", "comparison", "config", "tracking", "conduct", "parent_process"},
+    "main": {"interfaces", "config", "cli", "tracking", "experiment", "conduct", "sweeps"},
     "__main__": {"cli", "main"},
     "catalog": {"config", "cli"},
     "recommend": {"config", "cli", "tracking", "saved_runs"},
     "api": {"interfaces", "config", "cli", "data", "tracking", "saved_runs", "experiment", "sweeps", "comparison", "main"},
-    "campaigns": {"identity", "interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
+    "campaigns": {"identity", "interfaces", "randomness", "config", "tracking", "conduct", "sweeps", "main"},
 }
 # modules in the root of the package
-LOOSE = {"__init__", "__main__", "main", "compare", "catalog", "recommend", "experiment", "ragged", "randomness", "parent_process"}
+LOOSE = {"__init__", "__main__", "main", "compare", "catalog", "recommend", "conduct", "experiment"}
+LOOSE |= {"resources", "ragged", "randomness", "parent_process"}
 FOR_PLUGINS = {"fedrec.interfaces", "fedrec.aggregation", "fedrec.ragged"}  # all that an author of a plug-in imports
 HOT_FILES = [
     *(

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from fedrec.conduct import prepare, run
 from fedrec.config.build import check
 from fedrec.config.compose import compose
 from fedrec.data.synthetic import Synthetic
 from fedrec.evaluation.diagnostics import expected_poison_share
-from fedrec.experiment import choose_device, prepare, return_freed_memory, run
 from fedrec.federation.system import TrainingDiverged
+from fedrec.resources import choose_device, return_freed_memory
 from fedrec.tracking.run_progress import Progress
 
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
@@ -39,7 +40,7 @@ def trained(folder, *overrides):
 
 
 def test_a_crowded_machine_is_told_if_the_threads_are_not_chosen(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("fedrec.experiment.crowding", lambda n_threads: "the machine is busy")
+    monkeypatch.setattr("fedrec.conduct.crowding", lambda n_threads: "the machine is busy")
     prepare(check(compose(*TINY, "threads=1")), tmp_path)
     assert "the machine is busy" not in caplog.text
     prepare(check(compose(*TINY, "threads=null")), tmp_path)

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import torch
 
+from fedrec.conduct import prepare
 from fedrec.config.build import check
 from fedrec.config.compose import compose
-from fedrec.experiment import Experiment, prepare
+from fedrec.experiment import Experiment
 from fedrec.interfaces import RoundResult
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of malloc.h

@@ -91,7 +91,7 @@ class Planner:
     def identify(self, config: DictConfig, seed: int) -> tuple[str, str, str]:
         """Return setting, version and key of a run. Raises ConfigError if its data cannot be obtained."""
         counted = counted_options(config)
-        version, setting = version_of(counted, (ALONE, self.recorder)), digest([counted, self._checksum(config.dataset, seed)])
+        version, setting = version_of(counted, (*ALONE, self.recorder)), digest([counted, self._checksum(config.dataset, seed)])
         return setting, version, digest([setting, seed, version])
 
     def _checksum(self, dataset: DictConfig, seed: int) -> str:

@@ -14,10 +14,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.store import CELL, KEY, RESULT, Store, attributes, cell_of
+from fedrec.conduct import run
 from fedrec.config.build import check
 from fedrec.config.secrets import masked
 from fedrec.config.validation import ConfigError
-from fedrec.experiment import run
 from fedrec.interfaces import Callback, RunInfo
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.hydra_jobs import run_single

@@ -16,7 +16,7 @@ ENGINE = (  # modules that every run depends on, whatever its groups choose
     *("fedrec.federation.system", "fedrec.evaluation.evaluator", "fedrec.evaluation.epoch_selection"),
     *("fedrec.poisoning.targets", "fedrec.poisoning.prior_knowledge", "fedrec.randomness"),
 )
-ALONE = "fedrec.experiment"  # most of what it imports only shows or stores
+ALONE = ("fedrec.experiment", "fedrec.conduct")  # most of what they import only shows or stores
 STORED = (  # modules that decide what a checkpoint holds
     *("fedrec.checkpoints.nested_state", "fedrec.checkpoints.state_files", "fedrec.tracking.mlflow.tracker"),
 )
@@ -63,7 +63,7 @@ class RunIdentity:
         """The version of the code and of PyTorch. It takes a third of a second, once."""
         import torch
 
-        return f"{version_of(self.counted, (ALONE, *STORED))} torch {torch.__version__}"
+        return f"{version_of(self.counted, (*ALONE, *STORED))} torch {torch.__version__}"
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def import_all() -> None:
     """Import what every run needs, which takes seconds, and let it read configurations."""
-    import fedrec.experiment  # noqa: F401
+    import fedrec.conduct  # noqa: F401
     from fedrec.config.compose import register
 
     register()

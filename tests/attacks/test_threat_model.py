@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from fedrec.conduct import prepare
 from fedrec.config.build import check
 from fedrec.config.compose import compose
-from fedrec.experiment import prepare
 from fedrec.federation import system as federation
 from fedrec.interfaces import AttackerKnowledge, AttackerView, GlobalModel, Interactions, Model, PriorKnowledge
 from fedrec.models.losses import LOSSES

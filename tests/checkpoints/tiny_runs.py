@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fedrec.conduct import prepare
 from fedrec.config.build import check
 from fedrec.config.compose import compose
-from fedrec.experiment import Experiment, prepare
+from fedrec.experiment import Experiment
 from fedrec.interfaces import Callback, Evaluation, RoundResult
 
 TINY = ("dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none")

@@ -27,7 +27,7 @@ def test_the_log_of_a_failed_run_has_the_reason_or_the_traceback(
     def fail(*arguments: object) -> None:
         raise RuntimeError("a mistake of password=hidden")
 
-    monkeypatch.setattr("fedrec.experiment.choose_targets", fail)
+    monkeypatch.setattr("fedrec.conduct.choose_targets", fail)
     assert program(*TINY).returncode == 1
     bad, failed = (path.read_text() for path in sorted(tmp_path.rglob("main.log")))
     assert bad.rstrip().endswith("[ERROR] - attack.N = 70: at most 59 of the 60 items can be mined") and "Traceback" not in bad

@@ -9,8 +9,8 @@ from functools import partial
 import pandas as pd
 import pytest
 
+from fedrec.conduct import run as run_experiment
 from fedrec.config.validation import ConfigError
-from fedrec.experiment import run as run_experiment
 from tests.experiments.driver import QUICK, call, measured, plan, run, start, write_data
 from tests.sweeps.postgresql import server
 from tests.tracking.runs import wait_until

@@ -7,9 +7,9 @@ import pytest
 
 from experiments.analysis.swings import EXPOSED_ABOVE, exposed, near_best, peak
 from experiments.recording import Record, machine
+from fedrec.conduct import prepare
 from fedrec.config.build import check
 from fedrec.config.compose import compose
-from fedrec.experiment import prepare
 from tests.campaigns.planners import TINY
 
 

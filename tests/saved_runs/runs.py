@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fedrec.conduct import prepare
 from fedrec.config.build import check
 from fedrec.config.compose import compose
-from fedrec.experiment import Experiment, prepare
+from fedrec.experiment import Experiment
 from fedrec.interfaces import Callback
 
 SIZE = ("dataset=synthetic", "dataset.users=90", "dataset.items=60", "dataset.interactions=1350")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import fedrec
+from fedrec.conduct import run
 from fedrec.config.build import check
 from fedrec.config.compose import compose
 from fedrec.evaluation.quality import RANKINGS
-from fedrec.experiment import run
 from fedrec.federation.telemetry import TELEMETRY
 from fedrec.interfaces import Callback, Evaluation, RoundResult
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import fedrec
+from fedrec.conduct import run
 from fedrec.config.build import build, check
-from fedrec.experiment import run
 from fedrec.interfaces import Split
 from tests.data.content import rows
 from tests.data.table.small_tables import FORMATS, ROWS, Names, frame, written
