@@ -16,7 +16,7 @@ from fedrec.tracking.run_progress import Progress
 
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
-SUMMARY = {"status", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
+SUMMARY = {"name", "status", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
 SUMMARY |= {"target_titles", "undefined", "peak_memory_mb", "mlflow_run_id", "evaluations", "near_best", "peak", "exposed"}
 
 
