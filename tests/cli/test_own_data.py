@@ -43,7 +43,7 @@ def without(found: dict[str, Any], *names: str) -> dict[str, Any]:
     return {
         name: value
         for name, value in found.items()
-        if name not in (*names, "seconds", "peak_memory_mb", "config", "mlflow_run_id", "mlflow_uri")
+        if name not in (*names, "seconds", "peak_memory_mb", "config", "name", "mlflow_run_id", "mlflow_uri")
     }
 
 
