@@ -5,8 +5,10 @@ its traceback. Nothing heavy is imported before the check, so that `--help` and 
 """
 
 import io
+import logging
 import signal
 import sys
+import traceback
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -25,6 +27,8 @@ from fedrec.cli import completion
 from fedrec.cli.arguments import parse
 from fedrec.cli.ending import exit_after
 from fedrec.config.compose import FOLDER, initialized, register
+from fedrec.config.job_list import current_job
+from fedrec.config.run_log import write_to_file
 from fedrec.config.secrets import masked
 from fedrec.config.threads import settle_waiting
 from fedrec.sweeps.mlflow_runs import TRACKER, require_store
@@ -53,6 +57,8 @@ def perform(config: DictConfig, callbacks: "Sequence[Callback] | None" = None, f
 
     register()  # a launcher may call this in another process
     settings = HydraConfig.get()
+    if callback is None and (one := current_job()):
+        print(one.announcement, file=sys.stderr, flush=True)
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
         start_early()  # the tracker's process needs seconds to import MLflow
     try:
@@ -66,11 +72,25 @@ def perform(config: DictConfig, callbacks: "Sequence[Callback] | None" = None, f
         return run(checked, Path(settings.runtime.output_dir), callbacks, frame)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"; what there is lies in {settings.runtime.output_dir}")
+        write_to_file("interrupted", logging.WARNING)
         raise
     except Exception as error:
+        if callback is None:
+            _tell_failure(error)
         if settings.mode == RunMode.RUN:
             raise Stop from error
         raise  # the other jobs of a sweep go on
+
+
+def _tell_failure(error: Exception) -> None:
+    """Write to the log of the run why it failed, and say so at once if other jobs of a sweep go on. `main` says the rest at the end."""
+    from fedrec.cli.errors import explain
+
+    line = None if type(error) is ValueError else explain(error)
+    write_to_file(line or "".join(traceback.format_exception(error)).rstrip(), logging.ERROR)
+    if one := current_job():
+        reason = line or f"{type(error).__name__}: {' '.join(str(error).split())}; the log in its folder has the traceback"
+        print(f"{one.title}: failed: {masked(reason)}", file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

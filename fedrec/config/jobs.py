@@ -1,8 +1,12 @@
 """A sweep over options: all jobs are checked before the first one runs, so that no mistake turns up after hours."""
 
 import math
+import sys
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import chain
+from pathlib import Path
 from typing import Annotated, Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -11,6 +15,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import Field
 
+from fedrec.config.earlier_runs import Durations, earlier_runs
+from fedrec.config.job_list import JobList, counted, in_words, varying
 from fedrec.config.launchers import check_launcher
 from fedrec.config.overrides import MOST_JOBS, check_override
 from fedrec.config.validation import ConfigError, convert
@@ -47,22 +53,45 @@ class CheckingSweeper(BasicSweeper):
         return BasicSweeper.split_arguments(overrides, max_batch_size)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Compose and check the jobs of all batches before the first batch runs. Raises ConfigError, which names the job."""
+        """Compose, check and announce the jobs of all batches before the first batch runs. Raises ConfigError, which names the job."""
         from fedrec.config.build import check  # not while Hydra searches for plug-ins, which `--help` waits for
 
         assert self.hydra_context and self.config and self.overrides
         if self.batch_index > 1:
             return
         folders: dict[str, int] = {}  # -> the job whose folder it is
-        for number, overrides in enumerate(chain.from_iterable(self.overrides)):
+        jobs, checked = list(chain.from_iterable(self.overrides)), []
+        for number, overrides in enumerate(jobs):
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             try:
-                check(config)
+                checked.append(check(config).config)
             except ConfigError as error:
                 raise ConfigError(f"{error} (job {number} of the sweep: {' '.join(text.lstrip('+') for text in overrides)})") from None
             folder = _folder(config, number)
             if (other := folders.setdefault(folder, number)) != number:
                 raise ConfigError(f"hydra.sweep.subdir={folder}: jobs {other} and {number} would write to the same folder")
+        self._announce(jobs, checked, list(folders))
+
+    def _announce(self, jobs: Sequence[Sequence[str]], configs: Sequence[DictConfig], folders: Sequence[str]) -> None:
+        """Say what the sweep will do, where its results will lie, and how long it will take if runs like these have ended here before."""
+        assert self.config
+        folder, varies = Path(self.config.hydra.sweep.dir), varying(jobs)
+        JobList(time.time(), folders, [in_words(job, varies) for job in jobs]).write(folder)
+        durations = Durations(earlier_runs(Path()))
+        seconds = [durations.seconds(_resolved(config)) for config in configs]
+        known = [one for one in seconds if one is not None]
+        took = f"about {timedelta(seconds=round(sum(known)))} of training, one job after the other, by earlier runs here"
+        lines = (
+            counted(len(jobs), varies, self.config.hydra.runtime.choices.dataset),
+            f"time: {took if len(known) == len(jobs) else 'known when the first job is over'}",
+            f"folders: {folder}",
+        )
+        print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
+def _resolved(config: DictConfig) -> Any:
+    """Return the options of a job without Hydra's own, some of which only a launcher sets."""
+    return OmegaConf.to_container(OmegaConf.masked_copy(config, [str(name) for name in config if name != "hydra"]), resolve=True)
 
 
 def _folder(config: DictConfig, number: int) -> str:

@@ -1,30 +1,67 @@
-"""What the user sees when a run has ended: a table of what each rule reports, how steady it is, and where everything lies."""
+"""What the user sees when a run has ended: the verdict, a table of what each rule reports, and where everything lies."""
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 from rich.table import Column, Table
 
+from fedrec.config.earlier_runs import earlier_runs, run_without
+from fedrec.config.job_list import current_job
+from fedrec.config.run_log import write_to_file
 from fedrec.evaluation.epoch_selection import EVALUATIONS, NEAR, exposure_of
 from fedrec.tracking.id_maps import in_words
+from fedrec.tracking.verdict import left_out, verdict
 
-_SWING = 0.1  # of ER@K between the best epoch and those around it
 _FACTS = ("round", "epoch", "evaluations")  # that stand beside the metrics
+_LOG_COLUMNS = 120
 
 
 def show_results(summary: Mapping[str, Any], folder: Path) -> None:
-    """Print every metric that the rules report; all but PKL and gini are in percent. The table fits 80 columns.
+    """Print the verdict and every metric that the rules report; all but PKL and gini are in percent. The table fits 80 columns.
 
-    A run that was interrupted shows what it has reached; before its first evaluation that is no metric.
+    A run that was interrupted shows what it has reached; before its first evaluation that is no metric. A job of a sweep shows one line.
+    The log of the run holds the rest, too.
     """
+    said = list(_judged(summary, folder))
+    job, text = current_job(), io.StringIO()
+    for console in (Console(file=text, width=_LOG_COLUMNS, soft_wrap=True), *(() if job else (Console(soft_wrap=True),))):
+        _show(console, said, summary, folder)
+    write_to_file(f"the results:\n{text.getvalue().rstrip()}")
+    if job:
+        print(f"{job.padded}  {in_one_line(summary)}", flush=True)
+
+
+def in_one_line(summary: Mapping[str, Any]) -> str:
+    """Return what a reader of many runs wants of each: ER@K and HR@K at the best epoch, ER@K around it, and the seconds."""
+    exposure = exposure_of(summary["config"]["evaluation"]["selection"])
+    wanted = (("best", exposure), ("near_best", exposure), ("best", exposure.replace("ER", "HR")))
+    values = [(summary[rule] or {}).get(name) for rule, name in wanted]
+    shown = ["    n/a" if value is None else f"{100 * value:5.1f} %" for value in values]
+    ended = "" if summary["status"] == "FINISHED" else f", {summary['status'].lower()} after {summary['rounds']} rounds"
+    return f"{wanted[0][1]} {shown[0]}, near best {shown[1]}, {wanted[2][1]} {shown[2]}, {summary['seconds']['total']:.1f} s{ended}"
+
+
+def _judged(summary: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """Yield the verdict, and where the run lies that it compares with: the same without the defense or without the attack."""
+    group = left_out(summary["config"]) if summary["status"] == "FINISHED" else None
+    working = Path(HydraConfig.get().runtime.cwd if HydraConfig.initialized() else ".")
+    found = run_without(group, summary, earlier_runs(working, folder)) if group else None
+    yield verdict(summary, found[1] if found else None)
+    if found:
+        yield f"the run without the {group}: {found[0]}"
+
+
+def _show(console: Console, said: Sequence[str], summary: Mapping[str, Any], folder: Path) -> None:
     seconds = summary["seconds"]
     parts = ", ".join(f"{name} {seconds[name]:.1f} s" for name in ("train", "evaluate", "track"))
-    console = Console(soft_wrap=True)
+    console.print(said[0], style="bold", highlight=False, markup=False, emoji=False, soft_wrap=not console.is_terminal)
     if summary["evaluations"]:
         console.print(_table(summary))
-        for line in _explained(summary):
+        for line in (*_explained(summary), *said[1:]):
             console.print(line, markup=False, emoji=False)  # an id may hold brackets
     peak = summary["peak_memory_mb"]
     memory = "" if peak is None else f", peak memory {peak:.0f} MB"
@@ -71,9 +108,6 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
     if summary["exposed"] is not None:
         share, above, n = 100 * summary["exposed"], 100 * options["exposed_above"], summary["evaluations"]
         yield f"exposed: in {share:.1f} % of {n} evaluations more than {above:g} % of the users saw a target"
-        best, near = summary["best"][exposure], summary["near_best"][exposure]
-        if abs(best - near) > _SWING:
-            yield f"{exposure} swings: {100 * best:.2f} % at the best epoch, {100 * near:.2f} % within {NEAR} epochs of it"
 
 
 def _shown(name: str, value: float | None) -> str:

@@ -1,26 +1,32 @@
-"""Shows whoever waits how far a run is: a bar on a terminal, else one or two dozen plain lines."""
+"""Shows whoever waits how far a run is: a bar on a terminal, else one or two dozen plain lines, which the log of the run has, too."""
 
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
+from fedrec.config.job_list import current_job
+from fedrec.config.run_log import write_to_file
 from fedrec.evaluation.quality import RANKINGS
 from fedrec.interfaces import Callback, Evaluation, RoundResult, RunInfo
 
 _LINES = 15  # of a run without a terminal
+_SHORTEST_BAR, _LONGEST_BAR = 8, 60  # columns
 
 
 class Progress(Callback):
     """Writes to standard error. A round costs less than a microsecond, because a thread draws the bar."""
 
     def __init__(self) -> None:
+        job = current_job()
+        self._name = job.name if job else ""
         self._n_rounds = self._round = 0
         self._loss = float("nan")
         self._metrics: Mapping[str, float] = {}
@@ -30,23 +36,25 @@ class Progress(Callback):
         self._live: Live | None = None
 
     def on_run_start(self, info: RunInfo) -> None:
-        """Print the statistics of the data and start the clock."""
+        """Tell the statistics of the data and start the clock."""
         self._n_rounds, self._undefined = info.n_rounds, info.undefined
-        print(described(info.statistics), file=sys.stderr, flush=True)
+        console = Console(stderr=True)
+        self._tell(described(info.statistics))
         self._started = time.perf_counter()
-        if sys.stderr.isatty():
-            self._live = Live(get_renderable=self._bar, console=Console(stderr=True))
+        if console.is_interactive:  # a terminal that can move its cursor
+            # the line with the results of a job takes the place of its bar
+            self._live = Live(self, console=console, transient=bool(self._name))
             self._live.start()
 
     def on_round_end(self, result: RoundResult) -> None:
         self._round, self._loss = result.round, result.loss
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """Show the metrics. Without a terminal, print a line if enough rounds have passed since the last line."""
+        """Show the metrics. Tell a line if enough rounds have passed since the last line."""
         self._metrics = evaluation.metrics
-        if self._live is None and (evaluation.round >= self._next_line or evaluation.round == self._n_rounds):
+        if evaluation.round >= self._next_line or evaluation.round == self._n_rounds:
             self._next_line = evaluation.round + self._n_rounds / _LINES
-            print(self._line(), file=sys.stderr, flush=True)
+            self._tell(_line(self._parts()))
 
     def on_run_end(self, status: str, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         """Leave the bar as it is."""
@@ -54,19 +62,37 @@ class Progress(Callback):
             self._live.stop()
         return {}
 
-    def _line(self) -> str:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the bar. Where it has no room, it goes first, then the speed, the loss, the metrics, and never the time left."""
+        round, loss, metrics, speed, left = self._parts()
+        for parts in ((round, loss, metrics, speed, left), (round, loss, metrics, left), (round, metrics, left), (round, left), (left,)):
+            line = _line((self._name, *parts))
+            if len(line) <= options.max_width:
+                break
+        if (room := options.max_width - len(line) - 1) < _SHORTEST_BAR:
+            yield Text(line, no_wrap=True, overflow="crop")
+            return
+        row = Table.grid(padding=(0, 1))
+        row.add_row(ProgressBar(self._n_rounds, self._round, width=min(room, _LONGEST_BAR)), Text(line, no_wrap=True))
+        yield row
+
+    def _tell(self, line: str) -> None:
+        """Write a line to the log, and to standard error unless a bar is there."""
+        write_to_file(line)
+        if self._live is None:
+            print(f"{self._name}: {line}" if self._name else line, file=sys.stderr, flush=True)
+
+    def _parts(self) -> tuple[str, str, str, str, str]:
         """Return round, loss, metrics, speed and time left."""
         speed = self._round / max(time.perf_counter() - self._started, 1e-9)
-        left = timedelta(seconds=round((self._n_rounds - self._round) / speed if speed else 0))
-        progress = f"round {self._round}/{self._n_rounds}  loss {self._loss:.4f}"
-        return "  ".join(filter(None, (progress, headline(self._metrics, self._undefined), f"{speed:.1f} rounds/s", f"{left} left")))
+        left = timedelta(seconds=round((self._n_rounds - self._round) / speed)) if speed else "?"
+        metrics = headline(self._metrics, self._undefined)
+        loss = f"loss {self._loss:.4f}" if self._round else ""
+        return f"round {self._round}/{self._n_rounds}", loss, metrics, f"{speed:.1f} rounds/s", f"{left} left"
 
-    def _bar(self) -> Table:
-        row = Table.grid(expand=True, padding=(0, 1))
-        row.add_column(min_width=8, ratio=1)
-        row.add_column(no_wrap=True, overflow="ellipsis")
-        row.add_row(ProgressBar(total=self._n_rounds, completed=self._round), self._line())
-        return row
+
+def _line(parts: Iterable[str]) -> str:
+    return "  ".join(filter(None, parts))
 
 
 def described(statistics: Mapping[str, float]) -> str:

@@ -52,7 +52,7 @@ def test_a_pruned_run_stopped_and_says_so(tuned: Path) -> None:
         n_full, n_last = divmod(len(trial.intermediate_values), 3)
         last = summary(tuned, f"trial_{trial.number:04d}/seed_{n_full if n_last else n_full - 1}")
         assert last["status"] == "PRUNED" and last["final"]["epoch"] == 5 * (n_last or 3)
-        (line,) = [line for line in (tuned / "output").read_text().splitlines() if f" trial {trial.number} (" in line]
+        (line,) = [line for line in (tuned / "output").read_text().splitlines() if line.startswith(f"trial {trial.number} (")]
         assert f"pruned at report {len(trial.intermediate_values)}" in line
 
 

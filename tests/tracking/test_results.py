@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from fedrec.evaluation.epoch_selection import select
-from fedrec.interfaces import Evaluation
-from fedrec.tracking.results import show_results
+from fedrec.tracking.results import in_one_line, show_results
+from tests.tracking.summaries import ended
 
 FOLDER = Path("outputs") / ("x" * 60)
 
@@ -24,24 +23,7 @@ def shown(
 ) -> list[str]:
     """The lines at 80 columns, after an evaluation in every epoch."""
     monkeypatch.setenv("COLUMNS", "80")
-    settings = {"selection": "HR@10", "exposed_above": 0.01, **options}
-    evaluations = [Evaluation(4 * epoch, epoch, metrics) for epoch, metrics in enumerate(rows, 1)]
-    show_results(
-        {
-            "config": {"evaluation": settings},
-            "target_items": [1494],
-            "target_titles": None,
-            "malicious_clients": 49,
-            "dataset": {"users": 943},
-            "rounds": 4 * len(rows),
-            "evaluations": len(rows),
-            "undefined": undefined,
-            **select(evaluations, str(settings["selection"]), float(settings["exposed_above"])),
-            "seconds": {"total": 99.9, "train": 88.8, "evaluate": 10.0, "track": 1.1},
-            "peak_memory_mb": 312.4,
-        },
-        FOLDER,
-    )
+    show_results(ended(rows=rows, undefined=undefined, **options), FOLDER)
     return capsys.readouterr().out.splitlines()
 
 
@@ -55,6 +37,7 @@ def test_exposure_and_hits_come_first_and_every_rule_has_a_column(
 ) -> None:
     rows = [{"HR@5": 0.1, "HR@10": hits, "ER@5": 0.2, "ER@10": exposure} for hits, exposure in ((0.2, 0.5), (0.6, 0.02), (0.4, 0.005))]
     lines = shown(capsys, monkeypatch, rows)
+    assert lines[0].startswith("Under the attack pieck_uea and with the defense ours, the target item reaches the top 10 of 2.0 % of the ")
     assert "attacker: 49 malicious clients beside 943 users" in lines
     assert cells(lines, "") == ["best", "near_best", "peak", "final"]
     assert cells(lines, "epoch") == ["2", "2 ± 5", "1", "3"]
@@ -76,21 +59,9 @@ def test_the_widest_table_fits_80_columns(capsys: pytest.CaptureFixture[str], mo
     lines = shown(capsys, monkeypatch, rows, selection=selection, exposed_above=0.015)
     assert cells(lines, "") == ["best", "near_best", "validation", "peak", "final"]
     assert cells(lines, "validation_full_NDCG@20 ±") == ["100 %"] * 5
-    assert max(len(line) for line in lines if not line.startswith(("results: ", "4000 rounds"))) <= 80
+    assert max(len(line) for line in lines if not line.startswith(("results: ", "4000 rounds", "Under the attack"))) <= 80
     assert not any("…" in line for line in lines)
     assert f"exposed: in 50.0 % of {len(rows)} evaluations more than 1.5 % of the users saw a target" in lines
-
-
-@pytest.mark.parametrize(("around", "swings"), [(0.64, False), (0.66, True), (0.36, False), (0.34, True)])
-def test_a_line_says_that_the_exposure_swings(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, around: float, swings: bool
-) -> None:
-    """The best of three epochs has 50 %, so that the mean is ten points away if the others have 35 or 65 %."""
-    lines = shown(capsys, monkeypatch, [{"HR@10": hits, "ER@10": er} for hits, er in ((0.9, 0.5), (0.1, around), (0.1, around))])
-    mean = 100 * (0.5 + 2 * around) / 3
-    assert [line for line in lines if "swings" in line] == swings * [
-        f"ER@10 swings: 50.00 % at the best epoch, {mean:.2f} % within 5 epochs of it"
-    ]
 
 
 def test_a_run_without_er(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +92,24 @@ def test_a_run_that_was_interrupted_early_and_a_system_that_does_not_tell_its_me
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    seconds = {"total": 9.9, "train": 8.8, "evaluate": 1.0, "track": 0.1}
-    show_results({"rounds": 3, "evaluations": 0, "seconds": seconds, "peak_memory_mb": None}, FOLDER)
+    show_results(ended(rows=[], status="KILLED", rounds=3, peak_memory_mb=None), FOLDER)
     lines = capsys.readouterr().out.splitlines()
-    assert lines == ["3 rounds in 9.9 s (train 8.8 s, evaluate 1.0 s, track 0.1 s)", f"results: {FOLDER}"]
+    assert lines == [
+        "Interrupted after 3 rounds, before the first evaluation.",
+        "3 rounds in 99.9 s (train 88.8 s, evaluate 10.0 s, track 1.1 s)",
+        f"results: {FOLDER}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({}, "ER@10   0.0 %, near best   0.0 %, HR@10  59.0 %, 99.9 s"),
+        ({"rows": [{"HR@10": 1.0}]}, "ER@10     n/a, near best     n/a, HR@10 100.0 %, 99.9 s"),
+        ({"status": "KILLED"}, "ER@10   0.0 %, near best   0.0 %, HR@10  59.0 %, 99.9 s, killed after 4 rounds"),
+        ({"rows": [], "status": "FAILED"}, "ER@10     n/a, near best     n/a, HR@10     n/a, 99.9 s, failed after 0 rounds"),
+        ({"rows": [{"ER@5": 0.25, "HR@5": 0.5}], "selection": "HR@5"}, "ER@5  25.0 %, near best  25.0 %, HR@5  50.0 %, 99.9 s"),
+    ],
+)
+def test_the_line_of_a_job_says_what_a_reader_of_many_wants(facts: dict[str, Any], line: str) -> None:
+    assert in_one_line(ended(**facts)) == line
