@@ -57,7 +57,7 @@ def perform(config: DictConfig, callbacks: "Sequence[Callback] | None" = None, f
 
     register()  # a launcher may call this in another process
     settings = HydraConfig.get()
-    if callback is None and (one := current_job()):
+    if callbacks is None and (one := current_job()):
         print(one.announcement, file=sys.stderr, flush=True)
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
         start_early()  # the tracker's process needs seconds to import MLflow
@@ -75,7 +75,7 @@ def perform(config: DictConfig, callbacks: "Sequence[Callback] | None" = None, f
         write_to_file("interrupted", logging.WARNING)
         raise
     except Exception as error:
-        if callback is None:
+        if callbacks is None:
             _tell_failure(error)
         if settings.mode == RunMode.RUN:
             raise Stop from error

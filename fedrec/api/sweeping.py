@@ -14,6 +14,7 @@ from fedrec.api.arguments_given import Overrides, overrides_of, set_to, with_tab
 from fedrec.api.process import alone
 from fedrec.api.progress_shown import bars
 from fedrec.config.compose import initialized
+from fedrec.config.job_list import current_job
 from fedrec.config.validation import ConfigError
 from fedrec.main import explained, job
 from fedrec.sweeps.launching import BASIC
@@ -87,12 +88,13 @@ def _run_jobs(overrides: list[str], data: "pd.DataFrame | None", progress: bool)
 def _job(progress: bool, display_id: str, config: DictConfig) -> float:
     """Run a job of the sweep, perhaps in a process of its own. What it raises names the job."""
     settings = HydraConfig.get()
-    name = f"job {settings.job.num} of the sweep: {' '.join(text.lstrip('+') for text in settings.overrides.task)}"
+    this = current_job()
     try:
-        return job(config, bars(progress, name, display_id, is_shown=settings.job.num > 0))
+        return job(config, bars(progress, this.title if this else "", display_id, is_shown=settings.job.num > 0))
     except Exception as error:
         line = explained(error)[1]
-        where = f"{name}; the others lie in {settings.sweep.dir}"
+        overrides = " ".join(text.lstrip("+") for text in settings.overrides.task)
+        where = f"job {settings.job.num} of the sweep: {overrides}; the others lie in {settings.sweep.dir}"
         if line is not None:
             raise ConfigError(f"{line} ({where})") from None
         error.add_note(where)

@@ -77,6 +77,8 @@ class CheckingSweeper(BasicSweeper):
         assert self.config
         folder, varies = Path(self.config.hydra.sweep.dir), varying(jobs)
         JobList(time.time(), folders, [in_words(job, varies) for job in jobs]).write(folder)
+        if self.config.hydra.runtime.choices["hydra/hydra_logging"] == "none":  # nobody wants to read about the sweep; fedrec.sweep says so
+            return
         durations = Durations(earlier_runs(Path()))
         seconds = [durations.seconds(_resolved(config)) for config in configs]
         known = [one for one in seconds if one is not None]

@@ -29,9 +29,13 @@ class TerminalFormatter(MaskedFormatter):
         return f"{f'{job.name}: ' if job else ''}{level}{super().format(record)}"
 
 
+class LogFile(logging.FileHandler):
+    """The log of the run. A program that starts runs may have log files of its own."""
+
+
 def write_to_file(text: str, level: int = logging.INFO) -> None:
     """Write to the log of the run only, because the terminal shows the same in another form."""
     record = logging.LogRecord("fedrec", level, "", 0, text, None, None)
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.FileHandler):
+        if isinstance(handler, LogFile):
             handler.handle(record)
