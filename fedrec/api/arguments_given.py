@@ -25,7 +25,9 @@ def overrides_of(given: Overrides, config_dir: str | Path | None, *flags: str) -
 
     Raises ValueError as `fedrec.cli.arguments.parse` does.
     """
-    texts = shlex.split(given) if isinstance(given, str) else [str(text) for text in given]
+    texts = shlex.split(given) if isinstance(given, str) else list(given)
+    if not all(isinstance(text, str) for text in texts) or isinstance(given, Mapping):
+        raise ConfigError("overrides are texts, KEY=VALUE, or a configuration that Hydra has composed")
     if mistaken := [text for text in texts if text.startswith("-")]:
         raise ConfigError(f"{mistaken[0]}: Python takes overrides, KEY=VALUE; fedrec.sweep runs many jobs, and config_dir names a folder")
     folder = [] if config_dir is None else ["--config-dir", str(config_dir)]
@@ -54,20 +56,19 @@ def with_table(overrides: Sequence[str], data: "pd.DataFrame") -> list[str]:
     return ["dataset=table", *(text for text in overrides if text != "dataset=table")]
 
 
-def configuration(overrides: Sequence[str], given: Mapping[str, Any] | None = None) -> DictConfig:
+def configuration(overrides: Sequence[str], given: DictConfig | None = None) -> DictConfig:
     """Return what Hydra composes, with its node `hydra`. Options that are `given` take the place of all that fedrec's files say."""
     application: Any = GlobalHydra.instance().hydra
     composed: DictConfig = application.compose_config("config", [*overrides, "hydra.mode=RUN"], RunMode.RUN)
     if given is None:
         return composed
-    config = given.copy() if isinstance(given, DictConfig) else OmegaConf.create(dict(given))
+    config = given.copy()
     with read_write(config), open_dict(config):
-        of_hydra, choices = config.pop("hydra", None), config.pop("choices", None)
-        plain: Any = OmegaConf.to_container(config, resolve=True)
-        known = (choices or (of_hydra and of_hydra.runtime.choices)) or choices_of(plain)
-        rewrite(config, before := OmegaConf.to_container(config), stowed(before))
+        config.pop("hydra", None)
+        plain: Any = OmegaConf.to_container(config)
+        rewrite(config, plain, stowed(plain))  # a password may have been set since the configuration was composed
+        choices = choices_of(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
         config.hydra = composed.hydra
     with read_write(config.hydra), open_dict(config.hydra):
-        config.hydra.runtime.choices = {"sweep": None, **known}
-    OmegaConf.set_struct(config, True)
+        config.hydra.runtime.choices = {"sweep": None, **choices}
     return config

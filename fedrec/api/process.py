@@ -30,15 +30,20 @@ def alone(action: Callable[[], Returned], callbacks: "Sequence[Callback]" = ()) 
     try:
         return action()
     except (Stop, Exception) as error:
-        failure, line = explained(error)
-        if _comes_from(callbacks, failure):
-            line = None
+        raised = _told(error, callbacks)
     finally:
         _going_on.release()
-    # here, because an error that is raised above would keep the other one as its context, and with it all that the run holds in memory
-    if line is None:
-        raise failure
-    raise ConfigError(masked(line)) from (failure if os.environ.get("HYDRA_FULL_ERROR") == "1" else None)
+    raise raised  # here, because above it would have the other error as its context, and with it all that the run holds in memory
+
+
+def _told(error: BaseException, callbacks: "Sequence[Callback]") -> BaseException:
+    """Return what the caller shall see of an error: one line if it was bad input, and nothing of the way through Hydra."""
+    failure, line = explained(error)
+    if line is None or _comes_from(callbacks, failure):
+        return failure
+    told = ConfigError(masked(line))
+    told.__cause__ = failure if os.environ.get("HYDRA_FULL_ERROR") == "1" else None
+    return told
 
 
 def _comes_from(callbacks: "Sequence[Callback]", error: BaseException) -> bool:

@@ -1,9 +1,9 @@
 """`fedrec.run`: one run in this process, with the defaults and the results of `python -m fedrec.main`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    overrides: Overrides | Mapping[str, Any] = (),
+    overrides: Overrides | DictConfig = (),
     *,
     data: "pd.DataFrame | None" = None,
     callbacks: "Sequence[Callback]" = (),
@@ -54,9 +54,8 @@ def run(
     """
 
     def action() -> "Result":
-        given = overrides if isinstance(overrides, Mapping | DictConfig) else None
-        chosen = [] if given is not None else overrides_of(overrides, config_dir)  # type: ignore[arg-type]
-        if data is not None and given is None:
+        given, chosen = (overrides, []) if isinstance(overrides, DictConfig) else (None, overrides_of(overrides, config_dir))
+        if data is not None:
             chosen = with_table(chosen, data)
         if folder is not None:
             chosen.append(set_to("hydra.run.dir", folder))

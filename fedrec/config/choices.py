@@ -8,20 +8,20 @@ from fedrec.config.compose import FOLDER
 from fedrec.config.yaml_files import read_yaml
 
 
-def choices_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def choices_of(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the choice of each group of a plain, resolved configuration: of the files with its class the one with most of its options.
 
-    A class of no file of fedrec gives the name of its module. Parts of a defense have the names of their files.
+    A class of no file of fedrec gives the name of its module. Of several defenses there is no choice, because Hydra has none either.
     """
     groups = [group for group in (*GROUPS, "sweep") if isinstance(config.get(group), Mapping)]
-    return {group: _parts(config[group]) if group == "defense" else _file(group, config[group]) for group in groups}
+    found = {group: _defense(config[group]) if group == "defense" else _file(group, config[group]) for group in groups}
+    return {group: choice for group, choice in found.items() if choice}
 
 
-def _parts(defense: Mapping[str, Any]) -> Any:
-    """Return the name of the only part, a list of several names, or `none`."""
-    client, server = HALVES
-    names = [name for half in (client, "transforms", server) for name in defense.get(half) or {}]
-    return names if len(names) > 1 else names[0] if names else "none"
+def _defense(node: Mapping[str, Any]) -> str:
+    """Return the name of the only part, which is that of its file."""
+    names = [name for half in (*HALVES, "transforms") for name in node.get(half) or {}]
+    return "none" if not names else names[0] if len(names) == 1 else ""
 
 
 def _file(group: str, node: Mapping[str, Any]) -> str:
