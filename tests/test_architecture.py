@@ -35,16 +35,18 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "tracking": {"interfaces", "config", "evaluation", "parent_process"},
     "comparison": {"config", "evaluation", "tracking"},
     "saved_runs": {"interfaces", "ragged", "data", "evaluation", "config", "tracking"},
+    "compare": {"cli", "comparison"},
     "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "saved_runs", "config"},
     "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
     "__main__": {"cli", "main"},
     "catalog": {"config", "cli"},
     "recommend": {"config", "cli", "tracking", "saved_runs"},
+    "api": {"config", "cli", "data", "tracking", "saved_runs", "experiment", "sweeps", "comparison", "main"},
     "campaigns": {"interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
 }
 # modules in the root of the package
-LOOSE = {"__init__", "main", "catalog", "recommend", "experiment", "ragged", "randomness", "parent_process"}
+LOOSE = {"__init__", "__main__", "main", "compare", "catalog", "recommend", "experiment", "ragged", "randomness", "parent_process"}
 FOR_PLUGINS = {"fedrec.interfaces", "fedrec.aggregation", "fedrec.ragged"}  # all that an author of a plug-in imports
 HOT_FILES = [
     *(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fedrec.comparison.doubts import shortened
 from fedrec.comparison.mlflow_experiments import read_experiment
 from fedrec.comparison.run_folders import SUMMARY, read_folder, run_folders
 from fedrec.comparison.run_rows import FINISHED, Row, identity, in_order
@@ -36,14 +37,14 @@ def read_runs(sources: Sources, uri: str | None = None, unfinished: bool = False
     return table
 
 
-def collect(sources: Sources, uri: str | None = None, unfinished: bool = False) -> "pd.DataFrame":
-    """Return what `read_runs` returns, with its warnings as `attrs["notes"]` only."""
+def collect(sources: Sources, uri: str | None = None, unfinished: bool = False, since: float = 0.0) -> "pd.DataFrame":
+    """Return what `read_runs` returns, with its warnings as `attrs["notes"]` only; of folders, runs that ended after `since`."""
     import pandas as pd
 
     rows: list[Row] = []
     notes: list[str] = []
     for source in [sources] if isinstance(sources, str | Path) else sources:
-        rows += _from_source(source, uri, notes)
+        rows += _from_source(source, uri, since, notes)
     rows = list(_each_once(rows, notes))
     kept = [one for one in rows if unfinished or one["status"] == FINISHED]
     if left := [one for one in rows if not unfinished and one["status"] != FINISHED]:
@@ -54,12 +55,12 @@ def collect(sources: Sources, uri: str | None = None, unfinished: bool = False) 
     return table
 
 
-def _from_source(source: str | Path, uri: str | None, notes: list[str]) -> list[Row]:
+def _from_source(source: str | Path, uri: str | None, since: float, notes: list[str]) -> list[Row]:
     folder = Path(source)
     if folder.name == SUMMARY and folder.is_file():
         folder = folder.parent
     if not str(source).startswith(MLFLOW) and folder.is_dir():
-        return _from_folder(folder, notes)
+        return _from_folder(folder, since, notes)
     try:
         rows = read_experiment(str(source).removeprefix(MLFLOW), uri)
     except ValueError as error:
@@ -69,8 +70,8 @@ def _from_source(source: str | Path, uri: str | None, notes: list[str]) -> list[
     return rows
 
 
-def _from_folder(folder: Path, notes: list[str]) -> list[Row]:
-    rows, (found, without) = [], run_folders(folder)
+def _from_folder(folder: Path, since: float, notes: list[str]) -> list[Row]:
+    rows, (found, without) = [], run_folders(folder, since)
     for one in found:
         try:
             rows.append(read_folder(one))
@@ -78,7 +79,7 @@ def _from_folder(folder: Path, notes: list[str]) -> list[Row]:
             notes.append(f"A run is left out: {error}.")
     if without:
         runs = "1 run has" if len(without) == 1 else f"{len(without)} runs have"
-        notes.append(f"{runs} left no summary.json and cannot be counted: {_some(without)}.")
+        notes.append(f"{runs} left no summary.json and cannot be counted: {shortened(without)}.")
     if not rows:
         reason = notes[-1] if found or without else f"No {SUMMARY} lies there or below."
         raise ConfigError(f"{folder}: no run was found. {reason}")
@@ -98,7 +99,7 @@ def _each_once(rows: Sequence[Row], notes: list[str]) -> Iterator[Row]:
 def _left_out(rows: Sequence[Row]) -> str:
     states = ", ".join(f"{count} {status}" for status, count in Counter(one["status"] for one in rows).items())
     runs = "1 run is" if len(rows) == 1 else f"{len(rows)} runs are"
-    return f"{runs} left out ({states}): {_some([one['folder'] or one['run_id'] for one in rows])}."
+    return f"{runs} left out ({states}): {shortened([one['folder'] or one['run_id'] for one in rows])}."
 
 
 def _latest(rows: Sequence[Row], notes: list[str]) -> list[Row]:
@@ -112,10 +113,5 @@ def _latest(rows: Sequence[Row], notes: list[str]) -> list[Row]:
         kept = {id(one) for one in latest.values()}
         dropped = [one["folder"] or one["run_id"] for one in rows if id(one) not in kept]
         runs = "1 run has" if repeated == 1 else f"{repeated} runs have"
-        notes.append(f"{runs} the same options and seed as a later one, which counts: {_some(dropped)}.")
+        notes.append(f"{runs} the same options and seed as a later one, which counts: {shortened(dropped)}.")
     return list(latest.values())
-
-
-def _some(names: Sequence[object]) -> str:
-    """Return the first names."""
-    return ", ".join(map(str, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -14,13 +14,13 @@ from fedrec.tracking.mlflow.run_description import names, parameters
 SUMMARY = "summary.json"
 
 
-def run_folders(folder: Path) -> tuple[list[Path], list[Path]]:
+def run_folders(folder: Path, since: float = 0.0) -> tuple[list[Path], list[Path]]:
     """Return the folders of runs, at `folder` and below, and those that Hydra made for a run that has left no summary.
 
-    Jobs of a sweep come in the order of their numbers.
+    Only those count that were written after `since`, in seconds since 1970. Jobs of a sweep come in the order of their numbers.
     """
-    found = sorted({path.parent for path in folder.rglob(SUMMARY)}, key=_natural)
-    made = {path.parent.parent for path in folder.rglob(".hydra/config.yaml")}
+    found = sorted({path.parent for path in folder.rglob(SUMMARY) if path.stat().st_mtime >= since}, key=_natural)
+    made = {path.parent.parent for path in folder.rglob(".hydra/config.yaml") if path.stat().st_mtime >= since}
     return found, sorted(made - set(found), key=_natural)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -40,12 +40,12 @@ def in_order(rows: Iterable[Row]) -> list[str]:
     return [*first, *options, *reported, *FACTS]
 
 
-def options_of(columns: Sequence[str]) -> list[str]:
+def options_of(columns: Iterable[Any]) -> list[str]:
     """Return the columns that hold options, without the seed."""
     return [name for name in columns if "/" not in name and name not in (*FACTS, SEED, "exposed")]
 
 
-def metrics_of(columns: Sequence[str]) -> list[str]:
+def metrics_of(columns: Iterable[Any]) -> list[str]:
     """Return the metrics that rules report, each once.
 
     >>> metrics_of(["attack", "best/epoch", "best/ER@10", "final/ER@10", "best/HR@10"])
@@ -57,7 +57,7 @@ def metrics_of(columns: Sequence[str]) -> list[str]:
 
 def identity(one: Row) -> tuple[tuple[str, str], ...]:
     """Return the options that a run's result depends on. Two runs with the same ones are the same run, done twice."""
-    options = [*options_of(list(one)), SEED]
+    options = [*options_of(one), SEED]
     return tuple(sorted((name, repr(one[name])) for name in options if name not in LABELS and one[name] is not None))
 
 

@@ -14,7 +14,7 @@ from torch import Generator
 from fedrec.data.downloading import Address
 from fedrec.data.obtaining import Source, obtain
 from fedrec.data.presplit import find_split
-from fedrec.data.reading import Integers, RawFile, numbered
+from fedrec.data.raw_files import Integers, RawFile, numbered
 from fedrec.data.splitting import by_user, leave_one_out
 from fedrec.interfaces import Split
 

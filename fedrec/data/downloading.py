@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar
 
-from fedrec.data.reading import MOST_BYTES, RawFile
+from fedrec.data.raw_files import MOST_BYTES, RawFile
 
 CONNECT_SECONDS, READ_SECONDS, PIP_SECONDS = 5, 30, 300
 PIP_OPTIONS = ("--no-deps", "--only-binary", ":all:", "--quiet", "--retries", "1", "--disable-pip-version-check", "--no-input")

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from fedrec.data.reading import Integers
+from fedrec.data.raw_files import Integers
 from fedrec.data.taken_items import SortedPairs, Table
 
 Items = NDArray[np.int32]

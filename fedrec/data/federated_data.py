@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from torch import Generator, Tensor
 
 from fedrec.data.drawing import Items, blocks_of_rows, draw_unseen, draw_unseen_repeatedly
-from fedrec.data.reading import Integers
+from fedrec.data.raw_files import Integers
 from fedrec.interfaces import ClientBatch, Interactions
 from fedrec.ragged import copy_rows, on_gpu
 

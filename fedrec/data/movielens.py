@@ -16,7 +16,7 @@ from torch import Generator
 from fedrec.data.downloading import Address, Wheel
 from fedrec.data.obtaining import Source, obtain, obtain_titles
 from fedrec.data.presplit import find_split
-from fedrec.data.reading import Integers, RawFile, numbered, read_numbers
+from fedrec.data.raw_files import Integers, RawFile, numbered, read_numbers
 from fedrec.data.splitting import by_user, leave_one_out
 from fedrec.interfaces import Ids, Split
 

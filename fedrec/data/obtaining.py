@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedrec.data.downloading import Address, Wheel, verify
-from fedrec.data.reading import RawFile, path_of
+from fedrec.data.raw_files import RawFile, path_of
 
 log = logging.getLogger(__name__)
 

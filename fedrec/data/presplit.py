@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from fedrec.data.reading import MOST_BYTES, Integers, RawFile, path_of, read_numbers
+from fedrec.data.raw_files import MOST_BYTES, Integers, RawFile, path_of, read_numbers
 from fedrec.data.splitting import by_user, hold_out, latest
 from fedrec.interfaces import Interactions, Split
 

@@ -15,7 +15,7 @@ from fedrec.data.obtaining import UNSET
 from fedrec.data.presplit import FILES, Presplit
 from fedrec.data.published_files import PublishedFile, require_published
 from fedrec.data.published_table import PLAIN
-from fedrec.data.reading import Integers, path_of
+from fedrec.data.raw_files import Integers, path_of
 from fedrec.data.splitting import by_user, hold_out, latest
 from fedrec.data.table.table import Table
 from fedrec.interfaces import Split

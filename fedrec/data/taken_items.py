@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.reading import Integers
+from fedrec.data.raw_files import Integers
 
 
 class Table:

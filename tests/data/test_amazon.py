@@ -9,7 +9,7 @@ import torch
 
 from fedrec.data.amazon import AmazonMusic, has_published_counts, read_reviews
 from fedrec.data.presplit import Presplit
-from fedrec.data.reading import RawFile, numbered
+from fedrec.data.raw_files import RawFile, numbered
 from tests.data.content import rows
 
 

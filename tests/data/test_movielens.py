@@ -11,7 +11,7 @@ from fedrec.data.downloading import Address
 from fedrec.data.movielens import MovieLens1M, MovieLens100K, read_ratings
 from fedrec.data.obtaining import obtain
 from fedrec.data.presplit import Presplit
-from fedrec.data.reading import RawFile
+from fedrec.data.raw_files import RawFile
 from tests.data.content import rows, zipped
 
 

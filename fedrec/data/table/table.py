@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 from torch import Generator
 
-from fedrec.data.reading import path_of
+from fedrec.data.raw_files import path_of
 from fedrec.data.splitting import Choice, last_share, latest, shuffled, split_by
 from fedrec.data.table.bad_rows import BadRows
 from fedrec.data.table.columnar import Frame

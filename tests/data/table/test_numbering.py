@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fedrec.data.reading import numbered
+from fedrec.data.raw_files import numbered
 from fedrec.data.table import numbering
 from fedrec.data.table.numbering import Numbering
 

@@ -1,5 +1,9 @@
 """Where Hydra looks for plug-ins: a class counts only if it is defined in the namespace package `hydra_plugins`."""
 
+from pathlib import Path
+from typing import Any
+
+from fedrec.comparison.sweep_end import show_jobs
 from fedrec.config.jobs import CheckingSweeper
 from fedrec.sweeps.joblib_launcher import JoblibProcesses, register_joblib
 from fedrec.sweeps.naming import register_study_name
@@ -11,7 +15,19 @@ register_study_name()  # Hydra resolves the options of a sweeper before it makes
 
 
 class FedrecBasicSweeper(CheckingSweeper):
-    """hydra/sweeper=fedrec_basic"""
+    """hydra/sweeper=fedrec_basic. It compares its jobs here, because the room `config` lies below that of results."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the jobs, then show those that have finished side by side, also if others have failed."""
+        assert self.config
+        folder = Path(self.config.hydra.sweep.dir)
+        try:
+            returned = super().sweep(arguments)
+        except Exception:  # not for Ctrl-C: whoever interrupts wants to see nothing more
+            show_jobs(folder)
+            raise
+        show_jobs(folder)
+        return returned
 
 
 class FedrecSweeper(OptunaSweeper):

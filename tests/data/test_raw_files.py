@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.data.reading import RawFile, numbered, read_numbers
+from fedrec.data.raw_files import RawFile, numbered, read_numbers
 from tests.data.content import zipped
 
 MOST = 10_000  # bytes
