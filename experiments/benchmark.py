@@ -35,6 +35,7 @@ from experiments.timing.round_rows import EVALUATION_CASES, ROUND_CASES, SETTLED
 from experiments.timing.rows import TABLES, Row, as_markdown, data_folder, shown
 from fedrec.cli.ending import exit_after
 from fedrec.cli.errors import explain, show
+from fedrec.cli.terminal_width import fitted
 from fedrec.config.validation import ConfigError, did_you_mean, unknown
 
 Measure = Callable[[Checkouts, Machine], Iterable[Row]]
@@ -65,7 +66,7 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit status."""
     if {"--help", "-h"} & set(arguments):
-        print(__doc__.format(rows=", ".join(ROWS)) if __doc__ else "")
+        print(fitted((__doc__ or "").format(rows=", ".join(ROWS))))
         return 0
     try:
         options = parse(arguments)

@@ -41,6 +41,7 @@ from fedrec.campaigns.measuring import Measurer, measure
 from fedrec.campaigns.progress import shown
 from fedrec.campaigns.store import Store, attributes, read_table
 from fedrec.cli.ending import exit_after
+from fedrec.cli.terminal_width import fitted
 from fedrec.config.compose import initialized
 from fedrec.config.secrets import stowed
 from fedrec.config.validation import ConfigError
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit status."""
     flags = {flag for flag in ("--dry-run", "--json", "--help", "-h") if flag in arguments}
     if flags & {"--help", "-h"}:
-        print(__doc__)
+        print(fitted(__doc__ or ""))
         return 0
     signal.signal(signal.SIGTERM, _interrupt)
     try:

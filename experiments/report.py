@@ -25,6 +25,7 @@ from experiments.render.plots import draw
 from fedrec.campaigns.store import Store, read_table
 from fedrec.cli.ending import exit_after
 from fedrec.cli.errors import explain, show
+from fedrec.cli.terminal_width import fitted
 from fedrec.config.validation import ConfigError, unknown
 from fedrec.sweeps.study_storage import FILE, locate
 
@@ -37,7 +38,7 @@ DEFAULTS = {"folder": "multirun/paper", "storage": "", "runs": "", "to": "experi
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit status."""
     if {"--help", "-h"} & set(arguments):
-        print(__doc__)
+        print(fitted(__doc__ or ""))
         return 0
     try:
         options = _parse(arguments)

@@ -2,6 +2,7 @@
 
 import textwrap
 from argparse import Namespace
+from itertools import zip_longest
 from pathlib import Path
 from string import Template
 
@@ -9,14 +10,14 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 
 from fedrec.cli.cards import Card, cards
+from fedrec.cli.terminal_width import columns, fitted
 from fedrec.config.compose import initialized
 
-COLUMNS = 80
-INDENT = 14  # of the lines that continue the choices of a group
+GAP = 2  # columns between two columns of options
 
 
 def usage(flags: Namespace) -> str:
-    """Return the text. Raises what Hydra raises if the overrides beside `--help` are wrong."""
+    """Return the text as wide as the terminal. Raises what Hydra raises if the overrides beside `--help` are wrong."""
     with initialized():
         config = hydra.compose("config", flags.overrides, return_hydra_config=True)
         loader, settings = GlobalHydra.instance().config_loader(), config.hydra
@@ -28,7 +29,18 @@ def usage(flags: Namespace) -> str:
             shown[group] = ", ".join(f"{'*' * (name == settings.runtime.choices.get(group))}{name}" for name in names)
             if name != group:
                 shown[name] = "\n".join(_compact(f"{group}={choice}", card) for choice, card in cards(group, folders, config).items())
-    return "\n".join(_wrapped(line, INDENT) for line in template.substitute(shown).splitlines())
+    return fitted("\n\n".join(map(_in_columns, template.substitute(shown).split("\n\n"))))
+
+
+def _in_columns(paragraph: str) -> str:
+    """Return a paragraph with its lines in two columns if it lists options and there is room."""
+    heading, *lines = paragraph.splitlines()
+    half = (len(lines) + 1) // 2
+    left, right = lines[:half], [line.strip() for line in lines[half:]]
+    wide = max(map(len, left), default=0) + GAP
+    if not heading.startswith("Options") or wide + max(map(len, right)) > columns():
+        return paragraph
+    return "\n".join([heading, *(f"{one:{wide}}{other}".rstrip() for one, other in zip_longest(left, right, fillvalue=""))])
 
 
 def _compact(choice: str, card: Card) -> str:
@@ -39,4 +51,4 @@ def _compact(choice: str, card: Card) -> str:
 
 
 def _wrapped(line: str, indent: int) -> str:
-    return "\n".join(textwrap.wrap(line, COLUMNS, subsequent_indent=" " * indent, break_on_hyphens=False))
+    return "\n".join(textwrap.wrap(line, columns(), subsequent_indent=" " * indent, break_on_hyphens=False))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from fedrec.cli.ending import exit_after
 from fedrec.cli.parser import Parser
+from fedrec.cli.terminal_width import fitted
 from fedrec.config.validation import did_you_mean
 
 EXAMPLE = """example:
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "describe",
         help="show the columns, users, items, long tail of a table, and what one should know",
         description="Show what dataset=table would read. Nothing is trained.",
-        epilog=EXAMPLE,
+        epilog=fitted(EXAMPLE),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

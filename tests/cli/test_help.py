@@ -7,7 +7,7 @@ import pytest
 
 from fedrec.cli.arguments import parse
 from fedrec.cli.cards import GROUPS as GROUPS_WITH_CARDS
-from fedrec.cli.help import INDENT, usage
+from fedrec.cli.help import usage
 from fedrec.config.compose import FOLDER
 from tests.cli.program import fedrec
 
@@ -20,12 +20,20 @@ PUBLIC_OPTIONS = (
     *("evaluation.k", "evaluation.every", "tracking.snapshot_rounds", "tracking.uri"),
 )
 LINES, COLUMNS = 50, 80
+INDENT = 14  # of the lines that continue the choices of a group
 CARDS = "\nCards: "  # the heading below which the second screen begins
 
 
 @pytest.fixture(scope="module")
 def help_text() -> str:
-    return usage(parse(["--help"]))
+    return at(COLUMNS)
+
+
+def at(columns: int, *arguments: str) -> str:
+    """The help on a terminal of this width."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("COLUMNS", str(columns))
+        return usage(parse(["--help", *arguments]))
 
 
 def test_help_fits_one_screen(help_text: str) -> None:
@@ -35,8 +43,30 @@ def test_help_fits_one_screen(help_text: str) -> None:
     assert max(map(len, help_text.splitlines())) <= COLUMNS
 
 
+@pytest.mark.parametrize("columns", [60, 100, 160])
+def test_help_fits_every_terminal_and_says_the_same(help_text: str, columns: int) -> None:
+    text = at(columns)
+    assert max(map(len, text.splitlines())) <= columns
+    assert sorted(text.split()) == sorted(help_text.split())
+
+
+def test_help_uses_the_room_of_a_wide_terminal(help_text: str) -> None:
+    """Options stand in two columns, and most lists of choices take one line."""
+    wide, narrow = (text.partition(CARDS)[0].splitlines() for text in (at(160), help_text))
+    assert len(wide) <= len(narrow) - 10
+    assert any("seed=1 " in line and "system.negatives_per_positive=4 " in line for line in wide)
+    assert at(400) == at(160)  # nobody reads longer lines
+
+
+def test_no_option_is_wrapped_at_80_columns(help_text: str) -> None:
+    screen = help_text.partition(CARDS)[0]
+    paragraph = screen[screen.index("\nOptions ") :].split("\n\n")[0]
+    assert all(re.match(r"  \w[\w.]*=", line) for line in paragraph.splitlines()[2:])
+
+
 def test_the_real_program_prints_it(help_text: str, tmp_path: Path) -> None:
-    assert fedrec(tmp_path, "--help").stdout == help_text + "\n"
+    """A pipe is 80 columns wide."""
+    assert fedrec(tmp_path, "--help", COLUMNS="").stdout == help_text + "\n"
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -63,7 +93,7 @@ def test_help_knows_the_groups_of_a_config_dir(tmp_path: Path) -> None:
     (tmp_path / "mine" / "attack" / "my_attack.yaml").write_text(
         "_target_: my_attack.MyAttack\nprice: $5 # no class says what is allowed\n"
     )
-    text = usage(parse(["--help", "--config-dir", str(tmp_path / "mine")]))
+    text = at(COLUMNS, "--config-dir", str(tmp_path / "mine"))
     assert "my_attack" in text.partition(CARDS)[0]
     assert max(map(len, text.splitlines())) <= COLUMNS
     assert "  attack=my_attack\n    price=$5\n" in text
