@@ -59,7 +59,7 @@ def _read(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is damaged: {str(error) or 'its values lie too deep in each other'}") from None
+        raise ConfigError(f"{path} is damaged: {error}") from None
     return _complete(path, content, keys)
 
 

@@ -1,5 +1,6 @@
 """Columns -> a parquet file, without pandas, whose import takes longer than writing all of them. Only writing imports NumPy."""
 
+import os
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -32,7 +33,7 @@ def write_columns(path: Path, blocks: "Iterable[Columns]") -> None:
                 writer.write_table(one)
         part.replace(path)
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
+        raise ConfigError(f"{path}: {os.strerror(error.errno) if error.errno else error}") from None
     finally:
         part.unlink(missing_ok=True)
 

@@ -38,7 +38,7 @@ def test_cells_of_several_experiments_are_one_run(plans):
 
 def test_the_key_follows_from_options_seed_data_and_code_and_from_nothing_else(plans, monkeypatch):
     cells = plans.cells("paper/table4", ("attack=pieck_uea",), two)
-    same = first(plans, "attack=pieck_uea", "tracking=none", "dataset.cache=elsewhere", "threads=2")
+    same = first(plans, "attack=pieck_uea", "tracking=none", "dataset.cache=elsewhere", "threads=2", "model.save=true")
     assert same.key == cells[0].key != cells[1].key
     assert cells[0].setting == cells[1].setting
     others = [

@@ -24,6 +24,7 @@ PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # name in the corpus ->
     "sweep": ("fedrec.main", ("-m", *TINY, "hydra.sweeper.n_jobs=1")),
     "catalog": ("fedrec.catalog", ()),
     "describe": ("fedrec.data", ("describe",)),
+    "recommend": ("fedrec.recommend", ()),
     "paper": ("experiments.paper", ()),
     "report": ("experiments.report", ()),
 }

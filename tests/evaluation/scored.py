@@ -14,7 +14,7 @@ from fedrec.evaluation.evaluator import Evaluator
 from fedrec.evaluation.held_out import HeldOut
 from fedrec.evaluation.held_out_lists import HeldOutLists
 from fedrec.evaluation.quality import RANKINGS
-from fedrec.interfaces import Interactions, Split
+from fedrec.interfaces import GlobalModel, Interactions, Split
 from tests.data.content import rows
 
 OPTIONS: dict[str, Any] = {
@@ -55,7 +55,7 @@ class Scored:
         matrix = torch.tensor(self.scores).T.contiguous()  # [M, U]
         model: Any = SimpleNamespace(score_all=lambda users, global_model, space: matrix[:, users[:, 0].long()].contiguous())
         users = torch.arange(float(len(self.scores)))[:, None]
-        state: Any = SimpleNamespace(users=users, global_model=SimpleNamespace(items=torch.zeros(self.n_items, 1)))
+        state: Any = SimpleNamespace(users=users, global_model=GlobalModel(torch.zeros(self.n_items, 1)))
         train, test = (interactions(rows, self.n_items) for rows in (self.train, self.test))
         validation = None if self.validation is None else interactions(self.validation, self.n_items)
         evaluator.setup(Split("scored", train, test, validation), model, targets or [self.n_items - 1], state, 0)

@@ -11,9 +11,9 @@ def name_of_the_study(*overrides: str) -> str:
 
 
 def test_the_name_of_a_study_follows_the_options() -> None:
-    """Other options give another name. The number of trials and of workers plays no part."""
+    """Other options give another name. The number of trials and of workers plays no part, nor does what runs leave."""
     name = name_of_the_study()
     assert name.startswith("defense-pieck_uea-ours-mf-ml100k-")
-    assert name == name_of_the_study("hydra.sweeper.n_trials=9", "hydra.sweeper.n_jobs=7", "threads=2", "tracking=none")
+    assert name == name_of_the_study("hydra.sweeper.n_trials=9", "hydra.sweeper.n_jobs=7", "threads=2", "tracking=none", "model.save=true")
     others = [("seed=1",), ("sweep.hr_weight=2",), ("hydra/sweeper/sampler=random",), ("hydra/sweeper/pruner=none",), ("defense.N=3",)]
     assert len({name, *(name_of_the_study(*overrides) for overrides in others)}) == 1 + len(others)
