@@ -42,7 +42,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "__main__": {"cli", "main"},
     "catalog": {"config", "cli"},
     "recommend": {"config", "cli", "tracking", "saved_runs"},
-    "api": {"config", "cli", "data", "tracking", "saved_runs", "experiment", "sweeps", "comparison", "main"},
+    "api": {"interfaces", "config", "cli", "data", "tracking", "saved_runs", "experiment", "sweeps", "comparison", "main"},
     "campaigns": {"interfaces", "randomness", "config", "tracking", "experiment", "sweeps", "main"},
 }
 # modules in the root of the package
@@ -185,7 +185,7 @@ def test_few_modules_lie_loose():
 def test_a_file_name_has_one_meaning():
     names = Counter(name.rpartition(".")[2] for name, tree in modules().items())
     rooms = {path.name for path in [*PACKAGE.rglob("*"), *(ROOT / "experiments").rglob("*")] if path.is_dir()}
-    assert {name for name, count in names.items() if count > 1} - rooms == set()
+    assert {name for name, count in names.items() if count > 1} - rooms == {"__main__"}  # Python gives it its meaning
 
 
 @pytest.mark.parametrize(("folder", "group"), [("attacks", "attack"), ("defenses", "defense")])

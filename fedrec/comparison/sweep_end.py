@@ -7,15 +7,15 @@ STARTED = "multirun.yaml"  # Hydra writes it before the first job; its time is t
 FILE = "comparison.csv"
 
 
-def show_jobs(folder: Path) -> None:
-    """Print the jobs of the sweep in `folder` side by side and write the table. Nothing that goes wrong here ends the sweep."""
+def show_jobs(folder: Path, is_quiet: bool = False) -> None:
+    """Write the jobs of the sweep in `folder` side by side, and print them unless it is quiet. Nothing that goes wrong ends the sweep."""
     try:
-        _show(folder)
+        _show(folder, is_quiet)
     except Exception as error:
         print(f"no comparison of the jobs: {' '.join(str(error).split()) or type(error).__name__}")
 
 
-def _show(folder: Path) -> None:
+def _show(folder: Path, is_quiet: bool) -> None:
     from rich.console import Console
 
     from fedrec.comparison.comparing import compare
@@ -27,9 +27,11 @@ def _show(folder: Path) -> None:
     if not run_folders(folder, since)[0]:  # no job has got as far as a summary
         return
     compared = compare(collect(folder, since=since), tested=False)
+    compared.save(folder / FILE)
+    if is_quiet:
+        return
     print()
     print_text(compared, Console())
-    compared.save(folder / FILE)
     console = Console(soft_wrap=True)
     console.print(f"comparison: {folder / FILE}", markup=False, highlight=False)
     console.print(f"tests, LaTeX, pictures: python -m fedrec.compare {shlex.quote(str(folder))}", markup=False, highlight=False)

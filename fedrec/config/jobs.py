@@ -36,6 +36,11 @@ class CheckingSweeper(BasicSweeper):
         check_launcher(config)
         super().setup(config=config, **named)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody wants to read about the sweep, as fedrec.sweep says."""
+        return self.config is not None and self.config.hydra.runtime.choices.get("hydra/hydra_logging") == "none"
+
     @staticmethod
     def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
         """Return the jobs of each batch. Raises ConfigError if an override is wrong, has no list of values, or there are too many jobs."""
@@ -77,7 +82,7 @@ class CheckingSweeper(BasicSweeper):
         assert self.config
         folder, varies = Path(self.config.hydra.sweep.dir), varying(jobs)
         JobList(time.time(), folders, [in_words(job, varies) for job in jobs]).write(folder)
-        if self.config.hydra.runtime.choices["hydra/hydra_logging"] == "none":  # nobody wants to read about the sweep; fedrec.sweep says so
+        if self.is_quiet:
             return
         durations = Durations(earlier_runs(Path()))
         seconds = [durations.seconds(_resolved(config)) for config in configs]

@@ -24,9 +24,9 @@ class FedrecBasicSweeper(CheckingSweeper):
         try:
             returned = super().sweep(arguments)
         except Exception:  # not for Ctrl-C: whoever interrupts wants to see nothing more
-            show_jobs(folder)
+            show_jobs(folder, self.is_quiet)
             raise
-        show_jobs(folder)
+        show_jobs(folder, self.is_quiet)
         return returned
 
 
