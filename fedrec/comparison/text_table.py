@@ -31,7 +31,7 @@ def print_text(comparison: SideBySide, console: Console) -> None:
 def as_text(comparison: SideBySide) -> str:
     """Return what `print_text` prints, without colours and trailing spaces."""
     written = io.StringIO()
-    print_text(comparison, Console(file=written, width=Console().width, no_color=True, force_terminal=False))
+    print_text(comparison, Console(file=written, width=Console().width, no_color=True, force_terminal=False, force_jupyter=False))
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
 
