@@ -60,7 +60,8 @@ def run(
         if folder is not None:
             chosen.append(set_to("hydra.run.dir", folder))
         with initialized():
-            ended = _job(partial(perform, callbacks=(*bars(progress), *callbacks), frame=data), configuration(chosen, given))
+            config = configuration(chosen, given)  # most mistakes are found here, before torch is imported
+            ended = _job(partial(perform, callbacks=(*bars(progress), *callbacks), frame=data), config)
         from fedrec.saved_runs.result import Result
 
         return Result.of(ended)
