@@ -21,13 +21,13 @@ def printed(folder, code):
 
 def test_importing_the_package_imports_nothing_heavy(tmp_path):
     """Hardly any module at all: this looks at them, and not at seconds, which depend on the machine."""
-    code = f"""
+    code = """
 import sys
 import pathlib
 before = set(sys.modules)
 import fedrec
 assert fedrec.__version__ and dir(fedrec)
-print(*{{name.split(".")[0] for name in set(sys.modules) - before}} - {{"_typing", "collections", "typing"}})
+print(*{name.split(".")[0] for name in set(sys.modules) - before} - {"_typing", "collections", "typing"})
 """
     assert printed(tmp_path, code) == "fedrec\n"
 
