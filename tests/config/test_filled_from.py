@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from fedrec.config.build import GROUPS
-from fedrec.config.choices import choices_of
+from fedrec.config.filled_from import choices_of
 from fedrec.config.compose import FOLDER, compose
 
 NEEDED = {"presplit": ("dataset.root=.",)}
