@@ -18,6 +18,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from fedrec.config.build import Checked
+from fedrec.config.choices import recorded_choices
+from fedrec.config.run_name import run_name
 from fedrec.config.threads import crowding
 from fedrec.config.validation import ConfigError
 from fedrec.data.synthetic import Synthetic
@@ -136,6 +138,7 @@ class Experiment:
         """Return the content of summary.json. A reported evaluation is {round, epoch, metric: value}, or None if there is none."""
         peak = peak_memory()
         return {
+            "name": run_name(self.info.config),  # choices, options that differ from the defaults, and seed
             "status": status,  # FINISHED, FAILED, KILLED or PRUNED
             "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
             "dataset": dict(self.info.statistics),  # users, items, interactions; rate, interactions per user; sparsity in [0, 1]
@@ -196,7 +199,7 @@ def prepare(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None
     system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)
     evaluator.setup(split, model, targets.tolist(), system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
-    run = resolved | {"choices": _choices()}, folder, system.n_rounds, targets.tolist()
+    run = resolved | {"choices": recorded_choices()}, folder, system.n_rounds, targets.tolist()
     info = RunInfo(*run, item_ids, split.item_titles, user_ids, **_facts(split), undefined=evaluator.undefined)
     shown: Sequence[Callback] = [Progress()] if callbacks is None else []
     watching = [one for one in (*shown, tracker, *(callbacks or ())) if one]
@@ -298,9 +301,3 @@ def choose_device(name: str) -> torch.device:
         known = ", ".join(["device=auto", "device=cpu", *(f"device=cuda:{number}" for number in range(n_gpus))])
         raise ValueError(f"device = {name}: this machine has no such device; use {known}")
     return device
-
-
-def _choices() -> Mapping[str, str]:
-    """Return the file that each config group was filled from, as the user chose."""
-    choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else {}
-    return {name: str(value) for name, value in choices.items() if not {"/", "@"}.intersection(name) and value is not None}

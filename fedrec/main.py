@@ -21,12 +21,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
 from hydra.types import RunMode
+from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf
 
 from fedrec.cli import completion
 from fedrec.cli.arguments import parse
 from fedrec.cli.ending import exit_after
-from fedrec.config.compose import FOLDER, initialized, register
+from fedrec.config.compose import FOLDER, VERSION_BASE, initialized, register
 from fedrec.config.job_list import current_job
 from fedrec.config.run_log import write_to_file
 from fedrec.config.secrets import masked
@@ -63,7 +64,7 @@ def perform(config: DictConfig, callbacks: "Sequence[Callback] | None" = None, f
         start_early()  # the tracker's process needs seconds to import MLflow
     try:
         checked = check(config)
-        if settings.mode == RunMode.RUN and (sweep := settings.runtime.choices["sweep"]) is not None:
+        if settings.mode == RunMode.RUN and (sweep := settings.runtime.choices.get("sweep")) is not None:
             raise ConfigError(f"sweep={sweep} runs many jobs: add -m")
         from fedrec.experiment import run
 
@@ -130,8 +131,9 @@ def _start(flags: Namespace) -> None:
         print(usage(flags))
     elif text := completion.script(flags):
         print(text)
-    elif {flag for flag, value in vars(flags).items() if value} - {"overrides", "run", "multirun"}:
+    elif {flag for flag, value in vars(flags).items() if value} - {"overrides", "run", "multirun", "config_path", "config_name"}:
         register()
+        setbase(VERSION_BASE)
         is_shown = flags.cfg or flags.info
         try:
             with env_override({"HYDRA_FULL_ERROR": "1"}), _masked_output() if is_shown else nullcontext():  # Hydra leaves exceptions to us
@@ -140,9 +142,9 @@ def _start(flags: Namespace) -> None:
             raise SystemExit(2) from None  # Hydra has said that there is no such --package
     else:  # as `hydra.main` would, which composes once more to learn the mode
         overrides = [*flags.overrides, f"hydra.mode={'MULTIRUN' if flags.multirun else 'RUN'}"]
-        with initialized():
+        with initialized(folder=flags.config_path or str(FOLDER)):
             application: Any = GlobalHydra.instance().hydra
-            (application.multirun if flags.multirun else application.run)("config", job, overrides)
+            (application.multirun if flags.multirun else application.run)(flags.config_name or "config", job, overrides)
 
 
 @contextmanager

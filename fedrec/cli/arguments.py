@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 
 from fedrec.config.compose import FOLDER
-from fedrec.config.overrides import check_override, is_name
+from fedrec.config.overrides import OWN, check_override, is_name
 
 DEEPEST = 50  # lists and mappings in each other
 
@@ -38,16 +38,30 @@ def parse(arguments: Sequence[str]) -> Namespace:
         raise ValueError(f"--config-name {flags.config_name}: must be the name of a file in conf/ or in the folder of --config-dir")
     if flags.config_dir is not None and not (flags.config_dir and Path(flags.config_dir).is_dir()):
         raise ValueError(f"--config-dir {flags.config_dir or repr('')}: there is no such folder")
+    recorded = _settle_path(flags)
     folders = [FOLDER, *([Path(flags.config_dir)] if flags.config_dir else [])]
     overrides = [_parsed(text) for text in flags.overrides]
     swept = {override.key_or_group for override in overrides if override.is_sweep_override()}
     for override in overrides:
         check_override(override, folders)
     flags.overrides = [_forced(override, swept if flags.multirun else ()) for override in overrides]
-    if flags.config_dir:
-        flags.overrides.append(f"hydra.searchpath=[{folders.pop().resolve().as_uri()}]")
+    if searched := folders[0 if recorded else 1 :]:
+        flags.overrides.append(f"hydra.searchpath=[{','.join(folder.resolve().as_uri() for folder in searched)}]")
         flags.config_dir = None
+    if recorded:
+        flags.overrides.append(f"+hydra={OWN}")  # how fedrec uses Hydra; what Hydra recorded of a run does not say it
     return flags
+
+
+def _settle_path(flags: Namespace) -> bool:
+    """Make --config-path absolute; Hydra takes it relative to conf/. Return whether it is the folder in which Hydra recorded a run."""
+    if flags.config_path is None or flags.config_path.startswith("pkg://"):
+        return False
+    folder = Path(flags.config_path)
+    if not flags.config_path or not folder.is_dir():
+        raise ValueError(f"--config-path {flags.config_path or repr('')}: there is no such folder")
+    flags.config_path = str(folder.resolve())
+    return (folder / "hydra.yaml").is_file()
 
 
 def _parsed(text: str) -> Override:

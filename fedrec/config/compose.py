@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator
@@ -18,13 +19,14 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource as HydraFiles
 from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
 from hydra.plugins.config_source import ConfigResult
-from hydra.version import VersionBase
+from hydra.version import VersionBase, setbase
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fedrec.config.secrets import rewrite, stowed, without_references
@@ -33,8 +35,10 @@ from fedrec.config.yaml_files import FileConfigSource
 PACKAGE = Path(__file__).resolve().parents[1]
 PLUGINS = PACKAGE / "sweeps" / "plugin"  # holds the namespace package hydra_plugins
 FOLDER = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"  # in a wheel, else in a checkout
+VERSION_BASE = "1.3"  # of Hydra, whose later versions may have other defaults
 RESOLVERS: dict[str, Callable[..., object]] = {
     "if_below": lambda value, limit, below, otherwise: below if value < limit else otherwise,  # ${if_below:VALUE,LIMIT,BELOW,OTHERWISE}
+    "env_or": lambda name, otherwise: os.environ.get(name) or otherwise,  # ${env_or:VARIABLE,OTHERWISE}; an empty variable is none
     "if_equal": lambda value, other, equal, otherwise: equal if value == other else otherwise,  # ${if_equal:VALUE,OTHER,EQUAL,OTHERWISE}
 }
 
@@ -111,14 +115,14 @@ def register_references() -> None:
 
 
 @contextlib.contextmanager
-def initialized(job_name: str = "main") -> Iterator[None]:
-    """Let Hydra compose the files of conf/ meanwhile. Another application of Hydra in this process is put aside and then put back."""
+def initialized(job_name: str = "main", folder: str = str(FOLDER)) -> Iterator[None]:
+    """Let Hydra compose the files of conf/, or of another folder. Meanwhile another application of Hydra in this process is put aside."""
     loader, files = hydra._internal.hydra.ConfigLoaderImpl, SourcesRegistry.instance().types.get("file", HydraFiles)  # type: ignore[attr-defined]
     version, name = VersionBase.instance().version_base, copy.copy(JobRuntime.instance().conf)
     other = Singleton._instances.pop(GlobalHydra, None)
     register()
     try:
-        with hydra.initialize_config_dir(str(FOLDER), job_name, version_base="1.3"):
+        with hydra.initialize_config_dir(folder, job_name, version_base=VERSION_BASE):
             yield
     finally:
         hydra._internal.hydra.ConfigLoaderImpl = loader  # type: ignore[attr-defined]
@@ -126,6 +130,13 @@ def initialized(job_name: str = "main") -> Iterator[None]:
         VersionBase.instance().version_base, JobRuntime.instance().conf = version, name
         if other is not None:
             Singleton._instances[GlobalHydra] = other
+
+
+def own_loader() -> Loader:
+    """Return a loader of the files of conf/, also while Hydra composes from another folder."""
+    register()
+    setbase(VERSION_BASE)
+    return Loader(create_config_search_path(str(FOLDER)))
 
 
 def compose(*overrides: str) -> DictConfig:

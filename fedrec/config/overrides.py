@@ -12,6 +12,7 @@ from fedrec.config.validation import ConfigError
 
 MOST_JOBS = 100_000  # of a sweep
 CALLED = ("hydra.callbacks", "hydra.job_logging", "hydra.hydra_logging")  # below them Hydra and `logging` call what a value names
+OWN = "fedrec"  # conf/hydra/fedrec.yaml
 CALLABLE = ("_target_", "class", "()")  # under these keys
 IDS = "attack.targets"  # whose whole numbers are ids, and so must be what was typed
 
@@ -22,7 +23,9 @@ def check_override(override: Override, folders: Iterable[Path] = ()) -> None:
     `folders` are those of the user, which may hold further groups.
     """
     key, text = override.key_or_group, override.input_line
-    if key == "hydra" or (key.startswith(CALLED) and ("{" in str(text) or key.rpartition(".")[2] in CALLABLE)):
+    is_foreign = key == "hydra" and override.value() != OWN
+    names_code = "{" in str(text) or key.rpartition(".")[2] in CALLABLE
+    if is_foreign or (key.startswith(CALLED) and names_code):
         raise ConfigError(f"{text}: the command line names no code that Hydra calls; a file of your own may (--config-dir)")
     if isinstance(override.value(), RangeSweep):
         _check_size(override)

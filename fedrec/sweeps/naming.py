@@ -8,7 +8,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field
 
-from fedrec.tracking.mlflow.run_description import names, parameters
+from fedrec.config.choices import names
+from fedrec.tracking.mlflow.run_description import parameters
 
 STUDY_NAME = Annotated[str, Field(min_length=1)]  # what a study may be called
 _IRRELEVANT = ("hydra", "tracking", "threads", "device")

@@ -20,6 +20,8 @@ from fedrec.sweeps.pictures import draw
 from fedrec.sweeps.search_space import in_one_line
 from fedrec.sweeps.stages import LABEL, Stages
 from fedrec.sweeps.study_storage import exclusive
+from fedrec.sweeps.sweep_note import sweep_note
+from fedrec.tracking.mlflow.notes import NOTE
 from fedrec.tracking.mlflow.run_record import command
 
 _COLUMNS = ("number", "value", "state", "datetime_start", "datetime_complete", "duration", "params", "user_attrs")
@@ -71,6 +73,8 @@ class Report:
             return
         best, rows = self.found.get("best_params", {}), self.found.get("comparisons", {})
         tags = {f"best/{name}": str(value) for name, value in best.items()}  # a longer sweep may change them, unlike MLflow's parameters
+        study = self.stages.tuning
+        tags[NOTE] = sweep_note(self.found, study.counted(), study.study.directions)
         metrics = {f"{label}/{name}": row[name] for label, row in rows.items() for name in ("ER", "HR")}
         try:
             self.mlflow.end(status, tags, {}, metrics, str(self.files) if self.found else None)

@@ -14,6 +14,7 @@ from fedrec.config.job_list import current_job
 from fedrec.config.run_log import write_to_file
 from fedrec.evaluation.epoch_selection import EVALUATIONS, NEAR, exposure_of
 from fedrec.tracking.id_maps import in_words
+from fedrec.tracking.mlflow.user_interface import page_of
 from fedrec.tracking.verdict import left_out, verdict
 
 _FACTS = ("round", "epoch", "evaluations")  # that stand beside the metrics
@@ -68,7 +69,8 @@ def _show(console: Console, said: Sequence[str], summary: Mapping[str, Any], fol
     console.print(f"{summary['rounds']} rounds in {seconds['total']:.1f} s ({parts}){memory}")
     console.print(f"results: {folder}")
     if summary.get("mlflow_run_id"):
-        console.print(f"MLflow: run {summary['mlflow_run_id']} in {summary['mlflow_uri']}")
+        for line in page_of(summary["mlflow_uri"], summary["mlflow_experiment_id"]):
+            console.print(line, markup=False, highlight=False)
 
 
 def _table(summary: Mapping[str, Any]) -> Table:

@@ -46,10 +46,10 @@ def assert_honest(folder: Path) -> list[str]:
     for run in finished:
         if "system.epochs" in run.data.params:  # else the run of a trial or of a sweep
             n_evaluations = [entry.step for entry in client.get_metric_history(run.info.run_id, "ER_at_10")]
-            assert len(n_evaluations) == len(set(n_evaluations)) == run.data.metrics["evaluations"], run.info.run_name
+            assert len(n_evaluations) == len(set(n_evaluations)) == int(run.data.tags["evaluations"]), run.info.run_name
             if run.data.params["tracking.every_round"] == "true":
                 rounds = [entry.step for entry in client.get_metric_history(run.info.run_id, "loss")]
-                assert rounds == list(range(1, int(run.data.metrics["rounds"]) + 1)), run.info.run_name
+                assert rounds == list(range(1, int(run.data.tags["rounds"]) + 1)), run.info.run_name
     return [run.info.run_name for run in finished]
 
 

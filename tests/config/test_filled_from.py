@@ -4,8 +4,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from fedrec.config.build import GROUPS
-from fedrec.config.filled_from import choices_of
 from fedrec.config.compose import FOLDER, compose
+from fedrec.config.filled_from import choices_of
 
 NEEDED = {"presplit": ("dataset.root=.",)}
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((FOLDER / group).glob("*.yaml"))]

@@ -3,17 +3,13 @@
 import html
 import json
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from experiments.report import main
+from tests.browser import browser
 from tests.experiments.test_report import COMMITTED
 
 PAGE = COMMITTED / "report.html"
@@ -89,26 +85,3 @@ def test_a_browser_runs_nothing_that_a_parquet_says(foreign: Path) -> None:
         assert driver.title == "The paper, measured"
         assert not driver.find_elements("css selector", "img[onerror], a[href^=javascript]")
         assert " ".join(FOREIGN.split()) in " ".join(driver.find_element("tag name", "body").text.split())
-
-
-@contextmanager
-def browser() -> Iterator[Any]:
-    """Start a headless Chromium. Without one the test is skipped."""
-    pytest.importorskip("selenium")
-    if not (shutil.which("chromium") and shutil.which("chromedriver")):
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium chromium-driver)")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    quiet = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync")
-    with tempfile.TemporaryDirectory() as folder:
-        for flag in ("headless", "no-sandbox", *quiet, "window-size=1400,1600", f"user-data-dir={folder}"):
-            options.add_argument(f"--{flag}")
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-        try:
-            yield driver
-        finally:
-            driver.quit()

@@ -58,7 +58,7 @@ def test_a_run_that_mlflow_has_never_heard_of(tmp_path: Path, capsys: pytest.Cap
     assert deliver.main([str(tmp_path / "outputs")]) == 0
     client, run = assert_whole(tmp_path, "FINISHED")
     assert run.info.end_time == 2_000_000_000_000
-    assert history(client, run, "best/ER_at_10") == {3: 0.875}
+    assert history(client, run, "best/ER_at_10") == {0: 0.875}
     assert f"delivered: {folder}: run {run.info.run_id} in sqlite:///{tmp_path}/mlflow.db" in capsys.readouterr().out
     assert not left_in(tmp_path / "outputs" / "run")
     assert deliver.main(["outputs"]) == 0

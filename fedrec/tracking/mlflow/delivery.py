@@ -23,7 +23,8 @@ _LONGEST_PAUSE = 8.0
 class Delivery:
     """Delivers the run that `MLflowTracker` describes, and reports news of it.
 
-    The news are run_id, position in the metrics file, snapshot (its round), trouble (a reason), and at last done or failed (a reason).
+    The news are run_id and experiment_id, position in the metrics file, snapshot (its round), trouble (a reason), and at last done or
+    failed (a reason).
     """
 
     def __init__(self, description: Mapping[str, Any], report: Callable[..., None]) -> None:
@@ -36,7 +37,7 @@ class Delivery:
         self._unwritten: Mapping[str, Any] | None = None  # what the disk of the run's folder did not take
         self._pause = 0.0  # seconds before the next look or try
         self._position = 0
-        self._last_round, self._last_time = 0, description["started"]
+        self._last_time = description["started"]
         self._last_batch = time.monotonic()
         self._strips: dict[int, Ranks] = {}  # round -> leading ranks
         self._has_maps = False  # whether MLflow has the maps of ids
@@ -94,7 +95,7 @@ class Delivery:
     def _catch_up(self) -> None:
         """Deliver all there is. Stop early if the run ends meanwhile, because `complete` goes on at full priority."""
         ended = self._ended.is_set()
-        self._report(run_id=self._run.setup())
+        self._report(run_id=self._run.setup(), experiment_id=self._run.experiment_id)
         self._send_rows(ended)
         if not self._has_maps:
             self._run.log_maps(self._reader.maps)
@@ -105,7 +106,7 @@ class Delivery:
         self._catch_up()
         if self._strips:
             self._run.log_figure(self._strips, self._reader.items.num_rows)
-        self._run.finish(self._ending, self._ending.time or self._last_time, self._last_round)
+        self._run.finish(self._ending, self._ending.time or self._last_time)
 
     def _send_rows(self, ended: bool) -> None:
         while ended or not self._ended.is_set():
@@ -115,7 +116,7 @@ class Delivery:
                 return
             if rows:
                 self._run.log_rows(rows)
-                self._last_round, self._last_time = rows[-1].round, rows[-1].timestamp
+                self._last_time = rows[-1].timestamp
             self._position, self._last_batch = position, time.monotonic()
             self._report(position=position)
 

@@ -10,6 +10,7 @@ from typing import Any
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
+from fedrec.tracking.mlflow.notes import NOTE, is_ours
 from fedrec.tracking.mlflow.open_store import KEY, find_run, open_experiment
 from fedrec.tracking.mlflow.run_description import metric_name
 from fedrec.tracking.mlflow.run_record import Ending
@@ -35,6 +36,8 @@ def finish(description: Mapping[str, Any], ending: Ending) -> str:
     known = {"tags": {}, "parameters": {}, "metrics": {}, "folder": None, **ending.summary}
     metrics = [Metric(metric_name(name), value, ending.time or 0, 0) for name, value in known["metrics"].items()]
     parameters = [Param(name, str(value)) for name, value in known["parameters"].items()]
+    if NOTE in known["tags"] and not is_ours(client.get_run(run_id).data.tags.get(NOTE)):
+        del known["tags"][NOTE]  # somebody has written another one
     client.log_batch(run_id, metrics, parameters, [RunTag(name, value) for name, value in known["tags"].items()])
     if known["folder"] is not None and Path(known["folder"]).is_dir():
         client.log_artifacts(run_id, known["folder"])

@@ -4,22 +4,28 @@ import functools
 import getpass
 import json
 import math
+import os
 import re
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fedrec.config.choices import names
+from fedrec.config.run_name import run_name as name_of
 from fedrec.config.secrets import masked
+from fedrec.evaluation.epoch_selection import EVALUATIONS, exposure_of
 from fedrec.tracking.id_maps import in_words
 
 if TYPE_CHECKING:
     from fedrec.interfaces import RunInfo
 
-_GROUPS = ("attack", "defense", "model", "dataset")
+TOTAL = "seconds/total"  # metric
+_TAGS = {"dataset": "data_statistics", "seconds": "seconds"}  # groups of numbers in a summary -> the tag that holds them
+PARENT, MULTIRUN = "FEDREC_PARENT_RUN", "FEDREC_MULTIRUN"  # variables of a job: the run that it lies below, and the folder of all jobs
 _LONGEST_KEY = 250  # limits of MLflow
 _LONGEST_PARAMETER = 6000
 _LONGEST_TAG = 5000
@@ -28,7 +34,7 @@ _CHECKOUT = Path(__file__).parents[3]
 
 
 def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) -> dict[str, Any]:
-    """Return what `StoredRun` writes about the run of `info`; without a `run_name` it is `default_run_name`. No secret is in it."""
+    """Return what `StoredRun` writes about the run of `info`; under `run_name` or a name of its own. No secret is in it."""
     config = masked(info.config)
     chosen = names(config)
     source = {"mlflow.source.name": "fedrec.main", "mlflow.source.type": "LOCAL"}
@@ -37,9 +43,10 @@ def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) 
     return {
         "key": uuid.uuid4().hex,
         "started": int(time.time() * 1000),
-        "run_name": masked(run_name) or default_run_name(config),
-        "tags": {**own_tags, **chosen, **{name: str(value) for name, value in masked(tags).items()}},
+        "run_name": masked(run_name) or name_of(config),
+        "tags": {**own_tags, **_home(), **chosen, **{name: str(value) for name, value in masked(tags).items()}},
         "parameters": parameters(config),
+        "about": {**chosen, **measures(config)},
         "dataset": {
             "name": chosen["dataset"],
             "digest": info.data_checksum[:_LONGEST_DIGEST],
@@ -69,29 +76,38 @@ def parameters(config: Mapping[str, Any]) -> dict[str, str]:
     return {name: text[:_LONGEST_PARAMETER] for name, text in texts}
 
 
-def names(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the attack, defense, model and dataset of a run: Hydra's choice if `config` holds it, else the module of the class.
+def measures(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the two metrics that say most about a run: `exposure`, and `quality`, which is HR@K if that is measured.
 
-    >>> names({"attack": {"_target_": "fedrec.attacks.pieck_uea.PieckUEA"}, "defense": {}, "choices": {"model": "mf"}})
-    {'attack': 'pieck_uea', 'defense': 'none', 'model': 'mf', 'dataset': 'none'}
+    >>> measures({"evaluation": {"selection": "full_HR@5", "metrics": ["ER", "HR"]}})
+    {'exposure': 'ER@5', 'quality': 'HR@5'}
     """
-    choices = config.get("choices") or {}
-    return {group: _text(choices[group]) if group in choices else _module(config.get(group)) for group in _GROUPS}
+    evaluation = config.get("evaluation") or {}
+    selection = evaluation.get("selection", "HR@10")
+    exposure = exposure_of(selection)
+    return {"exposure": exposure, "quality": exposure.replace("ER", "HR") if "HR" in evaluation.get("metrics", ["HR"]) else selection}
 
 
-def default_run_name(config: Mapping[str, Any]) -> str:
-    """Return <attack>-<defense>-<model>-<dataset>-seed<seed>."""
-    return "-".join((*names(config).values(), f"seed{config.get('seed')}"))
+def numbers(summary: Mapping[str, Any], measured: Collection[str]) -> dict[str, float]:
+    """Return the numbers of a summary that are metrics: what each rule reports of the metrics that are `measured`, `exposed`, and the time.
 
-
-def numbers(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Return every finite number of a summary as a metric, except those of the configuration.
-
-    >>> numbers({"best": {"ER@10": 0.5}, "rounds": 4, "config": {"seed": 1}, "validation": None})
-    {'best/ER_at_10': 0.5, 'rounds': 4.0}
+    >>> numbers({"best": {"ER@10": 0.5, "ER@5": 0.25}, "rounds": 4, "seconds": {"total": 2.0}, "validation": None}, ["ER@10"])
+    {'best/ER_at_10': 0.5, 'seconds/total': 2.0}
     """
-    leaves = _leaves({name: value for name, value in summary.items() if name != "config"}, "/")
-    return {name: float(value) for name, value in leaves if type(value) in (int, float) and math.isfinite(value)}
+    values = {f"{rule}/{name}": (summary.get(rule) or {}).get(name) for rule in EVALUATIONS for name in measured}
+    values |= {"exposed": summary.get("exposed"), TOTAL: summary.get("seconds", {}).get("total")}
+    return {metric_name(name): float(value) for name, value in values.items() if type(value) in (int, float) and math.isfinite(value)}
+
+
+def facts(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Return everything else that a summary tells in numbers, as tags: MLflow would draw a chart with one point for each metric.
+
+    >>> facts({"best": {"ER@10": 0.5, "epoch": 2}, "rounds": 4, "config": {"seed": 1}, "validation": None})
+    {'best': '{"ER@10": 0.5, "epoch": 2}', 'rounds': '4'}
+    """
+    told = {name: value for name, value in summary.items() if name != "config" and type(value) in (int, float)}
+    groups = {_TAGS.get(name, name): summary[name] for name in (*EVALUATIONS, *_TAGS) if summary.get(name)}
+    return {name: json.dumps(value)[:_LONGEST_TAG] for name, value in (groups | told).items() if name != "exposed"}
 
 
 def plain(values: Mapping[str, Any]) -> Any:
@@ -121,6 +137,11 @@ def git_tags(folder: Path) -> dict[str, str]:
     return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(dirty)).lower()}
 
 
+def _home() -> dict[str, str]:
+    tags = {"mlflow.parentRunId": os.environ.get(PARENT, ""), "multirun": os.environ.get(MULTIRUN, "")}
+    return {name: value for name, value in tags.items() if value}
+
+
 @functools.cache  # the code that runs is the one that was imported
 def revision() -> dict[str, str]:
     """Return what `git_tags` says of the code that runs."""
@@ -140,16 +161,3 @@ def _user() -> str:
     with suppress(KeyError, OSError):  # a container may know no user names
         return getpass.getuser()
     return "unknown"
-
-
-def _text(choice: Any) -> str:
-    return choice if isinstance(choice, str) else "+".join(map(str, choice)) if choice else "none"
-
-
-def _module(node: Any) -> str:
-    """Return the module of a node's class. The halves of a defense hold theirs further down."""
-    if not isinstance(node, Mapping):
-        return "none"
-    if target := node.get("_target_"):
-        return str(target).split(".")[-2] if "." in target else str(target)
-    return "+".join(part for child in node.values() if (part := _module(child)) != "none") or "none"

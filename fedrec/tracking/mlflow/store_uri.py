@@ -44,7 +44,7 @@ def locate_store(uri: str) -> StoreAddress:
         parts = urlsplit(uri)
         _ = parts.port  # is read here because it may be impossible
     except ValueError as error:
-        raise ValueError(f"tracking.uri={masked(uri)}: {error}") from None
+        raise ValueError(f"{_named(uri)}: {error}") from None
     kind = parts.scheme.split("+")[0]
     if kind == "sqlite":
         return _locate_sqlite(uri)
@@ -52,16 +52,22 @@ def locate_store(uri: str) -> StoreAddress:
         return StoreAddress(uri, None, None)
     if kind in DATABASES and (parts.hostname or parts.path.strip("/")):
         return StoreAddress(uri, None, Path.cwd() / "mlartifacts")
-    raise ValueError(f"tracking.uri={masked(uri)}: not the address of an MLflow store; allowed: {_ALLOWED}")
+    raise ValueError(f"{_named(uri)}: not the address of an MLflow store; allowed: {_ALLOWED}")
+
+
+def _named(uri: str) -> str:
+    """Return how an error names the option that gives an address."""
+    variable = " (from MLFLOW_TRACKING_URI)" if uri == os.environ.get("MLFLOW_TRACKING_URI") else ""
+    return f"tracking.uri={masked(uri)}{variable}"
 
 
 def _locate_sqlite(uri: str) -> StoreAddress:
     match = re.fullmatch(r"(sqlite(?:\+\w+)?):///([^?#]+)", uri)
     if match is None or match[2] == ":memory:":
-        raise ValueError(f"tracking.uri={masked(uri)}: an SQLite store needs a file; allowed: {_ALLOWED}")
+        raise ValueError(f"{_named(uri)}: an SQLite store needs a file; allowed: {_ALLOWED}")
     database = Path.cwd() / match[2]
     if problem := _problem(database):
-        raise ValueError(f"tracking.uri={masked(uri)}: {problem}")
+        raise ValueError(f"{_named(uri)}: {problem}")
     return StoreAddress(f"{match[1]}:///{database}", database, database.parent / "mlartifacts")
 
 

@@ -16,32 +16,41 @@ from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from fedrec.tracking import delta_norm
+from fedrec.tracking.mlflow.experiment_page import describe_experiment
 from fedrec.tracking.mlflow.metric_files import Row
+from fedrec.tracking.mlflow.notes import NOTE, PICTURE, is_ours, run_note
 from fedrec.tracking.mlflow.open_store import KEY, find_run, open_experiment
-from fedrec.tracking.mlflow.run_description import metric_name, numbers
+from fedrec.tracking.mlflow.run_description import facts, metric_name, numbers
 from fedrec.tracking.mlflow.run_record import Ending, command
+from fedrec.tracking.trajectory import write_picture
 
 MOST_METRICS = 1000  # limits of MLflow for one batch
 _MOST_PARAMETERS = 100
 DELIVERY = "delivery"  # tag: whether all of the run has arrived
+_UNTOLD = {"exposure": "ER@10", "quality": "HR@10"}  # what earlier versions did not leave on disk
 _IMAGES = "images"  # folder of the artifacts that `MlflowClient.log_image` makes
 
 
 class StoredRun:
     """Writes the run that `MLflowTracker` describes. Opens no store before `setup`."""
 
-    client: MlflowClient  # once `run_id` is set
+    client: MlflowClient  # this and the next one once `run_id` is set
+    experiment_id: str
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self.description = description
         self.run_id: str | None = None
         self._is_described = False
+        self.about = {**_UNTOLD, **description["tags"], **description.get("about", {})}
+        self._histories: dict[str, dict[int, float]] = {self.about[name]: {} for name in ("exposure", "quality")}
         self._pictured: set[int] | None = None  # rounds whose picture has arrived, once that is known
 
     def setup(self) -> str:
         """Open the store, find or make the run, log its parameters and data set. Return the run's id."""
         if self.run_id is None:
             self.client, experiment = open_experiment(self.description)
+            self.experiment_id = experiment
+            describe_experiment(self.client, experiment, self.about)
             self.run_id = find_run(self.client, experiment, self.description["key"]) or self._make(experiment)
         if not self._is_described:
             self._log_description(self.run_id)
@@ -60,6 +69,9 @@ class StoredRun:
         MLflow takes 60 us for each value, because it looks for the latest of every metric. So a database gets the values that are
         certainly not the latest directly, in a fifth of the time.
         """
+        for row in rows:
+            if row.metric in self._histories:
+                self._histories[row.metric][row.round] = row.value
         run_id, engine = self.setup(), getattr(self.client._tracking_client.store, "engine", None)
         named = {row._replace(metric=metric_name(row.metric)) for row in rows}
         earlier = _earlier(named) if engine else set[Row]()  # a server has no engine
@@ -102,18 +114,30 @@ class StoredRun:
             delta_norm.write_picture(picture, strips, n_items)
             self.client.log_artifact(self.setup(), str(picture), "delta_norm")
 
-    def finish(self, ending: Ending, now: int, last_round: int) -> None:
-        """Log the summary and end the run at `now`, in ms. MLflow has no status PRUNED: such a run is KILLED with the tag `state`."""
+    def finish(self, ending: Ending, now: int) -> None:
+        """Log summary and note, and end the run at `now`, in ms. MLflow has no status PRUNED: such a run is KILLED with the tag `state`."""
         run_id = self.setup()
         if ending.summary:
             self.client.log_text(run_id, json.dumps({**ending.summary, "mlflow_run_id": run_id}, indent=2), "summary.json")
-        metrics = [Metric(name, value, now, last_round) for name, value in numbers(ending.summary).items()]
-        tags = {DELIVERY: f"incomplete: {ending.lost}" if ending.lost else "complete"}
+        metrics = [Metric(name, value, now, 0) for name, value in numbers(ending.summary, self._histories).items()]
+        tags = {**facts(ending.summary), DELIVERY: f"incomplete: {ending.lost}" if ending.lost else "complete"}
+        if ending.summary and is_ours(self.client.get_run(run_id).data.tags.get(NOTE)):
+            tags[NOTE] = run_note(run_id, {**ending.summary, "status": ending.status}, self.about, self._log_picture(run_id))
         if ending.status == "PRUNED":
             tags["state"] = ending.status
-        self.client.log_batch(run_id, metrics[: MOST_METRICS - len(tags)], tags=list(starmap(RunTag, tags.items())))  # the tags come last
+        self.client.log_batch(run_id, metrics, tags=list(starmap(RunTag, tags.items())))
         status = "FAILED" if ending.lost and ending.status == "FINISHED" else ending.status
         self.client.set_terminated(run_id, "KILLED" if status == "PRUNED" else status, now)
+
+    def _log_picture(self, run_id: str) -> bool:
+        """Log the picture of exposure and quality. Return whether there is one: a trial of a sweep has none, because it takes time."""
+        histories = {name: history for name, history in self._histories.items() if len(history) > 1}
+        if not histories or not self.description.get("is_pictured"):
+            return False
+        with TemporaryDirectory() as folder:
+            write_picture(Path(folder, PICTURE), histories)
+            self.client.log_artifact(run_id, str(Path(folder, PICTURE)))
+        return True
 
     def give_up(self, ending: Ending) -> None:
         """End a run that has not arrived whole, if the store allows it. It is never FINISHED there, and its tag tells the reason."""

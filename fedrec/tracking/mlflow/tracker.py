@@ -35,7 +35,7 @@ class MLflowTracker(Callback):
 
     uri: str
     experiment: Annotated[str, Field(min_length=1)]
-    run_name: str | None  # None = <attack>-<defense>-<model>-<dataset>-seed<seed>
+    run_name: str | None  # None = choices, options that differ from the defaults, and seed
     every_round: bool
     snapshot_rounds: list[Positive]
     snapshot_every: Positive | None  # rounds
@@ -83,7 +83,7 @@ class MLflowTracker(Callback):
                 self._take_snapshot(self._latest)
         trouble = self._finish(self._writer, status, plain(summary))
         if not trouble:
-            return {**result, "mlflow_run_id": self._writer.run_id}
+            return {**result, "mlflow_run_id": self._writer.run_id, "mlflow_experiment_id": self._writer.experiment_id}
         told = f"MLflow store {self._address.public_uri} did not take the run ({trouble}); its metrics wait on disk"
         say(f"{told}. To deliver them later: {command(self._files.folder)}")
         return result
@@ -126,7 +126,7 @@ class MLflowTracker(Callback):
     def _description(self, info: RunInfo) -> Mapping[str, Any]:
         """Return what the writer must know of the run but for its folder."""
         store = {**self._address.describe(self.experiment), "public_uri": self._address.public_uri, "retry_seconds": _RETRY_SECONDS}
-        return {**store, **describe(info, self.run_name, self.tags)}
+        return {**store, **describe(info, self.run_name, self.tags), "is_pictured": self.every_round}
 
 
 def _unwritten(files: MetricFiles) -> str:

@@ -29,6 +29,7 @@ class WriterClient:
     def __init__(self, description: Mapping[str, Any]) -> None:
         """Send what `run_description.describe` returns. Raises OSError if no process can be started."""
         self.run_id: str | None = None
+        self.experiment_id: str | None = None
         self._public_uri = description["public_uri"]
         self._outcome: str | None = None  # "" if MLflow has the run, else the reason why not
         self._trouble = ""
@@ -84,6 +85,7 @@ class WriterClient:
                 continue
             self._heard = time.monotonic()
             self.run_id = news.get("run_id", self.run_id)
+            self.experiment_id = news.get("experiment_id", self.experiment_id)
             if "done" in news or "failed" in news:
                 self._outcome = news.get("failed", "")
                 return

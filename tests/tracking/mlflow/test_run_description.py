@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fedrec.tracking.mlflow.run_description import default_run_name, git_tags, metric_name, names, numbers, parameters
+from fedrec.tracking.mlflow.run_description import facts, git_tags, measures, metric_name, numbers, parameters
 
 
 @pytest.mark.parametrize(
@@ -27,22 +27,44 @@ def test_parameters_of_every_kind() -> None:
     assert flat == {"a.b": "null", "a.c": "true", "a.d": "[]", "a.e": "{}", "a.f": "text", "x_at_y": "1.5"}
 
 
-def test_names_come_from_the_choices_of_the_user_first() -> None:
-    config = {
-        "attack": {"_target_": "my_attack.Mine"},
-        "defense": {"client": {"ours": {"_target_": "fedrec.defenses.ours.P"}}, "server": {"krum": {"_target_": "fedrec.defenses.krum.K"}}},
-        "model": None,
-        "choices": {"dataset": "ml100k"},
-        "seed": 4,
+def test_numbers_are_what_the_table_of_runs_sorts_by() -> None:
+    best = {"HR@5": 0.5, "ER@5": float("nan"), "ER@10": 0.25, "NDCG@5": 0.1}
+    summary = {
+        "best": best,
+        "peak": None,
+        "exposed": 0.0,
+        "name": "x",
+        "rounds": 3,
+        "seconds": {"train": 1, "total": 2},
+        "config": {"a": 1},
     }
-    assert names(config) == {"attack": "my_attack", "defense": "ours+krum", "model": "none", "dataset": "ml100k"}
-    assert default_run_name(config) == "my_attack-ours+krum-none-ml100k-seed4"
-    assert names(config | {"choices": {"defense": ["ours", "median"]}})["defense"] == "ours+median"
+    assert numbers(summary, ["ER@5", "HR@5"]) == {"best/HR_at_5": 0.5, "exposed": 0.0, "seconds/total": 2.0}
+    assert numbers({}, ["ER@5"]) == {}
 
 
-def test_numbers_leave_out_what_is_none() -> None:
-    summary = {"best": {"HR@5": 0.5, "bad": float("nan")}, "done": True, "name": "x", "items": [1], "config": {"a": 1}}
-    assert numbers(summary) == {"best/HR_at_5": 0.5}
+def test_all_other_numbers_are_tags() -> None:
+    summary = {
+        "best": {"NDCG@5": 0.1},
+        "peak": None,
+        "dataset": {"users": 9},
+        "exposed": 0.0,
+        "name": "x",
+        "rounds": 3,
+        "peak_memory_mb": None,
+    }
+    assert facts(summary) == {"best": '{"NDCG@5": 0.1}', "data_statistics": '{"users": 9}', "rounds": "3"}
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "expected"),
+    [
+        ({"selection": "HR@20", "metrics": ["ER", "HR"]}, ("ER@20", "HR@20")),
+        ({"selection": "full_NDCG@5", "metrics": ["ER", "full_NDCG"]}, ("ER@5", "full_NDCG@5")),
+        ({}, ("ER@10", "HR@10")),
+    ],
+)
+def test_the_metrics_that_say_most(evaluation: dict, expected: tuple[str, str]) -> None:
+    assert tuple(measures({"evaluation": evaluation}).values()) == expected
 
 
 def test_git_revision(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from fedrec.tracking.mlflow import tracker as mlflow_tracker
+from fedrec.tracking.mlflow.experiment_page import shared_view
+from fedrec.tracking.mlflow.notes import NOTE, is_ours
 from fedrec.tracking.mlflow.run_record import command
 from tests.tracking.runs import SUMMARY, delta_norm, info, left_in, play, result, tracker
 from tests.tracking.stores import history, process_of, run_program, stored
@@ -57,9 +59,10 @@ def played(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Playe
 
 def test_a_run_says_what_it_is(played: Played) -> None:
     run = played.runs[0]
-    assert played.answers[0] == {"mlflow_run_id": run.info.run_id, "mlflow_uri": f"sqlite:///{played.folder}/mlflow.db"}
+    where = {"mlflow_uri": f"sqlite:///{played.folder}/mlflow.db", "mlflow_experiment_id": run.info.experiment_id}
+    assert played.answers[0] == {"mlflow_run_id": run.info.run_id, **where}
     assert (run.info.status, run.data.tags["delivery"]) == ("FINISHED", "complete")
-    assert run.info.run_name == "pieck_uea-ours-mf-tiny-seed3"
+    assert run.info.run_name.startswith("pieck_uea · ours · tiny · ") and run.info.run_name.endswith(" · seed 3")
     assert run.data.params["attack.N"] == "50"
     assert run.data.params["attack.targets"] == "[1, 2]"
     assert run.data.params["many.option_149"] == "149"
@@ -88,14 +91,15 @@ def test_every_round_and_evaluation_arrives(played: Played) -> None:
     assert history(client, run, "epoch") == {2: 1, 4: 2, 6: 3}
     assert history(client, run, "round_seconds")[1] == 0.25
     assert history(client, run, "ER_at_10") == {2: 0.25, 4: 0.5, 6: 0.75}
-    assert history(client, run, "best/ER_at_10") == {6: 0.875}
+    assert history(client, run, "best/ER_at_10") == {0: 0.875}  # MLflow draws bars of step 0, and a line of any other
     assert run.data.metrics["seconds/total"] == 1.5
 
 
 def test_runs_can_be_compared_by_how_steady_their_exposure_is(played: Played) -> None:
     metrics = played.runs[0].data.metrics
-    assert (metrics["near_best/ER_at_10"], metrics["near_best/evaluations"]) == (0.25, 3)
-    assert (metrics["peak/ER_at_10"], metrics["peak/epoch"], metrics["exposed"]) == (1.0, 1, 0.75)
+    assert (metrics["near_best/ER_at_10"], metrics["peak/ER_at_10"], metrics["exposed"]) == (0.25, 1.0, 0.75)
+    tags = played.runs[0].data.tags
+    assert (json.loads(tags["near_best"])["evaluations"], json.loads(tags["peak"])["epoch"], tags["rounds"]) == (3, 1, "6")
     experiment = played.runs[0].info.experiment_id
     found = played.client.search_runs([experiment], "metrics.exposed > 0.5 and metrics.`peak/ER_at_10` > 0.9", order_by=["metrics.exposed"])
     assert {run.info.run_id for run in found} == {run.info.run_id for run in played.runs[:2]}
@@ -106,6 +110,25 @@ def test_seconds_are_means_over_the_rounds_of_an_epoch_that_have_them(played: Pl
     assert history(client, run, "seconds_training") == {2: 1.5, 4: 3.5, 6: 5.5}
     assert history(client, run, "seconds_attack") == {2: 4.0, 4: 12.0, 6: 20.0}
     assert history(client, played.runs[2], "seconds_training") == {2: 1.5, 3: 3.0}  # its last epoch was cut short
+
+
+def test_the_note_of_a_run_says_the_result_and_shows_the_picture(played: Played) -> None:
+    run = played.runs[0]
+    note = run.data.tags[NOTE]
+    assert note.startswith("The target item reaches **87.5 %** of the users at the best epoch (HR@10 50.0 %)")
+    assert f"](get-artifact?path=trajectory.png&run_uuid={run.info.run_id})" in note
+    assert "| ER@10 | 87.5 % | 25.0 % | 100.0 % |" in note
+    assert is_ours(note)
+    with Image.open(played.artifacts(0) / "trajectory.png") as image:
+        assert len(image.convert("RGB").getcolors(1 << 20) or []) > 10
+    assert played.runs[1].data.tags[NOTE].startswith("The sweep ended the run early. ")
+    assert NOTE not in played.runs[2].data.tags  # it told nothing at its end
+
+
+def test_the_experiment_says_what_is_measured_and_has_a_view(played: Played) -> None:
+    tags = played.client.get_experiment(played.runs[0].info.experiment_id).tags
+    assert "**ER@10**: share of users" in tags[NOTE] and "**HR@10**" in tags[NOTE]
+    assert json.loads(tags["mlflow.sharedViewState.fedrec"]) == shared_view("ER_at_10", "HR_at_10")
 
 
 def test_artifacts(played: Played) -> None:
@@ -159,6 +182,7 @@ def test_evaluations_only(tmp_path: Path) -> None:
     assert run.data.metrics.keys() == {"epoch", "ER_at_10", "HR_at_10"}
     assert history(client, run, "ER_at_10") == {2: 0.25, 4: 0.5, 6: 0.75}
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"items.parquet", "users.parquet"}
+    assert NOTE not in run.data.tags  # there is no summary to tell of
 
 
 def test_a_store_that_fails_leaves_the_metrics_in_the_folder_and_the_next_run_alone(

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from fedrec.comparison.sweep_end import show_jobs
-from fedrec.config.jobs import CheckingSweeper
 from fedrec.sweeps.joblib_launcher import JoblibProcesses, register_joblib
+from fedrec.sweeps.multirun import TrackedSweeper
 from fedrec.sweeps.naming import register_study_name
 from fedrec.sweeps.ray_launcher import RayTasks
 from fedrec.sweeps.sweeper import OptunaSweeper
@@ -14,7 +14,7 @@ register_joblib()
 register_study_name()  # Hydra resolves the options of a sweeper before it makes one
 
 
-class FedrecBasicSweeper(CheckingSweeper):
+class FedrecBasicSweeper(TrackedSweeper):
     """hydra/sweeper=fedrec_basic. It compares its jobs here, because the room `config` lies below that of results."""
 
     def sweep(self, arguments: list[str]) -> Any:

@@ -1,0 +1,138 @@
+"""Hydra's sweeper over every combination of options, whose jobs share a parent run in MLflow that says what became of each."""
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, open_dict
+
+from fedrec.config.jobs import CheckingSweeper
+from fedrec.sweeps.mlflow_runs import MlflowRuns, runs_of
+from fedrec.tracking.mlflow.notes import NOTE, percent, signed, table
+from fedrec.tracking.mlflow.run_description import MULTIRUN, PARENT, measures
+from fedrec.tracking.mlflow.run_record import command
+
+_MOST_ROWS = 40  # of the table in a note: MLflow takes 8000 characters
+_LONGEST_NAME = 150
+
+log = logging.getLogger(__name__)
+
+
+class TrackedSweeper(CheckingSweeper):
+    """Makes the parent run once all jobs are checked, and ends it when the last job has ended, whatever happened."""
+
+    _home: "Home | None" = None
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Check as `CheckingSweeper` does. Before the first batch, also make the parent run of several jobs."""
+        assert self.config is not None and self.overrides is not None
+        jobs = [job for jobs in self.overrides for job in jobs]
+        is_first = self.batch_index <= 1 and len(jobs) > 1
+        mlflow = runs_of(self.config.tracking, self.config.hydra.sweep.dir) if is_first else None  # imports MLflow meanwhile
+        super().validate_batch_is_legal(batch)
+        if is_first:
+            self._home = Home(self.config, jobs, mlflow)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run all jobs and return what they return."""
+        status = "FAILED"
+        try:
+            returned = super().sweep(arguments)
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            if self._home is not None:
+                self._home.end(status)
+        return returned
+
+
+class Home:
+    """The parent run of a multirun. Trouble with MLflow never stops a job."""
+
+    def __init__(self, config: DictConfig, jobs: Sequence[Sequence[str]], mlflow: MlflowRuns | None) -> None:
+        """Make the run if runs are tracked in MLflow, and let the jobs know of it, wherever a launcher runs them."""
+        self.folder, self.mlflow, self.n_jobs = Path(config.hydra.sweep.dir), mlflow, len(jobs)
+        self.varied = varied(jobs)
+        told = {MULTIRUN: self.folder.name}
+        if mlflow is not None:
+            mlflow.deliver()  # what an earlier multirun in this folder has left
+            try:
+                told[PARENT] = mlflow.setup(uuid.uuid4().hex, self.name, {"multirun": self.folder.name})
+            except RuntimeError as error:
+                log.warning(f"MLflow does not take the parent run of the jobs: {error}")
+        with open_dict(config):
+            for variable, value in told.items():
+                config.hydra.overrides.hydra.append(f"++hydra.job.env_set.{variable}={json.dumps(value)}")
+
+    @property
+    def name(self) -> str:
+        """What varies, and how many jobs there are."""
+        what = " · ".join(f"{option}={','.join(values)}" for option, values in self.varied.items())
+        what = what if len(what) <= _LONGEST_NAME else f"{what[:_LONGEST_NAME]}…"
+        return f"{self.n_jobs} runs: {what}"
+
+    def end(self, status: str) -> None:
+        """End the parent run as FINISHED, FAILED or KILLED, with a table of its jobs."""
+        if self.mlflow is None:
+            return
+        try:
+            self.mlflow.end(status, {NOTE: signed(self.note(status))}, {}, {})
+        except RuntimeError as error:
+            log.warning(f"MLflow did not take the end of the jobs: {error}. To deliver it later: {command(self.folder)}")
+
+    def note(self, status: str) -> str:
+        """Return what varies and what became of each job, in Markdown."""
+        summaries = list(_summaries(self.folder))
+        finished = sum(one["status"] == "FINISHED" for one in summaries)
+        ended = {"KILLED": " It was interrupted.", "FAILED": " A run failed."}.get(status, "")
+        lines = [
+            f"{finished} of {self.n_jobs} runs are finished.{ended}",
+            *(f"- `{name}`: {', '.join(v)}" for name, v in self.varied.items()),
+        ]
+        if summaries:
+            named = measures(summaries[0]["config"])
+            exposure, quality = named["exposure"], named["quality"]
+            head = ("run", f"{exposure} best", f"{exposure} near_best", f"{quality} best", "seconds", "status")
+            lines += ["", table(head, [_row(one, exposure, quality) for one in summaries[:_MOST_ROWS]])]
+        if len(summaries) > _MOST_ROWS:
+            lines += ["", f"{len(summaries) - _MOST_ROWS} more runs lie below this one."]
+        return "\n".join(lines).replace("are finished.", "are finished.\n", 1)
+
+
+def varied(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """Return the options in which jobs differ, with their values in the order in which they occur.
+
+    >>> varied([["attack=none", "seed=1", "model=mf"], ["attack=none", "seed=2", "model=mf"]])
+    {'seed': ['1', '2']}
+    """
+    parser = OverridesParser.create()
+    values: dict[str, dict[str, None]] = {}
+    for override in (override for job in jobs for override in parser.parse_overrides(list(job))):
+        values.setdefault(override.key_or_group, {})[override.get_value_element_as_str()] = None
+    return {option: list(found) for option, found in values.items() if len(found) > 1}
+
+
+def _summaries(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the summaries of all jobs that left one, in the order of their folders' names, 2 before 10."""
+
+    def key(path: Path) -> list[tuple[int, str]]:
+        return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", str(path.relative_to(folder)))]
+
+    for path in sorted(folder.rglob("summary.json"), key=key):
+        try:
+            yield json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            log.warning(f"{path} cannot be read")
+
+
+def _row(summary: Mapping[str, Any], exposure: str, quality: str) -> tuple[str, ...]:
+    best, near = summary.get("best") or {}, summary.get("near_best") or {}
+    shares = (best.get(exposure), near.get(exposure), best.get(quality))
+    return summary.get("name", ""), *map(percent, shares), f"{summary['seconds'].get('total', 0):.0f}", summary["status"].lower()
