@@ -14,6 +14,16 @@ pytestmark = pytest.mark.slow
 
 SOURCES = ("conf", "fedrec", "LICENSE", "README.md", "pyproject.toml", "setup.cfg")
 
+FROM_PYTHON = f"""
+import hydra
+with hydra.initialize_config_module("fedrec.conf", version_base="1.3"):
+    config = hydra.compose("config", {[*TINY, "model=ncf", "attack=pieck_uea", "attack.N=5"]})
+import fedrec
+result = fedrec.run(config)
+assert result.config["attack"]["repetitions"] == "outer"  # as the paper has it under this model
+assert len(fedrec.sweep({[*TINY, "seed=0,1"]})) == 2
+"""
+
 
 def run(*command: str | Path, folder: Path) -> str:
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -36,8 +46,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_module_and_configuration_ships(wheel: Path) -> None:
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "fedrec").rglob("*.py")}
-    configurations = {f"fedrec/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*") if path.is_file()}
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "fedrec").rglob("*.py")} | {"fedrec/py.typed"}
+    files = [path for path in (ROOT / "conf").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    configurations = {f"fedrec/{path.relative_to(ROOT)}" for path in files}
     shipped = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert shipped == modules | configurations
 
@@ -52,3 +63,4 @@ def test_it_runs_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
     run(python, "-m", "fedrec.main", *TINY[:-1], "attack=pieck_uea", "attack.N=10", "defense=ours", folder=empty)  # with tracking
     assert list(empty.glob("outputs/*/*/summary.json"))
     assert (empty / "mlflow.db").exists()
+    run(python, "-c", FROM_PYTHON, folder=empty)
