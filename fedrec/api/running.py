@@ -15,6 +15,7 @@ from fedrec.api.arguments_given import Overrides, configuration, overrides_of, s
 from fedrec.api.process import alone
 from fedrec.api.progress_shown import bars
 from fedrec.config.compose import initialized
+from fedrec.config.validation import ConfigError
 from fedrec.main import perform
 from fedrec.sweeps.hydra_jobs import value_of
 
@@ -55,6 +56,8 @@ def run(
 
     def action() -> "Result":
         given, chosen = (overrides, []) if isinstance(overrides, DictConfig) else (None, overrides_of(overrides, config_dir))
+        if given is not None and config_dir is not None:
+            raise ConfigError("config_dir is for overrides: a composed configuration holds what its files say")
         if data is not None:
             chosen = with_table(chosen, data)
         if folder is not None:
@@ -66,7 +69,17 @@ def run(
 
         return Result.of(ended)
 
+    if callbacks != ():
+        _require_callbacks(callbacks)
     return alone(action, callbacks)
+
+
+def _require_callbacks(callbacks: object) -> None:
+    """Raise ConfigError if what is given is no list of callbacks."""
+    from fedrec.interfaces import Callback
+
+    if not isinstance(callbacks, list | tuple) or not all(isinstance(one, Callback) for one in callbacks):
+        raise ConfigError(f"callbacks must be a list of objects of fedrec.interfaces.Callback, not {callbacks!r}")
 
 
 def _job(task: TaskFunction, config: DictConfig) -> "Experiment":

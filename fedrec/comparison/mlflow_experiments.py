@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from hydra.core.utils import env_override
 
 from fedrec.comparison.run_rows import Row, row
+from fedrec.config.choices import names
 from fedrec.config.secrets import masked
 from fedrec.config.validation import did_you_mean
 from fedrec.evaluation.epoch_selection import EVALUATIONS
-from fedrec.tracking.mlflow.run_description import code_of, names
+from fedrec.tracking.mlflow.run_description import code_of
 from fedrec.tracking.mlflow.store_uri import locate_store
 from fedrec.tracking.mlflow.writer_process import environment
 

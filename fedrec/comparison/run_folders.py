@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fedrec.comparison.run_rows import Row, row
+from fedrec.config.choices import names
 from fedrec.config.secrets import masked
 from fedrec.evaluation.epoch_selection import EVALUATIONS
-from fedrec.tracking.mlflow.run_description import names, parameters
+from fedrec.tracking.mlflow.run_description import parameters
 
 SUMMARY = "summary.json"
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fedrec.config.choices import names
 from fedrec.evaluation.epoch_selection import NEAR, exposure_of
-from fedrec.tracking.mlflow.run_description import names
 
 _SWING = 0.1  # of ER@K between the best epoch and those around it
 _ENDED = {"KILLED": "interrupted", "PRUNED": "ended early", "FAILED": "failed"}  # before the last round

@@ -227,6 +227,8 @@ def test_parts_of_ones_own(tmp_path, monkeypatch):
     assert result.config["choices"]["attack"] == "own" and len(result.summary["target_items"]) == 2
     with pytest.raises(ValueError, match=r"^--config-dir nowhere: there is no such folder$"):
         fedrec.run(TINY, config_dir="nowhere")
+    with pytest.raises(ValueError, match=r"^config_dir is for overrides"):
+        fedrec.run(fedrec.compose(*TINY), config_dir="mine")
 
 
 def test_callbacks_are_told_everything():
@@ -235,6 +237,13 @@ def test_callbacks_are_told_everything():
     exposures = result.metrics["ER@10"].tolist()
     assert one.events == other.events == ["start", 1, exposures[0], 2, exposures[1], 3, exposures[2], "FINISHED"]
     assert result.summary["watched"]
+
+
+@pytest.mark.parametrize("given", [Watching, [Watching], Watching(), [print], None])
+def test_what_is_no_list_of_callbacks(tmp_path, given):
+    with pytest.raises(ValueError, match=r"^callbacks must be a list of objects of fedrec\.interfaces\.Callback, not "):
+        fedrec.run(TINY, callbacks=given)
+    assert not list(tmp_path.rglob("summary.json"))
 
 
 def test_a_callback_may_end_a_run():
