@@ -37,7 +37,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "saved_runs": {"interfaces", "ragged", "data", "evaluation", "config", "tracking"},
     "compare": {"cli", "comparison"},
     "experiment": {"interfaces", "randomness", "data", "poisoning", "federation", "evaluation", "tracking", "saved_runs", "config"},
-    "sweeps": {"interfaces", "evaluation", "config", "tracking", "experiment", "parent_process"},
+    "sweeps": {"interfaces", "evaluation", "comparison", "config", "tracking", "experiment", "parent_process"},
     "main": {"interfaces", "config", "cli", "tracking", "experiment", "sweeps"},
     "__main__": {"cli", "main"},
     "catalog": {"config", "cli"},

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import mean, stdev
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from experiments.analysis.swings import Run, exposed, near_best, peak
+from fedrec.comparison.over_seeds import standard_error
 from fedrec.evaluation.popular_share import POPULAR_SHARE
 
 if TYPE_CHECKING:
@@ -67,11 +68,6 @@ class MeasuredCell:
 
 def _part(run: Run, rule: str) -> Mapping[str, Any]:
     return _COMPUTED[rule](run) if rule in _COMPUTED else run[rule]
-
-
-def standard_error(values: Sequence[float]) -> float | None:
-    """Return the standard error of the mean, or None for a single value."""
-    return float(stdev(values) / len(values) ** 0.5) if len(values) > 1 else None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-_MARKUP = re.compile(r"[\\`*_<>&~]|\](?=[(\[:])|(?<!\S)[#+=-](?=[#+=-]*(?:\s|$))|(?<=\d)[.)](?=\s|$)")  # what Markdown would read
+from fedrec.comparison.markdown_table import plain
+
 _ESCAPED = re.compile(r"\\([\\`*_<>&~\]#+=.)-])")
 
 _NAMES: Mapping[str, str] = {
@@ -73,16 +74,6 @@ def heading(option: str) -> str:
     ('model', 'targets')
     """
     return _HEADINGS.get(option) or plain(option)
-
-
-def plain(text: str) -> str:
-    """
-    Return Markdown that shows a text as it is, in one line, whatever it holds.
-
-    >>> plain("<b>A_hum*")
-    '\\\\<b\\\\>A\\\\_hum\\\\*'
-    """
-    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def unescaped(markdown: str) -> str:

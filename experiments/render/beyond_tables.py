@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from experiments.analysis.claims.claim import MODELS, PIECK
 from experiments.analysis.measured import Measured, MeasuredCell
-from experiments.analysis.names import named, plain
-from experiments.render.grid import grid
+from experiments.analysis.names import named
+from fedrec.comparison.markdown_table import grid, plain
 
 _BUCKETS = ((0.0, 0.05), (0.05, 0.15), (0.15, 0.5), (0.5, 1.0))  # ranks of targets, as shares of all items
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from experiments.analysis.comparison import Comparison
 from experiments.analysis.explanations import explanation
 from experiments.analysis.names import heading, named
-from experiments.render.grid import grid
+from fedrec.comparison.markdown_table import grid
 
 _WHOLE = ("users", "items", "interactions", "rate")  # statistics that are shown without decimals
 _SIZES = {"ER": "K", "HR": "K", "PKL": "N", "UCR": "N"}  # what the number in the name of a metric means

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from experiments.analysis.claims import CLAIMS
 from experiments.analysis.claims.estimate import ERRORS, Verdict
 from experiments.analysis.measured import Measured
-from experiments.render.grid import filled, grid
+from experiments.render.paragraphs import filled
+from fedrec.comparison.markdown_table import grid
 
 _SHOWN: Mapping[Verdict | None, str] = {"holds": "holds", "fails": "**fails**", "undecided": "undecided", None: "not measured"}
 _LEGEND = f"""A claim holds if all its checks hold, and it fails if at least one clearly fails. A check has a margin (mostly in points),

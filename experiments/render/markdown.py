@@ -6,13 +6,14 @@ from experiments.analysis.comparison import ER_POINTS, HIGH, HR_POINTS, LOW, Com
 from experiments.analysis.explanations import explanation, explanations
 from experiments.analysis.figures import Figure
 from experiments.analysis.measured import Measured
-from experiments.analysis.names import named, plain
+from experiments.analysis.names import named
 from experiments.analysis.tables import NUMBERED, TABLES, agreement, comparisons
 from experiments.render.beyond_tables import buckets, knowledge, matrix
 from experiments.render.cell_table import cell_table, label
 from experiments.render.claim_tables import claims
-from experiments.render.grid import filled, grid
+from experiments.render.paragraphs import filled
 from experiments.render.single_runs import released_code, swings
+from fedrec.comparison.markdown_table import grid, plain
 
 _INTRODUCTION = """Every table and figure of Zhang et al., *Preventing the Popular Item Embedding Based Attack in Federated
 Recommendations*, ICDE 2024, is measured by `python -m experiments.paper`; `python -m experiments.report` writes this report.

@@ -7,7 +7,8 @@ from typing import Any
 
 from experiments.analysis.figures import Figure, Panel, Series
 from experiments.analysis.names import unescaped
-from experiments.render.plots import MARKERS, style
+from experiments.render.plots import style
+from fedrec.comparison.colours import MARKERS
 
 _PLOTLY_MARKERS = dict(zip(MARKERS, ("circle", "triangle-up", "square", "diamond", "triangle-down", "cross"), strict=True))
 _HEIGHT = 380  # pixels of a row of panels

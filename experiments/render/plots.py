@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.analysis.figures import Figure, Panel, Series
 from experiments.analysis.names import unescaped
+from fedrec.comparison.colours import MARKERS, PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito
-MARKERS = ("o", "^", "s", "D", "v", "P")
 _INCHES = (5.2, 4.1)  # of a panel with its legend
 _LEGEND_COLUMNS = 2
 

@@ -7,7 +7,8 @@ from experiments.analysis.comparison import SWING, Comparison
 from experiments.analysis.names import heading, named
 from experiments.analysis.released_runs import released_runs
 from experiments.analysis.tables import numbered, printed
-from experiments.render.grid import filled, grid
+from experiments.render.paragraphs import filled
+from fedrec.comparison.markdown_table import grid
 
 _PARTS = ("attack.", "defense.", "system.")  # options of parts, whose choices say little without their name
 _SWINGS = f"""In these cells ER@K at the best epoch of at least one seed is more than {SWING:g} points from its mean over the evaluations

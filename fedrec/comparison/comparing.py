@@ -8,9 +8,9 @@ from fedrec.comparison.doubts import doubts, gaps
 from fedrec.comparison.measures import choose
 from fedrec.comparison.over_seeds import OverSeeds
 from fedrec.comparison.reading import NOTES, Sources, collect
-from fedrec.comparison.run_rows import SEED, options_of
+from fedrec.comparison.run_rows import SEED, options_of, value_of
 from fedrec.comparison.side_by_side import Setting, SideBySide
-from fedrec.comparison.varying import completed, text, values_in_order, varying
+from fedrec.comparison.varying import completed, side, text, values_in_order, varying
 from fedrec.config.validation import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def compare(
     if not len(table):
         raise ConfigError(f"no run is left to compare. {' '.join(notes)}".rstrip())
     options = _options(table, by, notes)
-    measures = choose(table, _listed(metric), _listed(at), str(table["evaluation.selection"].iloc[0]))
+    measures = choose(table, _listed(metric), _listed(at), str(next(iter(table["evaluation.selection"].dropna()), "HR@10")))
     cells = _cells(table, options, measures, notes)
     reference = _reference(table, options, against, cells) if tested else {}
     notes += [*doubts(table), *gaps(options, cells)]
@@ -91,12 +91,17 @@ def _listed(names: Named | None) -> list[str] | None:
 def _filtered(table: "pd.DataFrame", where: Mapping[str, Any]) -> "pd.DataFrame":
     for name, value in where.items():
         _require_option(table, name)
-        texts, wanted = table[name].map(text), {text(one) for one in (value if isinstance(value, list | tuple | set) else [value])}
+        texts, wanted = table[name].map(text), {_typed(one) for one in (value if isinstance(value, list | tuple | set) else [value])}
         there = values_in_order(list(texts))
         if unknown := sorted(wanted - set(there)):
             raise ConfigError(f"no run has {name}={unknown[0]}: there are {', '.join(there)}{did_you_mean(unknown, there)}")
         table = table[texts.isin(wanted)]
     return table
+
+
+def _typed(value: Any) -> str:
+    """Return the text of a value that somebody has typed: 1.0 and 1e0 are 1."""
+    return text(value_of(value) if isinstance(value, str) else value)
 
 
 def _require_option(table: "pd.DataFrame", name: str) -> None:
@@ -140,13 +145,13 @@ def _cells(table: "pd.DataFrame", options: Sequence[str], measures: Sequence[str
 def _reference(
     table: "pd.DataFrame", options: Sequence[str], against: Mapping[str, Any] | None, cells: Mapping[Setting, Any]
 ) -> dict[str, str]:
-    if against is None:
-        return {options[0]: next(iter(cells))[0]} if options else {}
+    if against is None:  # runs of other data are no pairs
+        return {options[0]: next(iter(cells))[0]} if options and side(options[0]) != "dataset" else {}
     for name, value in against.items():
         _require_option(table, name)
         if name not in options:
-            raise ConfigError(f"{name} does not tell the settings apart, so nothing can be tested against {name}={text(value)}")
+            raise ConfigError(f"{name} does not tell the settings apart, so nothing can be tested against {name}={_typed(value)}")
         there = values_in_order([setting[options.index(name)] for setting in cells])
-        if text(value) not in there:
-            raise ConfigError(f"no run has {name}={text(value)}: there are {', '.join(there)}{did_you_mean([text(value)], there)}")
-    return {name: text(value) for name, value in against.items()}
+        if _typed(value) not in there:
+            raise ConfigError(f"no run has {name}={_typed(value)}: there are {', '.join(there)}{did_you_mean([_typed(value)], there)}")
+    return {name: _typed(value) for name, value in against.items()}

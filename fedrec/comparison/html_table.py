@@ -2,7 +2,8 @@
 
 from html import escape
 
-from fedrec.comparison.layouts import Layout, Shown, layouts, sentences, tests
+from fedrec.comparison.layouts import Layout, Shown, layouts, tests
+from fedrec.comparison.legend import sentences
 from fedrec.comparison.side_by_side import SideBySide
 
 _DIFFERS = "†"

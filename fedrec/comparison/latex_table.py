@@ -1,6 +1,7 @@
 r"""A comparison as a table of LaTeX. It needs `\usepackage{booktabs}`."""
 
-from fedrec.comparison.layouts import Shown, layouts, sentences
+from fedrec.comparison.layouts import Shown, layouts
+from fedrec.comparison.legend import sentences
 from fedrec.comparison.side_by_side import SideBySide
 
 _SPECIAL = {

@@ -1,14 +1,11 @@
-"""How a comparison is laid out, whatever it is written as: heads, rows in blocks, and the sentences below."""
+"""How a comparison is laid out, whatever it is written as: heads, and rows in blocks."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fedrec.comparison.doubts import titled
-from fedrec.comparison.measures import heading, highest_is_best, is_share
+from fedrec.comparison.measures import heading, is_share
 from fedrec.comparison.paired_tests import LEVEL, PairedTest
 from fedrec.comparison.side_by_side import Setting, SideBySide
-from fedrec.evaluation.epoch_selection import NEAR
 
 MOST_TESTS = 24  # that are listed; a file in CSV has all of them
 
@@ -122,51 +119,6 @@ def digits_of(comparison: SideBySide, measure: str) -> int:
     known = [cell[measure].error for cell in comparison.cells.values()]
     errors = [error for error in known if error]
     return 1 if errors and min(errors) >= 0.01 else 2
-
-
-def sentences(comparison: SideBySide, best: str, differs: str) -> list[str]:
-    """Return what a reader must know; `best` and `differs` are how such numbers are marked."""
-    return [_about_means(comparison), *_about_marks(comparison, best), *_about_tests(comparison, differs), *comparison.notes]
-
-
-def _about_means(comparison: SideBySide) -> str:
-    n = comparison.n_seeds
-    told = f"Mean ± standard error over {n} seeds" if n > 1 else "Runs of one seed, without a standard error"
-    shares = [heading(one) for one in comparison.measures if is_share(one)]
-    unit = ", in percent" if len(shares) == len(comparison.measures) else f"; in percent: {', '.join(shares)}" if shares else ""
-    near = f" near_best is the mean within {NEAR} epochs of the best epoch." if _has_near(comparison) else ""
-    return f"{told}{unit}.{near}"
-
-
-def _has_near(comparison: SideBySide) -> bool:
-    return any(one.startswith("near_best/") for one in comparison.measures)
-
-
-def _about_marks(comparison: SideBySide, best: str) -> Iterator[str]:
-    if comparison.marked:
-        ways = {
-            measure.rpartition("/")[2]: "highest" if highest else "lowest"
-            for measure in comparison.measures
-            if (highest := highest_is_best(measure, comparison.for_attackers)) is not None
-        }
-        where = f" for each {', '.join(comparison.others)}" if comparison.others else ""
-        which = ", ".join(f"{way} {metric}" for metric, way in ways.items())
-        near = ", and whatever lies within one standard error of it" if comparison.n_seeds > 1 else ""
-        yield f"{best} the best {', '.join(comparison.compared)}{where} ({which}){near}."
-
-
-def _about_tests(comparison: SideBySide, differs: str) -> Iterator[str]:
-    if not comparison.tests:
-        return
-    made = [test for test, _ in comparison.tests.values()]
-    reference = titled(list(comparison.against), list(comparison.against.values()))
-    kinds = Counter((test.name, test.pairs) for test in made if test.p is not None)
-    if n := sum(kinds.values()):
-        names = {"t": "paired t-test", "Wilcoxon": "Wilcoxon signed-rank test"}
-        used = ", ".join(f"{count} times {names.get(name, name)} on {pairs} pairs" for (name, pairs), count in kinds.items())
-        yield f"{differs} differs from {reference}: p < {LEVEL:g}, two-sided, after Holm's correction for {n} tests over seeds ({used})."
-    untested = Counter(test.reason for test in made if test.p is None)
-    yield from (f"No test of {count} numbers against {reference}: {reason}." for reason, count in untested.items())
 
 
 def _difference(test: PairedTest, measure: str) -> str:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from fedrec.comparison.layouts import Layout, Shown, layouts, sentences, tests
+from fedrec.comparison.layouts import Layout, Shown, layouts, tests
+from fedrec.comparison.legend import sentences
 from fedrec.comparison.side_by_side import SideBySide
 
 _MARKUP = re.compile(r"[\\`*_<>&~]|\](?=[(\[:])|(?<!\S)[#+=-](?=[#+=-]*(?:\s|$))|(?<=\d)[.)](?=\s|$)")  # what Markdown would read

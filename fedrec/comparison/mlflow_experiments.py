@@ -1,14 +1,15 @@
 """Runs that lie in an experiment of MLflow, as rows. Runs of sweeps that only hold other runs, and runs of other programs, are left out."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import env_override
 
-from fedrec.comparison.run_rows import Row, row
-from fedrec.config.choices import names
+from fedrec.comparison.run_rows import NAMES, Row, row
 from fedrec.config.secrets import masked
 from fedrec.config.validation import did_you_mean
 from fedrec.evaluation.epoch_selection import EVALUATIONS
@@ -72,8 +73,6 @@ def _is_one_run(run: "Run") -> bool:
 
 def _row(run: "Run") -> Row:
     tags, info = run.data.tags, run.info
-    reported = {_AT.sub("@", name): value for name, value in run.data.metrics.items()}
-    kept = {name: value for name, value in reported.items() if name.partition("/")[0] in EVALUATIONS or name == "exposed"}
     facts = {
         "seconds": run.data.metrics.get("seconds/total"),
         "status": tags.get("state", info.status),
@@ -83,5 +82,15 @@ def _row(run: "Run") -> Row:
         "code": code_of(tags),
         "ended": (info.end_time or info.start_time) / 1000,
     }
-    chosen = {name: tags[name] for name in names({})}
-    return row(run.data.params, chosen, kept, **facts)
+    chosen = {name: run.data.params.get(f"choices.{name}") or tags.get(name, "none") for name in NAMES}
+    return row(run.data.params, chosen, _reported(run), **facts)
+
+
+def _reported(run: "Run") -> dict[str, float]:
+    """Return what the rules report: metrics, or a tag of the rule's name that holds all of them."""
+    named = {_AT.sub("@", name): value for name, value in run.data.metrics.items()}
+    found = {name: value for name, value in named.items() if name.partition("/")[0] in EVALUATIONS or name == "exposed"}
+    for rule in EVALUATIONS:
+        with suppress(ValueError, AttributeError):  # there is no such tag, or it was too long for MLflow
+            found |= {f"{rule}/{name}": float(value) for name, value in json.loads(run.data.tags.get(rule, "")).items()}
+    return found

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import hypot
+from statistics import mean, stdev
 from typing import Any
 
 
@@ -20,7 +21,7 @@ class OverSeeds:
     @cached_property
     def mean(self) -> float:
         """The mean over seeds; there must be one."""
-        return mean(list(self.values.values()))
+        return float(mean(self.values.values()))
 
     @cached_property
     def error(self) -> float | None:
@@ -32,21 +33,13 @@ class OverSeeds:
         return abs(self.mean - other.mean) <= hypot(self.error or 0.0, other.error or 0.0)
 
 
-def mean(values: Sequence[float]) -> float:
-    """Return the mean of at least one value."""
-    return sum(values) / len(values)
-
-
 def standard_error(values: Sequence[float]) -> float | None:
     """Return the standard error of the mean, None for a single value.
 
     >>> standard_error([1.0, 3.0])
     1.0
     """
-    if len(values) < 2:
-        return None
-    centre = mean(values)
-    return float((sum((value - centre) ** 2 for value in values) / (len(values) - 1) / len(values)) ** 0.5)
+    return float(stdev(values) / len(values) ** 0.5) if len(values) > 1 else None
 
 
 def best(candidates: Sequence[OverSeeds], highest: bool) -> list[bool]:

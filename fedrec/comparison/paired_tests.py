@@ -6,9 +6,11 @@ procedure, Scandinavian Journal of Statistics 1979.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from math import isnan
+from statistics import mean
 
-from fedrec.comparison.over_seeds import OverSeeds, mean, standard_error
+from fedrec.comparison.over_seeds import OverSeeds, standard_error
 
 WILCOXON_FROM = 6  # pairs; with five the smallest p of this test is 1/16, so it could never find anything
 EXACT_UP_TO = 13  # pairs; all 2^13 signs of the differences are gone through
@@ -60,3 +62,12 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, (len(known) - rank) * p))
         corrected[place] = highest
     return corrected
+
+
+def seeds_needed(n_tests: int) -> int:
+    """Return the fewest pairs with which Wilcoxon's test can find anything among so many tests: its smallest p is 2 / 2^pairs.
+
+    >>> seeds_needed(1), seeds_needed(12)
+    (6, 9)
+    """
+    return next(pairs for pairs in count(WILCOXON_FROM) if n_tests * 2.0 ** (1 - pairs) < LEVEL)

@@ -20,7 +20,7 @@ def run_folders(folder: Path, since: float = 0.0) -> tuple[list[Path], list[Path
 
     Only those count that were written after `since`, in seconds since 1970. Jobs of a sweep come in the order of their numbers.
     """
-    found = sorted({path.parent for path in folder.rglob(SUMMARY) if path.stat().st_mtime >= since}, key=_natural)
+    found = sorted({path.parent for path in folder.rglob(SUMMARY) if path.is_file() and path.stat().st_mtime >= since}, key=_natural)
     made = {path.parent.parent for path in folder.rglob(".hydra/config.yaml") if path.stat().st_mtime >= since}
     return found, sorted(made - set(found), key=_natural)
 
@@ -32,16 +32,16 @@ def read_folder(folder: Path) -> Row:
         summary: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         config = masked(summary["config"])
         facts = {
-            "seconds": summary["seconds"]["total"],
-            "status": summary["status"],
+            "seconds": float(summary["seconds"]["total"]),
+            "status": str(summary["status"]),
             "folder": str(folder),
-            "run_id": summary.get("mlflow_run_id") or "",
-            "data_checksum": summary.get("data_checksum", ""),
-            "code": summary.get("code", ""),
+            "run_id": str(summary.get("mlflow_run_id") or ""),
+            "data_checksum": str(summary.get("data_checksum", "")),
+            "code": str(summary.get("code", "")),
             "ended": file.stat().st_mtime,
         }
         return row(parameters(config), names(config), dict(_reported(summary)), **facts)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
         raise ValueError(f"{file} cannot be read: {reason}") from None
 

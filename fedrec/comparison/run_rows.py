@@ -27,7 +27,7 @@ def row(parameters: Mapping[str, str], chosen: Mapping[str, str], reported: Mapp
     """
     named = {name: f"[{choice.replace('+', ',')}]" if "+" in choice else choice for name, choice in chosen.items()}  # as one types it
     labels = {name: parameters[f"choices.{name}"] for name in LABELS if f"choices.{name}" in parameters}
-    options = {name: _value(text) for name, text in parameters.items() if text != "{}" and not _IGNORED.match(name)}
+    options = {name: value_of(text) for name, text in parameters.items() if text != "{}" and not _IGNORED.match(name)}
     return {**named, SEED: options.pop(SEED, None), **labels, **options, **reported, **facts}
 
 
@@ -61,7 +61,7 @@ def identity(one: Row) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, repr(one[name])) for name in options if name not in LABELS and one[name] is not None))
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """Return a number or a truth value as such, and all other values as text."""
     try:
         value = json.loads(text, parse_constant=str)

@@ -63,7 +63,7 @@ class SideBySide:
         """The settings and measures that are the best of their block, or within a standard error of it."""
         found = set()
         for measure in self.measures:
-            highest = highest_is_best(measure, self.for_attackers)
+            highest = highest_is_best(measure, self.for_attackers) if self.by and side(self.by[0]) != "dataset" else None
             for settings in self.blocks.values() if highest is not None else ():
                 marks = best([self.cells[setting][measure] for setting in settings], bool(highest))
                 found |= {(setting, measure) for setting, is_marked in zip(settings, marks, strict=True) if is_marked}

@@ -9,7 +9,8 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
-from fedrec.comparison.layouts import Layout, Shown, layouts, sentences, tests
+from fedrec.comparison.layouts import Layout, Shown, layouts, tests
+from fedrec.comparison.legend import sentences
 from fedrec.comparison.side_by_side import SideBySide
 
 BEST, DIFFERS = "*", "†"
@@ -42,7 +43,9 @@ def _fits(table: Table, console: Console) -> bool:
 def _table(layout: Layout) -> Table:
     """Return a table in which only the value of an option may be broken. Numbers are aligned by hand, whatever marks follow them."""
     named, numbers = layout.heads[: layout.keys], layout.heads[layout.keys :]
-    keys = [Column(head.replace(".", ".\n"), overflow="fold", no_wrap=not head, min_width=_longest(head.split("."))) for head in named]
+    keys = [
+        Column(Text(head.replace(".", ".\n")), overflow="fold", no_wrap=not head, min_width=_longest(head.split("."))) for head in named
+    ]
     rows = [row for block in layout.blocks for row in block]
     columns = [[_number(row[place]) for row in rows] for place in range(layout.keys, len(layout.heads))]
     heads = [head.replace("=", "\n").replace(" ", "\n") for head in numbers]
@@ -50,7 +53,7 @@ def _table(layout: Layout) -> Table:
     spaces = [max((len(marks) for _, marks in column), default=0) for column in columns]
     widths = [max(width, _longest(head.split("\n")) - space) for width, head, space in zip(widths, heads, spaces, strict=True)]
     values = [
-        Column("\n".join(line.rjust(width + space) for line in head.split("\n")), no_wrap=True)
+        Column(Text("\n".join(line.rjust(width + space) for line in head.split("\n"))), no_wrap=True)
         for head, width, space in zip(heads, widths, spaces, strict=True)
     ]
     table = Table(*keys, *values, box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))

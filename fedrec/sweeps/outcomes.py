@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fedrec.comparison.over_seeds import standard_error
 from fedrec.config.validation import ConfigError
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.interfaces import Evaluation
@@ -49,16 +50,5 @@ def summary(columns: Mapping[str, Sequence[float]]) -> dict[str, float | None]:
 
 
 def mean(values: Sequence[float]) -> float:
+    """Return the mean as studies have always stored it: a correctly rounded one could differ in the last bit."""
     return sum(values) / len(values)
-
-
-def standard_error(values: Sequence[float]) -> float | None:
-    """Return the standard error of the mean, None for a single value.
-
-    >>> standard_error([1.0, 3.0])
-    1.0
-    """
-    if len(values) < 2:
-        return None
-    centre = mean(values)
-    return float((sum((value - centre) ** 2 for value in values) / (len(values) - 1) / len(values)) ** 0.5)

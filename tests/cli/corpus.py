@@ -17,6 +17,7 @@ import pandas as pd
 
 from experiments.paper import REPORTED
 from tests.cli.program import TINY
+from tests.comparison.made_up_runs import run_folder, summary
 
 PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # name in the corpus -> module, and the arguments that come first
     "main": ("fedrec.main", ()),
@@ -25,6 +26,7 @@ PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # name in the corpus ->
     "catalog": ("fedrec.catalog", ()),
     "describe": ("fedrec.data", ("describe",)),
     "recommend": ("fedrec.recommend", ()),
+    "compare": ("fedrec.compare", ()),
     "paper": ("experiments.paper", ()),
     "report": ("experiments.report", ()),
 }
@@ -100,6 +102,7 @@ FIXTURES: Mapping[str, Callable[[Path], object]] = {  # name in a command -> wha
     "text.db": lambda path: path.write_text("This is no database.\n" * 9, encoding="utf-8"),
     "foreign.db": lambda path: make_table(path, "CREATE TABLE studies (name TEXT)"),
     "mlflow.db": lambda path: make_table(path, "CREATE TABLE alembic_version (version_num TEXT)"),
+    "finished": lambda path: run_folder(path, summary("none", "none", 0, 0.1, 0.5)),
     "other.parquet": lambda path: pd.DataFrame({"a": [1]}).to_parquet(path),
     "runs.parquet": lambda path: shutil.copy(REPORTED, path),
 }

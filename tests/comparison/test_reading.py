@@ -61,6 +61,28 @@ def test_of_a_repeated_run_the_latest_counts(tmp_path: Path) -> None:
     assert table.attrs[NOTES] == [f"1 run has the same options and seed as a later one, which counts: {tmp_path}/1."]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "\x00",
+        "[" * 9999,
+        '{"config": 1, "seconds": {"total": 1}, "status": "FINISHED"}',
+        '{"config": {}, "seconds": [], "status": []}',
+        '{"config": {}, "seconds": {"total": 1}, "status": "FINISHED", "best": {"ER@10": "high"}}',
+        json.dumps({**summary("none", "none", 0, 0.1, 0.5), "best": {"ER@10": 10**400}}),
+    ],
+)
+def test_a_summary_of_something_else_is_left_out(tmp_path: Path, content: str) -> None:
+    good = run_folder(tmp_path / "0", summary("none", "none", 0, 0.1, 0.5))
+    (run_folder(tmp_path / "1", {}) / "summary.json").write_text(content)
+    (tmp_path / "2/summary.json").mkdir(parents=True)
+    table = collect(tmp_path)
+    assert table.folder.tolist() == [str(good)]
+    (note,) = table.attrs[NOTES]
+    assert note.startswith(f"A run is left out: {tmp_path}/1/summary.json cannot be read: ") and "\n" not in note
+
+
 def test_a_password_is_not_shown(tmp_path: Path) -> None:
     run_folder(tmp_path / "0", summary("none", "none", 0, 0.1, 0.5, dataset__root="postgresql://me:hidden@host/x"))
     assert "hidden" not in collect(tmp_path).to_json()

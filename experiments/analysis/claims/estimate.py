@@ -6,7 +6,7 @@ from math import copysign, hypot, inf
 from statistics import mean
 from typing import Literal
 
-from experiments.analysis.measured import standard_error
+from fedrec.comparison.over_seeds import standard_error
 
 ERRORS = 2.0  # standard errors by which a margin must differ from 0; with less it could as well have the other sign
 
