@@ -10,7 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fedrec.cli.arguments import parse
-from fedrec.config.filled_from import choices_of
+from fedrec.config.choices import choices_of
 from fedrec.config.secrets import rewrite, stowed
 from fedrec.config.validation import ConfigError
 

@@ -18,7 +18,7 @@ def show_jobs(folder: Path, quiet: bool = False) -> None:
             print(f"no comparison of the jobs: {' '.join(str(error).split()) or type(error).__name__}")
 
 
-def _show(folder: Path, is_quiet: bool) -> None:
+def _show(folder: Path) -> None:
     from rich.console import Console
 
     from fedrec.comparison.comparing import compare
@@ -30,11 +30,9 @@ def _show(folder: Path, is_quiet: bool) -> None:
     if not run_folders(folder, since)[0]:  # no job has got as far as a summary
         return
     compared = compare(collect(folder, since=since), tested=False)
-    compared.save(folder / FILE)
-    if is_quiet:
-        return
     print()
     print_text(compared, Console())
+    compared.save(folder / FILE)
     console = Console(soft_wrap=True)
     console.print(f"comparison: {folder / FILE}", markup=False, highlight=False)
     console.print(f"tests, LaTeX, pictures: python -m fedrec.compare {shlex.quote(str(folder))}", markup=False, highlight=False)

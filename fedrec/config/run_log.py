@@ -42,10 +42,6 @@ class TerminalFormatter(MaskedFormatter):
         return f"{f'{job.name}: ' if job else ''}{level}{super().format(record)}"
 
 
-class LogFile(logging.FileHandler):
-    """The log of the run. A program that starts runs may have log files of its own."""
-
-
 def write_to_file(text: str, level: int = logging.INFO) -> None:
     """Write to the log in the folder of the run only, because the terminal shows the same in another form."""
     folder = HydraConfig.get().runtime.output_dir if HydraConfig.initialized() else None
