@@ -19,6 +19,7 @@ from fedrec.saved_runs.ended_run import EndedRun
 from fedrec.saved_runs.run_files import SUMMARY, remove_earlier
 from fedrec.tracking.id_maps import write_id_maps
 from fedrec.tracking.mlflow.run_description import code_of, revision
+from fedrec.tracking.verdict import verdict
 
 
 @dataclass
@@ -152,7 +153,7 @@ class Experiment:
     def summary(self, status: Status) -> dict[str, Any]:
         """Return the content of summary.json. A reported evaluation is {round, epoch, metric: value}, or None if there is none."""
         peak = self._peak_memory
-        return {
+        summary = {
             "name": run_name(self.info.config),  # choices, options that differ from the defaults, and seed
             "status": status,  # FINISHED, FAILED, KILLED or PRUNED
             "config": self.info.config,  # every option, and under `choices` the file that each group was filled from
@@ -171,6 +172,7 @@ class Experiment:
             "peak_memory_mb": peak and round(peak / 2**20, 1),  # of a process of this run, in MiB; None where the system does not tell
             "mlflow_run_id": None,  # the tracker adds it, and `mlflow_uri`, the address of the store
         }
+        return {"verdict": verdict(summary), **summary}
 
     @property
     def _peak_memory(self) -> int | None:

@@ -17,7 +17,20 @@ from fedrec.tracking.run_progress import Progress
 
 TINY = ["dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none"]
 
-SUMMARY = {"status", "name", "config", "dataset", "target_items", "malicious_clients", "best", "final", "validation", "rounds", "seconds"}
+SUMMARY = {
+    "verdict",
+    "name",
+    "status",
+    "config",
+    "dataset",
+    "target_items",
+    "malicious_clients",
+    "best",
+    "final",
+    "validation",
+    "rounds",
+    "seconds",
+}
 SUMMARY |= {
     "target_titles",
     "data_checksum",

@@ -49,7 +49,7 @@ def run_note(run_id: str, summary: Mapping[str, Any], about: Mapping[str, str], 
     """
     exposure, quality = about["exposure"], about["quality"]
     compared = "" if undefended is None else f" Without the defense it was {percent(undefended)}."
-    parts = [verdict(summary, exposure, quality) + compared, _what_ran(summary, about)]
+    parts = [summary["verdict"] + compared, _what_ran(summary, about)]
     if has_picture:
         address = f"get-artifact?path={quote(PICTURE)}&run_uuid={run_id}"  # relative to the page, as MLflow's own links are
         parts.append(f"![{exposure} and {quality} over the rounds]({address})")
@@ -59,23 +59,6 @@ def run_note(run_id: str, summary: Mapping[str, Any], about: Mapping[str, str], 
         rows = [(name, *(percent(values.get(name)) for values in reported.values())) for name in (exposure, quality)]
         parts.append(table(head, rows))
     return signed("\n\n".join(parts))
-
-
-def verdict(summary: Mapping[str, Any], exposure: str, quality: str) -> str:
-    """Return what the run found out, in a sentence of Markdown."""
-    best, status = summary.get("best"), str(summary.get("status", ""))
-    ended = {"KILLED": "The run was interrupted. ", "FAILED": "The run failed. ", "PRUNED": "The sweep ended the run early. "}.get(
-        status, ""
-    )
-    if not best:
-        return f"{ended}There is no evaluation."
-    told = f"{quality} {percent(best.get(quality))}"
-    if exposure not in best:
-        return f"{ended}The best epoch has {told}."
-    n_targets = len(summary.get("target_items") or [0])
-    without = "" if summary.get("malicious_clients") else ", without an attack"
-    who = "target item reaches" if n_targets == 1 else f"{n_targets} target items reach"
-    return f"{ended}The {who} **{percent(best[exposure])}** of the users at the best epoch ({told}){without}."
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
