@@ -13,7 +13,7 @@ import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from mlflow.tracking import MlflowClient
 
-from fedrec.config import build
+from fedrec.config import build, run_name
 from tests.cli.program import COMMAND, ENVIRONMENT, ROOT, TINY, Ended, fedrec
 
 Program = Callable[..., Ended]
@@ -98,7 +98,11 @@ def test_sweep_over_groups(program: Program, tmp_path: Path) -> None:
 
 
 def test_a_run_is_composed_and_checked_once(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The jobs of a sweep are checked before the first one runs, then a launcher composes each: it may do so on another machine."""
+    """The jobs of a sweep are checked before the first one runs, then a launcher composes each: it may do so on another machine.
+
+    The name of a run needs what its choices alone compose to, once for all runs with these choices.
+    """
+    run_name._composed.cache_clear()
     counted: Counter[str] = Counter()
 
     def count(owner: Any, name: str) -> None:
@@ -112,7 +116,7 @@ def test_a_run_is_composed_and_checked_once(program: Program, monkeypatch: pytes
     assert counted == {"load_configuration": 1, "check": 1, "locate": 8}  # ours, krum and six groups
     counted.clear()
     assert program("-m", *TINY, "seed=0,1").returncode == 0
-    assert (counted["load_configuration"], counted["check"]) == (1 + 2 * 2, 2 * 2)
+    assert (counted["load_configuration"], counted["check"]) == (1 + 2 * 2 + 1, 2 * 2)
 
 
 @pytest.mark.parametrize(
