@@ -115,7 +115,7 @@ def test_seconds_are_means_over_the_rounds_of_an_epoch_that_have_them(played: Pl
 def test_the_note_of_a_run_says_the_result_and_shows_the_picture(played: Played) -> None:
     run = played.runs[0]
     note = run.data.tags[NOTE].replace(GAP, "")
-    assert note.startswith("The target item reaches **87.5 %** of the users at the best epoch (HR@10 50.0 %)")
+    assert note.startswith("The target item reaches the top 10 of 87.5 % of the users.")
     assert f"](get-artifact?path=trajectory.png&run_uuid={run.info.run_id})" in note
     assert "| ER@10 | 87.5 % | 25.0 % | 100.0 % |" in note
     assert is_ours(run.data.tags[NOTE])
