@@ -1,4 +1,4 @@
-"""Shows whoever waits how far a run is: a bar on a terminal, else one or two dozen plain lines, which the log of the run has, too."""
+"""Shows whoever waits how far a run is: a bar on a terminal, else plain lines. The log of the run has one or two dozen of them."""
 
 import sys
 import time
@@ -17,7 +17,8 @@ from fedrec.config.run_log import write_to_file
 from fedrec.evaluation.quality import RANKINGS
 from fedrec.interfaces import Callback, Evaluation, RoundResult, RunInfo
 
-_LINES = 15  # of a run without a terminal
+_LINES = 15  # of a run in its log, and without a terminal
+_LINES_OF_A_JOB = 2  # of a sweep without a terminal: the first and some later ones; a line before and one after the job are there anyway
 _SHORTEST_BAR, _LONGEST_BAR = 8, 60  # columns
 
 
@@ -32,7 +33,7 @@ class Progress(Callback):
         self._metrics: Mapping[str, float] = {}
         self._undefined: Collection[str] = ()
         self._started = 0.0  # seconds
-        self._next_line = 0.0  # round
+        self._next_line = self._next_shown = 0.0  # round
         self._live: Live | None = None
 
     def on_run_start(self, info: RunInfo) -> None:
@@ -41,7 +42,7 @@ class Progress(Callback):
         self._round = self._before = info.rounds_before
         self._next_line = self._before + 1  # the evaluations of earlier processes have been told
         console = Console(stderr=True)
-        self._tell(described(info.statistics))
+        self._tell(described(info.statistics), is_shown=self._job is None)
         self._started = time.perf_counter()
         has_terminal = self._job is None or self._job.is_alone  # bars of several jobs would overwrite each other
         if has_terminal and console.is_interactive:  # it can move its cursor
@@ -57,7 +58,10 @@ class Progress(Callback):
         self._metrics = evaluation.metrics
         if evaluation.round >= self._next_line or evaluation.round == self._n_rounds:
             self._next_line = evaluation.round + self._n_rounds / _LINES
-            self._tell(_line(self._parts()))
+            is_shown = self._job is None or self._next_shown <= evaluation.round < self._n_rounds
+            self._tell(_line(self._parts()), is_shown)
+            if is_shown:
+                self._next_shown = evaluation.round + self._n_rounds / _LINES_OF_A_JOB
 
     def on_run_end(self, status: str, summary: Mapping[str, Any]) -> Mapping[str, Any]:
         """Leave the bar as it is."""
@@ -79,10 +83,10 @@ class Progress(Callback):
         row.add_row(ProgressBar(self._n_rounds, self._round, width=min(room, _LONGEST_BAR)), Text(line, no_wrap=True))
         yield row
 
-    def _tell(self, line: str) -> None:
-        """Write a line to the log, and to standard error unless a bar is there."""
+    def _tell(self, line: str, is_shown: bool = True) -> None:
+        """Write a line to the log, and if it is shown, to standard error unless a bar is there."""
         write_to_file(line)
-        if self._live is None:
+        if self._live is None and is_shown:
             print(f"{self._name}: {line}" if self._name else line, file=sys.stderr, flush=True)
 
     def _parts(self) -> tuple[str, str, str, str, str]:

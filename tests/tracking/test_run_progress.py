@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from fedrec.config.job_list import Job, JobList
 from fedrec.interfaces import Evaluation
 from fedrec.tracking.run_progress import Progress, headline
 from tests.tracking.runs import info, result
@@ -31,6 +32,18 @@ def test_plain_lines_without_a_terminal(tmp_path: Path, capsys: pytest.CaptureFi
     assert 10 <= len(lines) <= 20
     assert lines[-1].startswith(f"round {n_rounds}/{n_rounds}  loss {1 / n_rounds:.4f}  ER@10 1.0000  HR@10 0.2500  ")
     assert lines[-1].endswith(" rounds/s  0:00:00 left")
+
+
+def test_a_job_of_a_sweep_shows_two_lines_and_its_log_has_them_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("fedrec.tracking.run_progress.current_job", lambda: Job(3, JobList(0, ["3"], [""]), tmp_path))
+    monkeypatch.setattr("fedrec.tracking.run_progress.write_to_file", logged.append)
+    play(Progress(), tmp_path, 1200)
+    shown = capsys.readouterr().err.splitlines()
+    assert [line.partition("/")[0] for line in shown] == ["job 3: round 2", "job 3: round 602"]
+    assert logged[0].startswith("data: ") and logged[-1].startswith("round 1200/1200") and 10 <= len(logged) <= 20
 
 
 def test_a_run_that_goes_on_shows_the_rounds_to_come_and_their_speed(
