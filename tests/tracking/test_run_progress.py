@@ -42,7 +42,7 @@ def test_a_job_of_a_sweep_shows_two_lines_and_its_log_has_them_all(
     monkeypatch.setattr("fedrec.tracking.run_progress.write_to_file", logged.append)
     play(Progress(), tmp_path, 1200)
     shown = capsys.readouterr().err.splitlines()
-    assert [line.partition("/")[0] for line in shown] == ["job 3: round 2", "job 3: round 602"]
+    assert [line.partition("/")[0] for line in shown] == ["job 3: round 2", "job 3: round 642"]
     assert logged[0].startswith("data: ") and logged[-1].startswith("round 1200/1200") and 10 <= len(logged) <= 20
 
 
