@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from fedrec.cli.ending import exit_after
+from fedrec.cli.parser import Parser
 
 DESCRIPTION = """Runs side by side: mean and standard error over seeds of every setting, the best
 marked, and tests against a reference. Only runs that differ in nothing but the
@@ -22,13 +23,6 @@ EXAMPLES = """examples:
   python -m fedrec.compare fedrec --at final --latex table.tex   from MLflow
   python -m fedrec.compare multirun --png map.png --scatter trade_off.svg"""
 PICTURES = (".png", ".svg", ".pdf")
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line, as `fedrec.main` does."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\n")
 
 
 class CallableModule(ModuleType):
