@@ -66,7 +66,7 @@ def prepare(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None
     shown: Sequence[Callback] = [Progress()] if callbacks is None else []
     watching = [one for one in (*shown, tracker, *(callbacks or ())) if one]
     where = {"seed": config.seed, "device": device.type, "threads": torch.get_num_threads()}  # `auto` and null would not say it
-    checkpoints.setup(RunIdentity(counted_options(config) | where, info.data_checksum), device)
+    checkpoints.setup(RunIdentity(counted_options(config) | where, info.data_checksum, targets.tolist()), device)
     experiment = Experiment(info, system, evaluator, watching, checkpoints, has_frame=frame is not None)
     if (state := checkpoints.find(config.resume)) is not None:
         experiment.load_state_dict(state)

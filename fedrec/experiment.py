@@ -80,11 +80,11 @@ class Experiment:
     def state_dict(self) -> dict[str, Any]:
         """Return all of the run that changes from round to round, for a checkpoint."""
         self.seconds["total"] = time.perf_counter() - self._started
-        states = [(type(callback).__qualname__, callback.state_dict()) for callback in self.callbacks]
+        states = [(type(callback).__qualname__, dict(callback.state_dict())) for callback in self.callbacks]
         return {
             "system": self.system.state_dict(),
             "evaluator": self.evaluator.state_dict(),
-            "callbacks": [(name, state) for name, state in states if state],
+            "callbacks": states,
             "evaluations": [(one.round, one.epoch, dict(one.metrics), dict(one.exposures)) for one in self.evaluations],
             "seconds": self.seconds,
             "peak_memory": self._peak_memory,
@@ -99,7 +99,8 @@ class Experiment:
             own = next((one for one in left if one[0] == type(callback).__qualname__), None)
             if own is not None:
                 left.remove(own)
-                callback.load_state_dict(own[1])
+                if own[1]:
+                    callback.load_state_dict(own[1])
         self.evaluations = [Evaluation(*one) for one in state["evaluations"]]
         self.seconds, self._peak_before = dict(state["seconds"]), state["peak_memory"] or 0
         self.info = replace(self.info, rounds_before=self.system.round)
@@ -123,7 +124,7 @@ class Experiment:
         try:
             failure = self._leave()
             for callback in self.callbacks:
-                summary |= callback.on_run_end(status, summary)
+                summary |= callback.on_run_end(status, summary) or {}
         finally:
             now = time.perf_counter()
             self.seconds |= {"track": self.seconds["track"] + now - ended, "total": now - self._started}

@@ -58,8 +58,9 @@ def sweep(
         with initialized():
             place = _run_jobs([*chosen, "hydra.mode=MULTIRUN"], data, progress)
         from fedrec.comparison.reading import read_runs
+        from fedrec.comparison.sweep_end import STARTED
 
-        return read_runs([place])
+        return read_runs([place], since=(place / STARTED).stat().st_mtime)  # the folder may hold an earlier sweep
 
     return alone(action)
 

@@ -131,12 +131,14 @@ class Checkpointing:
             raise ConfigError(f"{named}: {differs}")
         if about["data"] != self.identity.data:
             raise ConfigError(f"{named}: it was written with other data")
+        if about["targets"] != list(self.identity.targets):
+            raise ConfigError(f"{named}: it was written with other target items")
         if about["code"] != self.identity.code:
             raise ConfigError(f"{named}: it was written by another version of the code")
 
     def _about(self, round: int) -> dict[str, Any]:
-        identity = self.identity
-        return {"round": round, "options": identity.options, "data": identity.data, "code": identity.code}
+        one = self.identity
+        return {"round": round, "options": one.options, "data": one.data, "targets": list(one.targets), "code": one.code}
 
     def _claim(self) -> bool:
         """Keep the folder to this process, and return whether that worked. If it did not, the run has no checkpoints, and is told so."""

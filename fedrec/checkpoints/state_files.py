@@ -22,7 +22,7 @@ from fedrec.checkpoints.nested_state import decode
 
 _ABOUT, _STATE, _TENSORS, _SUMS = "about.json", "state.json", "tensors.safetensors", "SHA256SUMS"
 _PREFIX = "round_"
-IDENTITY = {"round", "options", "data", "code"}  # what `about.json` says
+IDENTITY = {"round", "options", "data", "targets", "code"}  # what `about.json` says
 
 
 class Damaged(ValueError):

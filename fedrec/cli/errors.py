@@ -53,6 +53,8 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or TOO_LARGE.search(str(error)) or type(error).__name__ == "OutOfMemoryError":
         return f"not enough memory: take smaller numbers ({', '.join(COSTLY)}), or fewer users (evaluation.max_users) or items"
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
+        if told := _unread_choice(str(error)):
+            return told
         own = (str(cause) for cause in _causes(error) if isinstance(cause, ConfigError))
         return next(own, None) or _unknown_key(error) or _line(next(filter(None, map(str, _causes(error))), repr(error)))
     return _line(str(error)) if type(error).__module__.startswith("fedrec.") else None  # such as TrainingDiverged
@@ -69,6 +71,16 @@ def _unknown_choice(error: MissingConfigException) -> str:
         missing = f"there is no system/{name}.yaml, and a model takes the system settings of its own name"
         return f"{missing}: add that file, or choose system={' or system='.join(options)}"
     return f"{group}={name} does not exist: choose from {', '.join(options)}{did_you_mean([name], options)}"
+
+
+def _unread_choice(text: str) -> str | None:
+    """Return what is wrong with a choice, or None: it has several values, or a recorded configuration has no choices any more."""
+    if match := re.match(r"Ambiguous value for argument '(.*?)'\n", text):
+        key, _, values = match[1].partition("=")
+        return f"{match[1]}: several values make a sweep (-m; in Python fedrec.sweep), and a list is {key}=[{values}]"
+    if (match := re.match(r"Could not override '(\w+)'", text)) and (FOLDER / match[1]).is_dir():
+        return f"{match[1]} cannot be chosen here: a recorded configuration holds options only; start from the command of the run"
+    return None
 
 
 def _unreadable(error: OverrideParseException) -> str:

@@ -80,8 +80,15 @@ def compare(
     measures = choose(table, _listed(metric), _listed(at), str(next(iter(table["evaluation.selection"].dropna()), "HR@10")))
     cells = _cells(table, options, measures, notes)
     reference = _reference(table, options, against, cells) if tested else {}
-    notes += [*doubts(table), *gaps(options, cells)]
+    notes = [_what_ran(table, options), *notes, *doubts(table), *gaps(options, cells)]
     return Comparison(options, measures, cells, reference, notes)
+
+
+def _what_ran(table: "pd.DataFrame", options: Sequence[str]) -> str:
+    """Return how many runs are compared, and what is the same for all of them."""
+    names = [name for name in ("dataset", "model", "attack", "defense") if name in table and name not in options]
+    same = [f"{name} {text(table[name].iloc[0])}" for name in names]
+    return ", ".join(["1 run" if len(table) == 1 else f"{len(table)} runs", *same]) + "."
 
 
 def _listed(names: Named | None) -> list[str] | None:

@@ -21,6 +21,14 @@ def doubts(runs: "pd.DataFrame") -> Iterator[str]:
         checksums.setdefault(tuple(text(row[name]) for name in of_data), set()).add(row["data_checksum"])
     if mixed := [f"dataset={key[0]} seed={key[-1]}" for key, found in checksums.items() if len(found - {""}) > 1]:
         yield f"Warning: the data changed between runs of {shortened(mixed)}, so that means and tests mix different data."
+    sizes: dict[tuple[str, ...], dict[str, None]] = {}
+    for row in runs.to_dict("records"):
+        if row["data_size"]:
+            sizes.setdefault(tuple(text(row[name]) for name in of_data[:-1]), {})[row["data_size"]] = None
+    for key, found_sizes in sizes.items():
+        if len(found_sizes) > 1:
+            told = shortened(list(found_sizes), "; ")
+            yield f"Warning: runs of dataset={key[0]} have data of different sizes, which seeds do not explain: {told}."
     codes = [code for code in dict.fromkeys(runs["code"]) if code]
     if len(codes) > 1:
         yield f"Warning: the runs come from {len(codes)} versions of the code, which may compute different things: {shortened(codes)}."

@@ -52,7 +52,7 @@ def _about_tests(comparison: SideBySide, differs: str) -> Iterator[str]:
         told = (
             f"{differs} differs from {reference}: p < {LEVEL:g}"
             if found
-            else f"No difference from {reference} is significant: p >= {LEVEL:g}"
+            else f"No difference from {reference} is significant: p is at least {LEVEL:g}"
         )
         used = ", ".join(f"{count} times {_NAMES.get(name, name)} on {pairs} pairs" for (name, pairs), count in kinds.items())
         yield f"{told}, two-sided, after Holm's correction for {n} tests over seeds ({used})."

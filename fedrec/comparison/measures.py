@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from fedrec.comparison.run_rows import metrics_of
+from fedrec.comparison.run_rows import COUNTS, metrics_of
 from fedrec.config.validation import ConfigError, did_you_mean
 from fedrec.evaluation.epoch_selection import EVALUATIONS, exposure_of
 
@@ -43,7 +43,8 @@ def _near(metric: str, there: Sequence[str]) -> str:
 
 def is_share(measure: str) -> bool:
     """Return whether a measure is shown in percent."""
-    return measure != "seconds" and not measure.rpartition("/")[2].startswith(("PKL", "gini"))
+    name = measure.rpartition("/")[2]
+    return name not in ("seconds", *COUNTS) and not name.startswith(("PKL", "gini"))
 
 
 def is_exposure(measure: str) -> bool:

@@ -5,11 +5,11 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import env_override
 
-from fedrec.comparison.run_rows import NAMES, Row, row
+from fedrec.comparison.run_rows import NAMES, Row, data_size, row, without_tracking
 from fedrec.config.secrets import masked
 from fedrec.config.validation import did_you_mean
 from fedrec.evaluation.epoch_selection import EVALUATIONS
@@ -74,11 +74,12 @@ def _is_one_run(run: "Run") -> bool:
 def _row(run: "Run") -> Row:
     tags, info = run.data.tags, run.info
     facts = {
-        "seconds": run.data.metrics.get("seconds/total"),
+        "seconds": _seconds(run),
         "status": tags.get("state", info.status),
         "folder": "",
         "run_id": info.run_id,
         "data_checksum": tags.get("data_checksum", ""),
+        "data_size": data_size(_told(run, "data_statistics")),
         "code": code_of(tags),
         "ended": (info.end_time or info.start_time) / 1000,
     }
@@ -91,6 +92,16 @@ def _reported(run: "Run") -> dict[str, float]:
     named = {_AT.sub("@", name): value for name, value in run.data.metrics.items()}
     found = {name: value for name, value in named.items() if name.partition("/")[0] in EVALUATIONS or name == "exposed"}
     for rule in EVALUATIONS:
-        with suppress(ValueError, AttributeError):  # there is no such tag, or it was too long for MLflow
-            found |= {f"{rule}/{name}": float(value) for name, value in json.loads(run.data.tags.get(rule, "")).items()}
+        found |= {f"{rule}/{name}": float(value) for name, value in _told(run, rule).items()}
     return found
+
+
+def _seconds(run: "Run") -> float | None:
+    return without_tracking(told) if (told := _told(run, "seconds")) else run.data.metrics.get("seconds/total")
+
+
+def _told(run: "Run", tag: str) -> dict[str, Any]:
+    """Return the JSON of a tag; nothing if there is no such tag, or if it was too long for MLflow."""
+    with suppress(ValueError):
+        return dict(json.loads(run.data.tags.get(tag, "")) or {})
+    return {}

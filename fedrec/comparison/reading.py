@@ -22,16 +22,17 @@ Sources = str | Path | Iterable[str | Path]
 log = logging.getLogger(__name__)
 
 
-def read_runs(sources: Sources, uri: str | None = None, unfinished: bool = False) -> "pd.DataFrame":
+def read_runs(sources: Sources, uri: str | None = None, unfinished: bool = False, since: float = 0.0) -> "pd.DataFrame":
     """Return a table with a row for each run, and log a warning for everything that is left out.
 
     `sources` are folders (of a run, of a sweep, or above them) and names of experiments in MLflow, whose store is `uri`, or
     $MLFLOW_TRACKING_URI, or mlflow.db in the current folder. Columns: `attack`, `defense`, `model`, `dataset`, `seed`; all other options
     that can change a result, NaN where a run has no such option; what was reported, `best/ER@10` for instance, shares in [0, 1]; and
     `seconds`, `status`, `folder`, `run_id`, `data_checksum`, `code`, `ended` (seconds since 1970). With `unfinished` runs count, too, that
-    failed, were killed or pruned. Of a run that was repeated the latest counts. Raises ConfigError in one line if a source has no run.
+    failed, were killed or pruned. Of a run that was repeated the latest counts. In folders only runs count that ended after `since`, in
+    seconds since 1970. Raises ConfigError in one line if a source has no run.
     """
-    table = collect(sources, uri, unfinished)
+    table = collect(sources, uri, unfinished, since)
     for note in table.attrs[NOTES]:
         log.warning(note)
     return table
@@ -87,13 +88,19 @@ def _from_folder(folder: Path, since: float, notes: list[str]) -> list[Row]:
 
 
 def _each_once(rows: Sequence[Row], notes: list[str]) -> Iterator[Row]:
-    """Yield every run once, though several sources may hold it: a run in MLflow has left a folder, too."""
+    """Yield every run once, though several sources may hold it: a run in MLflow has left a folder, too.
+
+    A run that was interrupted and went on has left a folder for each part. The one that finished counts.
+    """
     seen: set[str] = set()
-    for one in rows:
+    chosen = set()
+    for place in sorted(range(len(rows)), key=lambda place: (rows[place]["status"] != FINISHED, not rows[place]["folder"])):
+        one = rows[place]
         names = {str(Path(one["folder"]).resolve()) if one["folder"] else "", one["run_id"]} - {""}
         if not names & seen:
-            yield one
+            chosen.add(place)
         seen |= names
+    yield from (row for place, row in enumerate(rows) if place in chosen)
 
 
 def _left_out(rows: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fedrec.comparison.run_rows import Row, row
+from fedrec.comparison.run_rows import Row, data_size, row, without_tracking
 from fedrec.config.choices import names
 from fedrec.config.secrets import masked
 from fedrec.evaluation.epoch_selection import EVALUATIONS
@@ -32,15 +32,16 @@ def read_folder(folder: Path) -> Row:
         summary: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         config = masked(summary["config"])
         facts = {
-            "seconds": float(summary["seconds"]["total"]),
+            "seconds": without_tracking(summary["seconds"]),
             "status": str(summary["status"]),
             "folder": str(folder),
             "run_id": str(summary.get("mlflow_run_id") or ""),
             "data_checksum": str(summary.get("data_checksum", "")),
+            "data_size": data_size(summary.get("dataset") or {}),
             "code": str(summary.get("code", "")),
             "ended": file.stat().st_mtime,
         }
-        return row(parameters(config), names(config), dict(_reported(summary)), **facts)
+        return row(parameters(config, longest=None), names(config), dict(_reported(summary)), **facts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
         raise ValueError(f"{file} cannot be read: {reason}") from None

@@ -79,17 +79,20 @@ class CheckingSweeper(BasicSweeper):
 
     def _announce(self, jobs: Sequence[Sequence[str]], configs: Sequence[DictConfig], folders: Sequence[str]) -> None:
         """Say what the sweep will do, where its results will lie, and how long it will take if runs like these have ended here before."""
+        from fedrec.config.choices import names
+
         assert self.config
         folder, varies = Path(self.config.hydra.sweep.dir), varying(jobs)
         JobList(time.time(), folders, [in_words(job, varies) for job in jobs]).write(folder)
         if self.is_quiet:
             return
         durations = Durations(earlier_runs(Path()))
-        seconds = [durations.seconds(_resolved(config)) for config in configs]
+        resolved = [_resolved(config) for config in configs]
+        seconds = [durations.seconds(config) for config in resolved]
         known = [one for one in seconds if one is not None]
         took = f"about {timedelta(seconds=round(sum(known)))} of training, one job after the other, by earlier runs here"
         lines = (
-            counted(len(jobs), varies, self.config.hydra.runtime.choices.dataset),
+            counted(len(jobs), varies, names({**resolved[0], "choices": self.config.hydra.runtime.choices})["dataset"]),
             f"time: {took if len(known) == len(jobs) else 'known when the first job is over'}",
             f"folders: {folder}",
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from fedrec.config.job_list import current_job, sweep_folder
 from fedrec.config.secrets import MaskedFormatter
@@ -22,6 +23,12 @@ class Terminal(logging.StreamHandler[Any]):
     def __init__(self, stream: Any = None) -> None:
         """Ignore the `stream` of Hydra's own handler."""
         super().__init__(sys.stdout)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - a name of `logging`
+        """Let the program end if nobody reads what it prints."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            raise
+        super().handleError(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stdout
@@ -44,7 +51,8 @@ class TerminalFormatter(MaskedFormatter):
 
 def write_to_file(text: str, level: int = logging.INFO) -> None:
     """Write to the log in the folder of the run only, because the terminal shows the same in another form."""
-    folder = HydraConfig.get().runtime.output_dir if HydraConfig.initialized() else None
+    runtime = HydraConfig.get().runtime if HydraConfig.initialized() else None
+    folder = None if runtime is None or OmegaConf.is_missing(runtime, "output_dir") else runtime.output_dir  # a sweep itself has none
     record = logging.LogRecord("fedrec", level, "", 0, text, None, None)
     for handler in logging.getLogger().handlers:  # a program that starts runs may have log files of its own
         if folder and isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).is_relative_to(folder):

@@ -18,7 +18,6 @@ from omegaconf import OmegaConf
 
 from fedrec.config.choices import LEADING, names
 from fedrec.config.compose import FOLDER, own_loader
-from fedrec.config.interpolation import REFERENCE
 
 SEPARATOR = " · "
 Keys = tuple[str, ...]  # on the way to an option
@@ -39,14 +38,21 @@ def run_name(config: Mapping[str, Any]) -> str:
     """
     chosen = {str(group): str(choice) for group, choice in (config.get("choices") or {}).items()} | names(config)
     chosen = {group: choice for group, choice in chosen.items() if (group,) not in _IGNORED}
-    options = _leaves(config)
+    options = _without_place(_leaves(config), chosen)
     try:
         words = _differences(options, chosen)
         is_known = all((FOLDER / group / f"{one}.yaml").exists() for group, choice in chosen.items() for one in choice.split("+"))
     except Exception:  # a name is no reason to lose a run
         words, is_known = [], False
-    digest = [] if is_known else [_digest(sorted(map(repr, options.items())))]
+    digest = [] if is_known else [_digest(sorted(repr(one) for one in options.items() if one[0] != ("seed",)))]
     return _joined(_choice_words(chosen), [*words, *digest], f"seed {config.get('seed')}")
+
+
+def _without_place(options: Leaves, chosen: Mapping[str, str]) -> Leaves:
+    """Return the options without the folder that a published data set is read from: its content is known."""
+    if chosen.get("dataset") == "presplit":
+        return options
+    return {keys: value for keys, value in options.items() if keys not in (("dataset", "root"), ("dataset", "cache"))}
 
 
 def _choice_words(chosen: Mapping[str, str]) -> list[str]:
@@ -71,6 +77,7 @@ def _usual_choices() -> dict[str, str]:
 def _differences(options: Leaves, chosen: Mapping[str, str]) -> list[str]:
     """Return `option=value` for what differs from the composition of the choices. Options that follow from others are left out."""
     plain, usual, counts = _composed(tuple(sorted(chosen.items())), _sources())
+    usual = _without_place(usual, chosen)
     differing = {keys: value for keys, value in options.items() if not _is_same(value, usual.get(keys, _GONE))}
     gone = [keys for keys in usual if keys not in options]
     if not differing and not gone:
@@ -90,7 +97,7 @@ def _composed(chosen: tuple[tuple[str, str], ...], sources: tuple[str, ...]) -> 
     loader = GlobalHydra.instance().config_loader() if sources else own_loader()  # the former has read most of the files already
     plain: Any = OmegaConf.to_container(loader.load_configuration("config", overrides, RunMode.RUN), resolve=False)
     plain = {name: node for name, node in plain.items() if (name,) not in _IGNORED}
-    counts = Counter(keys[-1] for keys, value in _leaves(plain).items() if not REFERENCE.fullmatch(str(value)))
+    counts = Counter(keys[-1] for keys, value in _leaves(plain).items() if not str(value).startswith("${."))
     return plain, _leaves(_resolved(plain)), counts
 
 

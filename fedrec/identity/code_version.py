@@ -15,30 +15,41 @@ def code_version(modules: Iterable[str], alone: Iterable[str] = ()) -> str:
 
     Comments, docstrings and layout do not count.
     """
+    found = _found(modules, alone)
+    return hashlib.sha256(json.dumps([[module, _parsed(module)[0]] for module in sorted(found)]).encode()).hexdigest()[:12]
+
+
+def latest_change(modules: Iterable[str], alone: Iterable[str] = ()) -> float:
+    """Return when the last of the modules that `code_version` counts was changed, in seconds since 1970."""
+    return max(_parsed(module)[2] for module in _found(modules, alone))
+
+
+def _found(modules: Iterable[str], alone: Iterable[str]) -> set[str]:
     wanted, found = set(modules), set(alone)
     packages = {module.partition(".")[0] for module in wanted}
     while wanted:
         module = wanted.pop()
         found.add(module)
         wanted |= {name for name in _parsed(module)[1] if name.partition(".")[0] in packages} - found
-    return hashlib.sha256(json.dumps([[module, _parsed(module)[0]] for module in sorted(found)]).encode()).hexdigest()[:12]
+    return found
 
 
 @cache
-def _parsed(module: str) -> tuple[str, frozenset[str]]:
-    """Return the digest of a module and the names that it imports; both are empty if the name is not that of a module."""
+def _parsed(module: str) -> tuple[str, frozenset[str], float]:
+    """Return the digest of a module, the names that it imports, and when it was changed; all empty if the name is not that of a module."""
     try:
         specification = importlib.util.find_spec(module)
     except ModuleNotFoundError:  # a class or a function: its parent is no package
-        return "", frozenset()
+        return "", frozenset(), 0.0
     if specification is None or specification.origin is None or not specification.origin.endswith(".py"):
-        return "", frozenset()
+        return "", frozenset(), 0.0
     tree = ast.parse(Path(specification.origin).read_bytes())
     imported = frozenset(_imports(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return hashlib.sha256(json.dumps(_plain(tree)).encode()).hexdigest(), imported
+    changed = Path(specification.origin).stat().st_mtime
+    return hashlib.sha256(json.dumps(_plain(tree)).encode()).hexdigest(), imported, changed
 
 
 def _plain(node: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fedrec.identity.code_version import code_version
+from fedrec.identity.code_version import code_version, latest_change
 
 COUNTED = ("model", "attack", "defense", "system", "evaluation", "device")  # what a result depends on, beside seed, data and code
 ENGINE = (  # modules that every run depends on, whatever its groups choose
@@ -20,6 +22,7 @@ ALONE = ("fedrec.experiment", "fedrec.conduct")  # most of what they import only
 STORED = (  # modules that decide what a checkpoint holds
     *("fedrec.checkpoints.nested_state", "fedrec.checkpoints.state_files", "fedrec.tracking.mlflow.tracker"),
 )
+_BEGAN = time.time()
 
 
 def counted_options(config: DictConfig) -> dict[str, Any]:
@@ -28,12 +31,18 @@ def counted_options(config: DictConfig) -> dict[str, Any]:
     for name in COUNTED:
         counted[name] = OmegaConf.to_container(config[name], resolve=True) if OmegaConf.is_config(config[name]) else config[name]
     counted["model"].pop("save", None)  # whether the trained model is kept
+    if len(transforms := list(counted["defense"].get("transforms") or {})) > 1:
+        counted["defense"]["order"] = transforms  # they work one after the other, and a digest forgets the order of names
     return counted
 
 
 def version_of(counted: Mapping[str, Any], alone: Sequence[str]) -> str:
     """Return the version of the code that runs with these options depend on; of the modules `alone` without what they import."""
-    return code_version({*ENGINE, *(target.rpartition(".")[0] for target in _targets(counted))}, alone)
+    return code_version(_modules(counted), alone)
+
+
+def _modules(counted: Mapping[str, Any]) -> set[str]:
+    return {*ENGINE, *(target.rpartition(".")[0] for target in _targets(counted))}
 
 
 def digest(value: Any) -> str:
@@ -47,11 +56,12 @@ class RunIdentity:
 
     counted: Mapping[str, Any]  # options, nested
     data: str  # checksum of the split
+    targets: Sequence[int] = ()  # numbers of the target items, because a name may stand for another item in other data
 
     @property
     def name(self) -> str:
-        """A digest of options and data."""
-        return digest([self.counted, self.data])
+        """A digest of options, data and targets."""
+        return digest([self.counted, self.data, list(self.targets)])
 
     @property
     def options(self) -> dict[str, Any]:
@@ -60,10 +70,16 @@ class RunIdentity:
 
     @cached_property
     def code(self) -> str:
-        """The version of the code and of PyTorch. It takes a third of a second, once."""
+        """The version of the code and of PyTorch. It takes a third of a second, once.
+
+        Code that was changed after this process began is not the code that runs, so it equals no other.
+        """
         import torch
 
-        return f"{version_of(self.counted, (*ALONE, *STORED))} torch {torch.__version__}"
+        alone = (*ALONE, *STORED)
+        version, latest = version_of(self.counted, alone), latest_change(_modules(self.counted), alone)
+        changed = f" changed during the run {uuid.uuid4().hex}" if latest > _BEGAN else ""
+        return f"{version} torch {torch.__version__}{changed}"
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -56,7 +56,7 @@ def recommend_to_all(run: NamedModel, k: int, exclude_seen: bool) -> "Iterator[C
 
 def require_length(k: int, n_items: int) -> None:
     """Raise ConfigError if a list cannot have k items."""
-    if not isinstance(k, int | np.integer) or not 1 <= k <= n_items:
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= n_items:
         raise ConfigError(f"k = {k!r}: must be a whole number from 1 to {n_items}, the number of items")
 
 

@@ -17,8 +17,9 @@ FORMAT = 1  # of that folder; another number means that this program would misre
 def remove_earlier(run: Path) -> None:
     """Remove what an earlier run in the same folder has left and this one may not replace. Raises ConfigError if that cannot be."""
     try:
-        for name in (METRICS, EXPOSURE):
-            (run / name).unlink(missing_ok=True)
+        for name in (SUMMARY, METRICS, EXPOSURE):
+            if not (run / name).is_dir():
+                (run / name).unlink(missing_ok=True)
         for name in (MODEL, f"{MODEL}.part"):
             if (run / name).exists():
                 shutil.rmtree(run / name)

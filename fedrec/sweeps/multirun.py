@@ -2,15 +2,14 @@
 
 import json
 import logging
-import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, open_dict
 
+from fedrec.config.job_list import FILE, varying
 from fedrec.config.jobs import CheckingSweeper
 from fedrec.sweeps.mlflow_runs import MlflowRuns, runs_of
 from fedrec.tracking.mlflow.notes import NOTE, percent, signed, table
@@ -60,7 +59,7 @@ class Home:
     def __init__(self, config: DictConfig, jobs: Sequence[Sequence[str]], mlflow: MlflowRuns | None) -> None:
         """Make the run if runs are tracked in MLflow, and let the jobs know of it, wherever a launcher runs them."""
         self.folder, self.mlflow, self.n_jobs = Path(config.hydra.sweep.dir), mlflow, len(jobs)
-        self.varied = varied(jobs)
+        self.varied = varying(jobs)
         told = {MULTIRUN: self.folder.name}
         if mlflow is not None:
             mlflow.deliver()  # what an earlier multirun in this folder has left
@@ -94,7 +93,6 @@ class Home:
         finished = sum(one["status"] == "FINISHED" for one in summaries)
         ended = {"KILLED": " It was interrupted.", "FAILED": " A run failed."}.get(status, "")
         parts = [f"{finished} of {self.n_jobs} runs are finished.{ended}"]
-        parts.append("\n".join(f"- `{option}`: {', '.join(values)}" for option, values in self.varied.items()))
         if summaries:
             named = measures(summaries[0]["config"])
             exposure, quality = named["exposure"], named["quality"]
@@ -102,31 +100,17 @@ class Home:
             parts.append(table(head, [_row(one, exposure, quality) for one in summaries[:_MOST_ROWS]]))
         if len(summaries) > _MOST_ROWS:
             parts.append(f"{len(summaries) - _MOST_ROWS} more runs lie below this one.")
+        parts.append("\n".join(f"- `{option}`: {', '.join(values)}" for option, values in self.varied.items()))
         return "\n\n".join(parts)
 
 
-def varied(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """Return the options in which jobs differ, with their values in the order in which they occur.
-
-    >>> varied([["attack=none", "seed=1", "model=mf"], ["attack=none", "seed=2", "model=mf"]])
-    {'seed': ['1', '2']}
-    """
-    parser = OverridesParser.create()
-    values: dict[str, dict[str, None]] = {}
-    for override in (override for job in jobs for override in parser.parse_overrides(list(job))):
-        values.setdefault(override.key_or_group, {})[override.get_value_element_as_str()] = None
-    return {option: list(found) for option, found in values.items() if len(found) > 1}
-
-
 def _summaries(folder: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield the summaries of all jobs that left one, in the order of their folders' names, 2 before 10."""
-
-    def key(path: Path) -> list[tuple[int, str]]:
-        return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", str(path.relative_to(folder)))]
-
-    for path in sorted(folder.rglob("summary.json"), key=key):
+    """Yield the summaries of all jobs that left one. The folder may hold those of an earlier sweep, too."""
+    jobs, begun = json.loads((folder / FILE).read_text(encoding="utf-8")), (folder / FILE).stat().st_mtime
+    for path in (folder / own / "summary.json" for own in jobs["folders"]):
         try:
-            yield json.loads(path.read_text(encoding="utf-8"))
+            if path.is_file() and path.stat().st_mtime >= begun:
+                yield json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             log.warning(f"{path} cannot be read")
 

@@ -16,13 +16,13 @@ FILES = ["about.json", "state.json", "tensors.safetensors", "SHA256SUMS"]
 
 
 def saved(parent: Path, round: int = 7) -> Path:
-    return write(parent, round, {"round": round, "options": {"seed": 0}, "data": "checksum", "code": "version"}, *encode(STATE))
+    return write(parent, round, {"round": round, "options": {"seed": 0}, "data": "checksum", "targets": [], "code": "version"}, *encode(STATE))
 
 
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     assert is_checkpoint(folder) and not is_checkpoint(tmp_path)
-    assert read_about(folder) == {"round": 7, "options": {"seed": 0}, "data": "checksum", "code": "version"}
+    assert read_about(folder) == {"round": 7, "options": {"seed": 0}, "data": "checksum", "targets": [], "code": "version"}
     assert repr(read_state(folder, torch.device("cpu"))) == repr(STATE)
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     assert [path.name for path in tmp_path.iterdir()] == ["round_0000007"]

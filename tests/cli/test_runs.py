@@ -113,7 +113,7 @@ def test_a_run_is_composed_and_checked_once(program: Program, monkeypatch: pytes
     count(build, "check")
     count(build, "locate")
     assert program(*TINY, "attack=pieck_uea", "attack.N=5", "defense=[ours,krum]").returncode == 0
-    assert counted == {"load_configuration": 1, "check": 1, "locate": 8}  # ours, krum and six groups
+    assert counted == {"load_configuration": 1 + 1, "check": 1, "locate": 8}  # ours, krum and six groups
     counted.clear()
     assert program("-m", *TINY, "seed=0,1").returncode == 0
     assert (counted["load_configuration"], counted["check"]) == (1 + 2 * 2 + 1, 2 * 2)

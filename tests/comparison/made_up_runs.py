@@ -11,8 +11,8 @@ COUNTED = {"round": 5, "epoch": 1}
 def summary(attack: str, defense: str, seed: int, er: float, hr: float, status: str = "FINISHED", **options: Any) -> dict[str, Any]:
     """Return a summary; `options` are dotted, with __ for the dot. ER@10 near the best epoch is a hundredth higher."""
     config: dict[str, Any] = {
-        "attack": {"_target_": "any.Attack"} if attack != "none" else {},
-        "defense": {"_target_": "any.Defense"} if defense != "none" else {},
+        "attack": {"_target_": "fedrec.attacks.any.Attack"} if attack != "none" else {},
+        "defense": {"_target_": "fedrec.defenses.any.Defense"} if defense != "none" else {},
         "evaluation": {"selection": "HR@10", "k": [5, 10]},
         "model": {"dim": 4},
         "dataset": {"users": 20},

@@ -42,7 +42,7 @@ def test_by_default_the_options_that_vary(tmp_path: Path) -> None:
     assert compared.measures == ["best/ER@10", "near_best/ER@10", "best/HR@10"]
     cell = compared.cells["ours", "b"]["best/ER@10"]
     assert (cell.mean, cell.error, cell.n) == (pytest.approx(0.105), pytest.approx(0.005), 2)
-    assert compared.notes == []
+    assert compared.notes == ["8 runs, dataset synthetic, model mf."]
     assert compared.marked == {((("ours"), attack), measure) for attack in "ab" for measure in compared.measures}
 
 
@@ -96,8 +96,16 @@ def test_other_data_and_other_code_are_doubted(tmp_path: Path) -> None:
     assert "Warning: the runs come from 2 versions of the code, which may compute different things: abc, def." in notes
 
 
+def test_seeds_do_not_explain_data_of_another_size(tmp_path: Path) -> None:
+    larger = {**summary("none", "none", 1, 0.1, 0.5), "dataset": {"users": 200, "items": 40, "interactions": 900}}
+    run_folder(tmp_path / "0", summary("none", "none", 0, 0.1, 0.5))
+    run_folder(tmp_path / "1", larger)
+    (told,) = [note for note in compare(tmp_path).notes if "different sizes" in note]
+    assert "20 users, 30 items, 100 interactions; 200 users, 40 items, 900 interactions" in told
+
+
 def test_data_that_differ_with_the_seed_are_not_doubted(tmp_path: Path) -> None:
-    assert compare(grid(tmp_path)).notes == []
+    assert compare(grid(tmp_path)).notes == ["8 runs, dataset synthetic, model mf."]
 
 
 def test_a_metric_that_one_run_lacks(tmp_path: Path) -> None:

@@ -31,6 +31,22 @@ def test_runs_lie_anywhere_below_a_folder(tmp_path: Path) -> None:
     assert read_runs(one).folder.tolist() == read_runs([str(one / "summary.json"), one]).folder.tolist() == [str(one)]
 
 
+def test_of_a_run_that_was_interrupted_and_went_on_the_part_that_finished_counts(tmp_path: Path) -> None:
+    for name, er, status, ended in (("a", 0.1, "KILLED", 1000), ("b", 0.3, "FINISHED", 2000)):
+        run_folder(tmp_path / name, {**summary("none", "none", 0, er, 0.5, status), "mlflow_run_id": "f00"}, ended)
+    for sources in (tmp_path, [tmp_path / "a", tmp_path / "b"], [tmp_path / "b", tmp_path / "a"]):
+        assert read_runs(sources)["best/ER@10"].tolist() == [0.3]
+    assert read_runs(tmp_path, unfinished=True)["best/ER@10"].tolist() == [0.3]
+
+
+def test_classes_of_ones_own_tell_runs_apart(tmp_path: Path) -> None:
+    for name in "AB":
+        content = summary("none", "mine", 0, 0.1, 0.5)
+        content["config"]["defense"] = {"_target_": f"my_defense.{name}"}
+        run_folder(tmp_path / name, content)
+    assert read_runs(tmp_path)["defense._target_"].tolist() == ["my_defense.A", "my_defense.B"]
+
+
 def test_what_is_left_out_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     good = run_folder(tmp_path / "0", summary("none", "none", 0, 0.1, 0.5))
     run_folder(tmp_path / "1", summary("none", "none", 1, 0.1, 0.5, "FAILED"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fedrec.experiment import Experiment
-from tests.saved_runs.runs import ended
+from tests.saved_runs.small_runs import ended
 
 
 @pytest.fixture(scope="session")

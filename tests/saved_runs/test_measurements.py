@@ -9,7 +9,7 @@ import pytest
 
 from fedrec.interfaces import Evaluation
 from fedrec.saved_runs.measurements import exposure_columns, metric_columns
-from tests.saved_runs.runs import prepared
+from tests.saved_runs.small_runs import prepared
 
 
 def evaluation(epoch: int, quality: float, exposures: Sequence[float | None]) -> Evaluation:

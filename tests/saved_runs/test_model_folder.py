@@ -14,7 +14,7 @@ from fedrec.experiment import Experiment
 from fedrec.saved_runs import model_folder
 from fedrec.saved_runs.result import load
 from tests.cli.program import TINY, fedrec
-from tests.saved_runs.runs import ended, items_of
+from tests.saved_runs.small_runs import ended, items_of
 
 
 @pytest.mark.parametrize("options", [("model=mf",), ("model=ncf", "model.dim=5")])

@@ -14,7 +14,7 @@ from fedrec.evaluation import user_block
 from fedrec.experiment import Experiment
 from fedrec.interfaces import Callback, RoundResult
 from fedrec.saved_runs.result import Result, load
-from tests.saved_runs.runs import ended, flip, items_of, prepared, truncate
+from tests.saved_runs.small_runs import ended, flip, items_of, prepared, truncate
 
 RULES = ("best", "near_best", "peak", "final")
 

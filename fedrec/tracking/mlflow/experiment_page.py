@@ -19,7 +19,7 @@ _TAG = f"mlflow.sharedViewState.{VIEW}"
 _OURS = {"writtenBy": "fedrec"}  # MLflow ignores it; a view without it belongs to somebody else
 _NARROW = {"attributes.`Run Name`": 190, "runDateAndNestInfo": 132}  # pixels; the second is the column Created
 _WIDTHS = {"attack": 85, "defense": 85, "model": 55, "dataset": 77}  # so that all columns fit a window of 1400 pixels
-_METRIC_WIDTH = 89
+_SEED_WIDTH, _METRIC_WIDTH = 50, 85
 _SECTIONS = ("best", "near_best", "validation", "peak", "final", "seconds", "Model metrics")  # that MLflow makes for the names of metrics
 
 
@@ -41,7 +41,7 @@ def describe_experiment(client: MlflowClient, experiment: str, about: Mapping[st
 def shared_view(exposure: str, quality: str) -> dict[str, Any]:
     """Return the state of MLflow's page of runs. The arguments are names of metrics in MLflow."""
     metrics = [f"best/{exposure}", f"near_best/{exposure}", f"final/{exposure}", f"best/{quality}", TOTAL]
-    widths = {f"tags.`{tag}`": width for tag, width in _WIDTHS.items()}
+    widths = {f"tags.`{tag}`": width for tag, width in _WIDTHS.items()} | {"params.`seed`": _SEED_WIDTH}
     widths |= {f"metrics.`{metric}`": _METRIC_WIDTH for metric in metrics}
     charts = [_line(exposure, "over-rounds", 1), _line(quality, "over-rounds", 2)]
     charts += [_bars(f"{rule}/{exposure}", "side-by-side", number) for number, rule in enumerate(("best", "near_best"), 3)]

@@ -48,7 +48,7 @@ def run_note(run_id: str, summary: Mapping[str, Any], about: Mapping[str, str], 
     `undefended` is what the same attack reached without the defense, if that is known.
     """
     exposure, quality = about["exposure"], about["quality"]
-    compared = "" if undefended is None else f" Without the defense it was {percent(undefended)}."
+    compared = "" if undefended is None else f" Without the defense it is {percent(undefended)}."
     parts = [summary.get("verdict", "") + compared, _what_ran(summary, about)]
     if has_picture:
         address = f"get-artifact?path={quote(PICTURE)}&run_uuid={run_id}"  # relative to the page, as MLflow's own links are

@@ -12,6 +12,7 @@ from typing import Any
 from fedrec.evaluation.epoch_selection import EVALUATIONS, exposure_of
 
 TOTAL = "seconds/total"  # metric
+REVISION = ("mlflow.source.git.commit", "mlflow.source.git.dirty", "git_changes")  # tags
 LONGEST_TAG = 5000  # limits of MLflow
 _LONGEST_KEY = 250
 _TAGS = {"dataset": "data_statistics", "seconds": "seconds"}  # groups of numbers in a summary -> the tag that holds them

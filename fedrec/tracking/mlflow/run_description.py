@@ -2,6 +2,7 @@
 
 import functools
 import getpass
+import hashlib
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from fedrec.config.choices import names
 from fedrec.config.run_name import run_name as name_of
 from fedrec.config.secrets import masked
 from fedrec.tracking.id_maps import in_words
-from fedrec.tracking.mlflow.reported import LONGEST_TAG, measures, metric_name
+from fedrec.tracking.mlflow.reported import LONGEST_TAG, REVISION, measures, metric_name
 
 if TYPE_CHECKING:
     from fedrec.interfaces import RunInfo
@@ -51,14 +52,14 @@ def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) 
     }
 
 
-def parameters(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the configuration with dotted keys, lists as JSON and texts cut to what MLflow takes.
+def parameters(config: Mapping[str, Any], longest: int | None = _LONGEST_PARAMETER) -> dict[str, str]:
+    """Return the configuration with dotted keys, lists as JSON and texts cut to what MLflow takes, or not cut.
 
     >>> parameters({"seed": 0, "attack": {"N": 50, "targets": [3, 4]}})
     {'seed': '0', 'attack.N': '50', 'attack.targets': '[3, 4]'}
     """
     texts = ((name, value if isinstance(value, str) else json.dumps(value, default=str)) for name, value in _leaves(config, "."))
-    return {name: text[:_LONGEST_PARAMETER] for name, text in texts}
+    return {name: text[:longest] for name, text in texts}
 
 
 def plain(values: Mapping[str, Any]) -> Any:
@@ -72,20 +73,26 @@ def code_of(tags: Mapping[str, str]) -> str:
     >>> code_of({"mlflow.source.git.commit": "5290c73ec33522383037382ae5e5eb02c62369c2", "mlflow.source.git.dirty": "true"})
     '5290c73ec335+changes'
     """
-    return tags.get("mlflow.source.git.commit", "")[:12] + "+changes" * (tags.get("mlflow.source.git.dirty") == "true")
+    commit, dirty, changes = (tags.get(name, "") for name in REVISION)
+    return commit[:12] + f"+changes{changes}" * (dirty == "true")
 
 
 def git_tags(folder: Path) -> dict[str, str]:
-    """Return the commit of the checkout `folder` and whether its files have changed since; empty if it is no checkout."""
+    """Return the commit of the checkout `folder`, whether its files have changed since, and a digest of the changes."""
     if not (folder / ".git").exists():
         return {}
-    command = ("git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
     try:
-        described = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=10).stdout.strip()
+        commit, _, dirty = _git(folder, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty").strip().partition("-")
+        changes = hashlib.sha256(_git(folder, "diff", "HEAD").encode()).hexdigest()[:8] if dirty else ""
     except (OSError, subprocess.SubprocessError):
         return {}
-    commit, _, dirty = described.partition("-")
-    return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(dirty)).lower()}
+    found = zip(REVISION, (commit, str(bool(dirty)).lower(), changes), strict=True)
+    return {name: value for name, value in found if value}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ("git", "-C", str(folder), *arguments)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=10).stdout
 
 
 def _home() -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from fedrec.tracking.mlflow.reported import metric_name
+from fedrec.tracking.mlflow.reported import REVISION, metric_name
 
 _NO_MATTER = ("defense", "choices", "tracking", "checkpoint", "resume", "device", "threads", "model.save")  # beginnings of parameters
 _MOST = 20  # runs that are looked at, the latest first
@@ -18,8 +18,8 @@ def without_defense(client: MlflowClient, experiment: str, description: Mapping[
     tags = description["tags"]
     if "none" in (tags.get("attack"), tags.get("defense")):
         return None
-    same = {name: tags.get(name) for name in ("attack", "model", "dataset", "data_checksum")}
-    wanted = " and ".join(f"tags.{name} = '{value}'" for name, value in {**same, "defense": "none"}.items())
+    same = {name: tags.get(name) for name in ("attack", "model", "dataset", "data_checksum", "target_items", *REVISION)}
+    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in {**same, "defense": "none"}.items() if value is not None)
     with contextlib.suppress(MlflowException):  # a name may hold a quotation mark
         for run in client.search_runs([experiment], f"{wanted} and attributes.status = 'FINISHED'", max_results=_MOST):
             if _relevant(run.data.params) == _relevant(description["parameters"]):

@@ -13,8 +13,9 @@ def page_of(uri: str, experiment: str) -> list[str]:
     """Return in one or two lines where MLflow shows the experiment with this id, and how the UI of a store without a server is started."""
     is_server = uri.startswith(("http://", "https://"))
     address = f"{(uri if is_server else _LOCAL).rstrip('/')}/#/experiments/{experiment}/runs?workflowType=machine_learning"
-    link = f"MLflow: {address}&viewStateShareKey={VIEW}"
-    return [link] if is_server else [link, f"  while this runs: mlflow ui --backend-store-uri {shlex.quote(_shortest(uri))} --workers 1"]
+    link = f"{address}&viewStateShareKey={VIEW}"
+    start = f"MLflow: mlflow ui --backend-store-uri {shlex.quote(_shortest(uri))} --workers 1"
+    return [f"MLflow: {link}"] if is_server else [start, f"  then open {link}"]
 
 
 def _shortest(uri: str) -> str:
