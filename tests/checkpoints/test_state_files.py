@@ -16,7 +16,8 @@ FILES = ["about.json", "state.json", "tensors.safetensors", "SHA256SUMS"]
 
 
 def saved(parent: Path, round: int = 7) -> Path:
-    return write(parent, round, {"round": round, "options": {"seed": 0}, "data": "checksum", "targets": [], "code": "version"}, *encode(STATE))
+    about = {"round": round, "options": {"seed": 0}, "data": "checksum", "targets": [], "code": "version"}
+    return write(parent, round, about, *encode(STATE))
 
 
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:

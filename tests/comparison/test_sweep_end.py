@@ -34,7 +34,7 @@ def test_jobs_of_an_earlier_sweep_in_the_folder_do_not_count(tmp_path: Path, cap
 
 def test_a_quiet_sweep_leaves_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_folder(tmp_path / "0", summary("a", "none", 0, 0.1, 0.5), ended=2000)
-    show_jobs(begun(tmp_path, 1000), quiet=True)
+    show_jobs(begun(tmp_path, 1000), is_quiet=True)
     assert capsys.readouterr().out == "" and (tmp_path / "comparison.csv").exists()
 
 

@@ -33,7 +33,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     assert ended.returncode == 0, ended.stderr
     ended = fedrec(folder, *OPTIONS, "attack=pieck_uea,pieck_ipe", "-m")
     assert ended.returncode == 0, ended.stderr
-    address, command = re.findall(r"^MLflow: (\S+)\n  while this runs: (.+)$", ended.stdout, re.MULTILINE)[-1]
+    command, address = re.findall(r"^MLflow: (.+)\n  then open (\S+)$", ended.stdout, re.MULTILINE)[-1]
     return folder, address, command
 
 
