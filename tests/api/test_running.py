@@ -298,7 +298,7 @@ def test_beside_another_application_of_hydra(tmp_path):
 def test_a_run_is_forgotten_with_its_result():
     def n_tensors():
         gc.collect()
-        return sum(isinstance(one, torch.Tensor) for one in gc.get_objects())
+        return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())  # a weak reference may have lost its object
 
     fedrec.run(ATTACKED)  # what is remembered once for all runs
     before = n_tensors()

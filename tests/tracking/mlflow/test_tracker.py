@@ -121,7 +121,6 @@ def test_the_note_of_a_run_says_the_result_and_shows_the_picture(played: Played)
     assert is_ours(run.data.tags[NOTE])
     with Image.open(played.artifacts(0) / "trajectory.png") as image:
         assert len(image.convert("RGB").getcolors(1 << 20) or []) > 10
-    assert played.runs[1].data.tags[NOTE].startswith("The sweep ended the run early. ")
     assert NOTE not in played.runs[2].data.tags  # it told nothing at its end
 
 
