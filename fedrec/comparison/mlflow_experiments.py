@@ -103,5 +103,6 @@ def _seconds(run: "Run") -> float | None:
 def _told(run: "Run", tag: str) -> dict[str, Any]:
     """Return the JSON of a tag; nothing if there is no such tag, or if it was too long for MLflow."""
     with suppress(ValueError):
-        return dict(json.loads(run.data.tags.get(tag, "")) or {})
+        told = json.loads(run.data.tags.get(tag, ""))
+        return told if isinstance(told, dict) else {}
     return {}
