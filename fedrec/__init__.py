@@ -1,7 +1,7 @@
 """Poisoning of federated recommender systems, and the defenses against it.
 
     fedrec.run("attack=pieck_uea defense=ours")          one experiment, as python -m fedrec.main attack=pieck_uea defense=ours
-    fedrec.sweep("attack=pieck_ipe,pieck_uea -m")        many, as a table
+    fedrec.sweep("attack=pieck_ipe,pieck_uea")           many, as a table
     fedrec.load(FOLDER)                                  what a run has left
     fedrec.compare(TABLE, by=["attack", "defense"])      runs side by side
     fedrec.compose("attack=pieck_uea", "defense=ours")   a configuration, to look at or to run

@@ -29,11 +29,20 @@ class JobList:
         """Leave the list in the sweep's folder."""
         (folder / FILE).write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
 
+    @classmethod
+    def read(cls, folder: Path) -> "JobList":
+        """Return the list that lies in the sweep's folder. Raises OSError or ValueError."""
+        return cls(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+
+    def summaries(self, folder: Path) -> list[Path]:
+        """Return the summaries of the jobs that are over; an older sweep may have left others there."""
+        begun = (folder / FILE).stat().st_mtime
+        paths = [folder / own / "summary.json" for own in self.folders]
+        return [path for path in paths if path.exists() and path.stat().st_mtime >= begun]
+
     def left(self, folder: Path) -> timedelta | None:
         """Return the time that is left of the sweep in `folder`, judged by the jobs that are over; None before the first one is."""
-        begun = (folder / FILE).stat().st_mtime
-        summaries = [folder / own / "summary.json" for own in self.folders]
-        n_over = sum(path.exists() and path.stat().st_mtime >= begun for path in summaries)  # an older sweep may have left some there
+        n_over = len(self.summaries(folder))
         spent = time.time() - self.started
         return timedelta(seconds=round(spent / n_over * (len(self.folders) - n_over))) if n_over else None
 
@@ -88,8 +97,8 @@ def current_job() -> Job | None:
     """Return the job of a sweep over options that runs here; None in a single run and in a trial of a tuning sweep."""
     if (folder := sweep_folder()) is None or not (folder / FILE).is_file():
         return None
-    settings, jobs = HydraConfig.get(), JobList(**json.loads((folder / FILE).read_text(encoding="utf-8")))
-    return Job(settings.job.num, jobs, folder, settings.launcher["_target_"] == ONE_BY_ONE)
+    settings = HydraConfig.get()
+    return Job(settings.job.num, JobList.read(folder), folder, settings.launcher["_target_"] == ONE_BY_ONE)
 
 
 def varying(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from fedrec.config.job_list import FILE, varying
+from fedrec.config.job_list import JobList, varying
 from fedrec.config.jobs import CheckingSweeper
 from fedrec.sweeps.mlflow_runs import MlflowRuns, runs_of
 from fedrec.tracking.mlflow.notes import NOTE, percent, signed, table
@@ -84,7 +84,7 @@ class Home:
             return
         try:
             self.mlflow.end(status, {NOTE: signed(self.note(status))}, {}, {})
-        except RuntimeError as error:
+        except (RuntimeError, OSError, ValueError) as error:  # the last two: somebody has removed or changed jobs.json
             log.warning(f"MLflow did not take the end of the jobs: {error}. To deliver it later: {command(self.folder)}")
 
     def note(self, status: str) -> str:
@@ -105,12 +105,10 @@ class Home:
 
 
 def _summaries(folder: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield the summaries of all jobs that left one. The folder may hold those of an earlier sweep, too."""
-    jobs, begun = json.loads((folder / FILE).read_text(encoding="utf-8")), (folder / FILE).stat().st_mtime
-    for path in (folder / own / "summary.json" for own in jobs["folders"]):
+    """Yield the summaries of all jobs that left one."""
+    for path in JobList.read(folder).summaries(folder):
         try:
-            if path.is_file() and path.stat().st_mtime >= begun:
-                yield json.loads(path.read_text(encoding="utf-8"))
+            yield json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             log.warning(f"{path} cannot be read")
 
