@@ -101,7 +101,7 @@ def test_the_printed_address_shows_what_matters(printed: tuple[Path, str, str]) 
         assert text.index("Over the rounds") < text.index("ER_at_10") < text.index("HR_at_10") < text.index("Runs side by side")
 
         driver.get(f"{place}/#/experiments/1/runs/{runs[0].info.run_id}?workflowType=machine_learning")
-        wait_until(shows(driver, "of the users at the best epoch (HR@10"))
+        wait_until(shows(driver, "of the users who have not trained on it; HR@10 is"))
         assert not shows(driver, "[//]")()  # the mark by which fedrec knows its notes
         (picture,) = found(driver, "img[src*='trajectory.png']")
         wait_until(lambda: driver.execute_script("return arguments[0].naturalWidth", picture) == 800)
