@@ -4,7 +4,9 @@ import json
 import platform
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 
 from fedrec.conduct import prepare, run
 from fedrec.config.build import check
@@ -224,3 +226,22 @@ def test_freed_memory_goes_back_to_the_system():
     before = held()
     return_freed_memory()
     assert held() < before - 100_000_000 and len(pieces) == 1
+
+
+def test_a_run_without_target_items_measures_no_exposure(tmp_path):
+    experiment = trained(
+        tmp_path,
+        "attack=none",
+        "attack.num_targets=0",
+        "defense=krum",
+        "evaluation.metrics=[ER,HR,poison_share,UCR]",
+        "evaluation.mined_sizes=[10]",
+    )
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["target_items"], summary["exposed"], summary["peak"], summary["undefined"]) == ([], None, None, {})
+    assert not {name for name in summary["best"] if name.startswith(("ER", "poison_share"))}
+    assert {"HR@10", "UCR@10"} <= summary["best"].keys()
+    assert summary["verdict"].startswith("Without an attack and with the defense krum, HR@10 is ")
+    assert pd.read_parquet(tmp_path / "exposure.parquet").empty
+    same = trained(tmp_path, "attack=none", "defense=krum")
+    assert torch.equal(same.system.users, experiment.system.users)

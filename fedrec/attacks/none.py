@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 
-from fedrec.interfaces import Attack, AttackerView, Upload
+from fedrec.interfaces import Attack, AttackerView, Number, Upload
 
 
 @dataclass(kw_only=True)
 class NoAttack(Attack):
     takes_part = False
+    promotes = False
     paper = "the baseline of Zhang et al., PIECK, ICDE 2024"
     knowledge = "none"
     applies_to = "MF-FRS, DL-FRS"
+
+    num_targets: Number
 
     def poison(self, view: AttackerView) -> Upload:
         return Upload.of_rows(view.clients, view.clients[:0], view.clients[:0], view.model.items[:0])

@@ -27,6 +27,8 @@ SAMPLED_OF_MANY = 1000
 Ranking = Literal["ER", "HR", "NDCG", "Recall", "Precision", "MRR", "full_HR", "full_NDCG", "full_Recall", "full_Precision", "full_MRR"]
 Explanation = Literal["coverage", "gini", "mining", "poison_share", "PKL", "UCR"]
 
+ABOUT_TARGETS = ("ER", "poison_share")  # not measured if there is no target item
+
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +77,8 @@ class Evaluator:
 
     def setup(self, split: Split, model: Model, targets: Sequence[int], state: TrainedState, seed: int) -> None:
         """Draw the users and the candidates. Raises ValueError if an option does not fit the data or another option."""
+        if not targets:
+            self.metrics = [name for name in self.metrics if name not in ABOUT_TARGETS]
         self._check(split.train.n_items)
         self.split, self.model, self.targets, self.state = split, model, targets, state
         self.users = self._sample_users(split.train.n_users, generator(seed, "evaluated_users"))

@@ -11,7 +11,7 @@ from fedrec.interfaces.dataset import Dataset, Ids, Interactions, Split
 from fedrec.interfaces.defense import MANY_ITEMS, Aggregation, Aggregator, ClientDefense, Defense, ServerKnowledge, ServerView, Transform
 from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, ProjectedRows, RowGroup, Rows
 from fedrec.interfaces.model import Loss, Model, PairwiseScorerGradients
-from fedrec.interfaces.ranges import Countable, EachOnce, ItemId, NonNegative, Positive, Rate, Share
+from fedrec.interfaces.ranges import Countable, EachOnce, ItemId, NonNegative, Number, Positive, Rate, Share
 from fedrec.interfaces.round import ClientBatch, GlobalModel, ItemChanges, LocalGradients, LocalModel, ReplacedRows, RoundResult, gather
 from fedrec.interfaces.upload import DenseScorerGradients, ScorerGradients, ScorerPart, Upload
 
@@ -20,7 +20,7 @@ __all__ += ["Callback", "Evaluation", "Pruned", "RunInfo", "Status"]
 __all__ += ["Dataset", "Ids", "Interactions", "Split"]
 __all__ += ["MANY_ITEMS", "Aggregation", "Aggregator", "ClientDefense", "Defense", "ServerKnowledge", "ServerView", "Transform"]
 __all__ += ["Loss", "Model", "PairwiseScorerGradients"]
-__all__ += ["Countable", "EachOnce", "ItemId", "NonNegative", "Positive", "Rate", "Share"]
+__all__ += ["Countable", "EachOnce", "ItemId", "NonNegative", "Number", "Positive", "Rate", "Share"]
 __all__ += ["ClientBatch", "GlobalModel", "ItemChanges", "LocalGradients", "LocalModel", "ReplacedRows", "RoundResult", "gather"]
 __all__ += ["DenseRows", "FactoredRows", "ProjectedRows", "RowGroup", "Rows"]
 __all__ += ["DenseScorerGradients", "ScorerGradients", "ScorerPart", "Upload"]

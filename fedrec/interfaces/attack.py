@@ -47,16 +47,17 @@ class AttackerKnowledge:
     n_items: int
     model: Model  # structure of the recommender, without its parameters
     loss: Loss  # what every client trains
-    target_items: Tensor  # [T] int64
+    target_items: Tensor  # [T] int64, none for an untargeted attack
     seed: int  # the attack's own
     prior: PriorKnowledge = PriorKnowledge()
 
 
 @dataclass(kw_only=True)
 class Attack(ABC):
-    """A poisoning attack; a new one needs `poison` and a yaml. `none` has targets, too: their exposure is the baseline."""
+    """A poisoning attack; a new one needs `poison` and a yaml. `none` may have targets, too: their exposure is the baseline."""
 
     takes_part: ClassVar[bool] = True  # whether malicious clients join the federation
+    promotes: ClassVar[bool] = True  # target items; an untargeted attack does not, and declares `num_targets: Number`, which may be 0
     paper: ClassVar[str] = ""  # short citation, for the catalog
     knowledge: ClassVar[str] = ""  # what it needs beyond the threat model of Sec. III-B (Table I)
     applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from torch import Tensor
 
 from fedrec.interfaces.dataset import Ids
@@ -45,7 +46,7 @@ class RunInfo:
     @property
     def target_ids(self) -> list[int | str]:
         """How the data set names the target items."""
-        ids: list[int | str] = self.item_ids[list(self.target_items)].tolist()
+        ids: list[int | str] = self.item_ids[np.array(self.target_items, np.int64)].tolist()
         return ids
 
     @property

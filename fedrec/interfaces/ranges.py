@@ -13,6 +13,7 @@ def each_once(values: list[Any]) -> list[Any]:
 
 
 Positive = Annotated[int, Field(ge=1)]
+Number = Annotated[int, Field(ge=0)]
 Countable = Annotated[int, Field(ge=1, le=2**31 - 1)]  # the product of two still fits 64 bits
 NonNegative = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]

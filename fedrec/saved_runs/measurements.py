@@ -27,7 +27,7 @@ def exposure_columns(info: RunInfo, evaluations: Sequence[Evaluation], evaluator
 
     `seen_by@K` is how many of these users see it in the end. Without ER there is no exposure.
     """
-    targets = np.array(info.target_items)
+    targets = np.array(info.target_items, np.int64)
     ids = {"item": info.item_ids[targets], **({} if info.item_titles is None else {"title": info.item_titles[targets]})}
     facts = {"popularity_rank": info.popularity_ranks.numpy()[targets], "interactions": info.popularity.numpy()[targets]}
     users = np.array(exposure_counts(evaluator.blocks), np.int64)

@@ -41,7 +41,8 @@ def _facts(summary: Mapping[str, Any]) -> Iterator[str]:
     seed = [f"seed={config['seed']}"] if "seed" in config else []
     yield " ".join([*chosen, *seed])
     yield f"{summary['status']} after {summary.get('rounds', '?')} rounds and {summary['evaluations']} evaluations"
-    yield f"target items: {in_words(summary.get('target_items', []), summary.get('target_titles'))}"
+    if summary.get("target_items"):
+        yield f"target items: {in_words(summary['target_items'], summary.get('target_titles'))}"
 
 
 def _rows(summary: Mapping[str, Any]) -> Iterator[Sequence[str]]:

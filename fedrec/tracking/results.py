@@ -98,7 +98,8 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the table means and how much the exposure varies from epoch to epoch."""
     options = summary["config"]["evaluation"]
     exposure = exposure_of(options["selection"])
-    yield f"target items: {in_words(summary['target_items'], summary['target_titles'])}"
+    if summary["target_items"]:
+        yield f"target items: {in_words(summary['target_items'], summary['target_titles'])}"
     if n_malicious := summary["malicious_clients"]:
         yield f"attacker: {n_malicious} malicious clients beside {summary['dataset']['users']} users"
     for reason in dict.fromkeys(summary["undefined"].values()):

@@ -46,8 +46,10 @@ def _situation(summary: Mapping[str, Any]) -> str:
 
 
 def _exposed(summary: Mapping[str, Any]) -> str:
-    """Return what share of which users sees the target items."""
+    """Return what share of which users sees the target items; nothing if there are none."""
     options, n, exposure = summary["config"]["evaluation"], len(summary["target_items"]), _exposure(summary)
+    if not n:
+        return ""
     if reason := summary["undefined"].get(exposure):
         return f"{exposure} is undefined, because {reason}"
     if exposure not in summary["best"]:

@@ -19,12 +19,15 @@ Options = dict[tuple[str, str], str]  # (choice, option) -> default
 
 
 def described(group: str) -> Options:
-    """What the table of a group says."""
+    """What the table of a group says; a row for `all` is about all choices that have no row of their own for this option."""
     choices = [path.stem for path in folder(group).glob("*.yaml")] if group else [""]
     found: Options = {}
-    for option, of, default in ROW.findall(SECTIONS[group]):
-        for choice in choices if of == "all" else of.split(", "):
+    rows = ROW.findall(SECTIONS[group])
+    for option, of, default in (row for row in rows if row[1] != "all"):
+        for choice in of.split(", "):
             assert found.setdefault((choice, option), default) == default, f"{group} {choice} {option} has two rows"
+    for option, default in ((option, default) for option, of, default in rows if of == "all"):
+        found = {(choice, option): default for choice in choices} | found
     return found
 
 

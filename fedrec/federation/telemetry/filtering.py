@@ -10,10 +10,10 @@ from fedrec.interfaces import Aggregation, Upload
 
 def describe_filtering(aggregation: Aggregation, upload: Upload, is_malicious: Tensor, targets: Sequence[int]) -> dict[str, float]:
     """Return the telemetry of what a server-side defense made of an upload; is_malicious [S] bool marks its clients."""
-    counts = torch.bincount(upload.items, minlength=max(targets) + 1)
+    counts = torch.bincount(upload.items, minlength=max(targets, default=0) + 1)
     uploaded = counts.nonzero().flatten()
     rows, on_targets = len(uploaded), _number_of(uploaded, targets)
-    found: dict[str, float | None] = {"target_uploads": int(counts[targets].sum()) / len(targets)}
+    found: dict[str, float | None] = {"target_uploads": _share(int(counts[targets].sum()), len(targets))}
     for name, items in (("fallback", aggregation.fell_back), ("unguarded", aggregation.unguarded)):
         if items is not None:
             found |= {f"{name}_rows": _share(len(items), rows), f"{name}_targets": _share(_number_of(items, targets), on_targets)}

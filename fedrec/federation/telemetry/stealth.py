@@ -30,7 +30,7 @@ def describe_poison(benign: RowGroup, poison: Upload | None, targets: Sequence[i
         return {"poison_rows": 0.0, "poison_items": 0.0}
     items, benign_items = poison.items.cpu().numpy(), benign.items.cpu().numpy()
     is_target = np.zeros(n_items, bool)
-    is_target[targets] = True
+    is_target[np.array(targets, np.int64)] = True
     on_targets = int(np.count_nonzero(is_target[items]))
     telemetry = {"poison_rows": float(len(items)), "poison_items": float(np.count_nonzero(np.bincount(items)))}
     compared = np.arange(len(items)) if len(items) <= COMPARED else np.linspace(0, len(items) - 1, COMPARED).round().astype(np.int64)

@@ -34,7 +34,8 @@ def describe(info: "RunInfo", run_name: str | None, tags: Mapping[str, object]) 
     chosen = names(config)
     source = {"mlflow.source.name": "fedrec.main", "mlflow.source.type": "LOCAL"}
     targets = in_words(info.target_ids, info.target_titles)[:LONGEST_TAG]
-    own_tags = {**revision(), "mlflow.user": _user(), **source, "data_checksum": info.data_checksum, "target_items": targets}
+    told = {"target_items": targets} if targets else {}  # a store may refuse an empty tag
+    own_tags = {**revision(), "mlflow.user": _user(), **source, "data_checksum": info.data_checksum, **told}
     return {
         "key": uuid.uuid4().hex,
         "started": int(time.time() * 1000),
