@@ -22,7 +22,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_run_that_is_killed_ends_as_killed_with_its_metrics(tmp_path: Path, n_runs: int) -> None:
     """It is the first run of its writer, or the second."""
     program = f"""
-import os, signal
+import os, signal, sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from fedrec.tracking.mlflow import writer_process
@@ -35,6 +36,12 @@ for number in range({n_runs}):
         watcher.on_run_end("FINISHED", {{}})
 print(watcher._writer._writer.process.pid, flush=True)
 wait_until(lambda: "\\n1500,HR@10," in Path("{n_runs - 1}/tracking/metrics.csv").read_text())
+
+def begun():
+    with suppress(sqlite3.OperationalError):
+        return sqlite3.connect("file:mlflow.db?mode=ro", uri=True).execute("SELECT COUNT(*) FROM runs").fetchone() == ({n_runs},)
+
+wait_until(begun)  # a writer that never saw this process would leave the run to the next one
 os.kill(os.getpid(), signal.SIGKILL)
 """
     killed = run_program(program, stdout=-1, text=True)
