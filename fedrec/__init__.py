@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fedrec.api.composing import compose
     from fedrec.api.running import run
     from fedrec.api.sweeping import sweep
     from fedrec.comparison.comparing import compare
-    from fedrec.config.compose import compose
     from fedrec.saved_runs.result import Result, load
 
 __all__ = ["Result", "__version__", "compare", "compose", "load", "run", "sweep"]
@@ -25,7 +25,7 @@ __version__ = "0.1.0"
 _FOUND_IN = {  # what is imported at its first use, because it takes most of the time that `import fedrec` would take
     "Result": "fedrec.saved_runs.result",
     "compare": "fedrec.comparison.comparing",
-    "compose": "fedrec.config.compose",
+    "compose": "fedrec.api.composing",
     "load": "fedrec.saved_runs.result",
     "run": "fedrec.api.running",
     "sweep": "fedrec.api.sweeping",

@@ -49,9 +49,24 @@ def test_everything_in_the_public_api_is_there():
     assert set(fedrec.__all__) <= set(dir(fedrec))
     for name in fedrec.__all__:
         assert getattr(fedrec, name).__doc__
-    assert fedrec.compose("attack=pieck_uea", "attack.N=7").attack.N == 7
+    for given in (["attack=pieck_uea", "attack.N=7"], ["attack=pieck_uea attack.N=7"], [["attack=pieck_uea"], "attack.N=7"]):
+        assert fedrec.compose(*given).attack.N == 7
     with pytest.raises(AttributeError, match="module 'fedrec' has no attribute 'nothing'"):
         fedrec.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("attack=nothing", "attack=nothing does not exist"),
+        ("attack.M=3", "unknown option attack.M"),
+        (["-m"], "-m: Python"),
+        (5, "overrides are"),
+    ],
+)
+def test_what_cannot_be_composed_is_told_in_one_line(given, told):
+    with pytest.raises(ValueError, match=f"^{told}[^\n]*$"):
+        fedrec.compose(given)
 
 
 def test_what_is_a_program_is_a_function_too(tmp_path):

@@ -1,7 +1,7 @@
 """What a call gives -> the overrides and the configuration that a job of Hydra takes."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,8 @@ def overrides_of(given: Overrides, config_dir: str | Path | None, *flags: str) -
 
     Raises ValueError as `fedrec.cli.arguments.parse` does.
     """
-    texts = shlex.split(given) if isinstance(given, str) else list(given)
-    if not all(isinstance(text, str) for text in texts) or isinstance(given, Mapping):
+    texts = shlex.split(given) if isinstance(given, str) else list(given) if isinstance(given, Sequence) else [given]
+    if not all(isinstance(text, str) for text in texts):
         raise ConfigError("overrides are texts, KEY=VALUE, or a configuration that Hydra has composed")
     if mistaken := [text for text in texts if text.startswith("-")]:
         raise ConfigError(f"{mistaken[0]}: Python takes overrides, KEY=VALUE; fedrec.sweep runs many jobs, and config_dir names a folder")

@@ -30,13 +30,13 @@ def alone(action: Callable[[], Returned], callbacks: "Sequence[Callback]" = ()) 
     try:
         return action()
     except (Stop, Exception) as error:
-        raised = _told(error, callbacks)
+        raised = in_one_line(error, callbacks)
     finally:
         _going_on.release()
     raise raised  # here, because above it would have the other error as its context, and with it all that the run holds in memory
 
 
-def _told(error: BaseException, callbacks: "Sequence[Callback]") -> BaseException:
+def in_one_line(error: BaseException, callbacks: "Sequence[Callback]" = ()) -> BaseException:
     """Return what the caller shall see of an error: one line if it was bad input, and nothing of the way through Hydra."""
     failure, line = explained(error)
     if line is None or _comes_from(callbacks, failure):
