@@ -74,8 +74,12 @@ def _parser() -> Parser:
     which.add_argument("--unfinished", action="store_true", help="also runs that failed, were killed or pruned")
     what = parser.add_argument_group("what is compared")
     what.add_argument("--by", metavar="OPTION,...", help="the first one is compared; two make a matrix (default: options that vary)")
-    what.add_argument("--metric", metavar="METRIC,...", help="default: ER@K and the metric that selects the best epoch, HR@10")
-    what.add_argument("--at", metavar="RULE,...", help="best, near_best, validation, peak, final (default: best, and near_best of ER@K)")
+    what.add_argument(
+        "--metric", metavar="METRIC,...", help="default: ER@K, what is lost of HR@10, and HR@10, the metric that selects the best epoch"
+    )
+    what.add_argument(
+        "--at", metavar="RULE,...", help="best, near_best, validation, peak, final, degradation (default: best, and near_best of ER@K)"
+    )
     what.add_argument(
         "--against",
         action="append",

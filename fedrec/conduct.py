@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,10 +21,12 @@ from fedrec.data.synthetic import Synthetic
 from fedrec.data.table.table import Table
 from fedrec.experiment import Experiment
 from fedrec.identity.run_identity import RunIdentity, counted_options
-from fedrec.interfaces import Callback, Dataset, Ids, RunInfo, Split
+from fedrec.interfaces import Callback, Dataset, Ids, RunInfo, Split, WithoutAttack
 from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.poisoning.targets import choose_targets
 from fedrec.randomness import generator
+from fedrec.references.made_once import References
+from fedrec.references.unattacked import unattacked
 from fedrec.resources import choose_device, return_freed_memory, threads_put_back
 from fedrec.tracking.results import show_results
 from fedrec.tracking.run_progress import Progress
@@ -61,7 +64,7 @@ def prepare(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None
     system.setup(split.train, model, attack, defense, targets, config.seed, device, prior)
     evaluator.setup(split, model, targets.tolist(), system, config.seed)
     resolved: Any = OmegaConf.to_container(config, resolve=True)
-    run = resolved | {"choices": recorded_choices()}, folder, system.n_rounds, targets.tolist()
+    run = resolved | {"choices": resolved.get("choices") or recorded_choices()}, folder, system.n_rounds, targets.tolist()
     info = RunInfo(*run, item_ids, split.item_titles, user_ids, **_facts(split), undefined=evaluator.undefined)
     shown: Sequence[Callback] = [Progress()] if callbacks is None else []
     watching = [one for one in (*shown, tracker, *(callbacks or ())) if one]
@@ -101,6 +104,26 @@ def _facts(split: Split) -> dict[str, Any]:
     }
 
 
+def compare(experiment: Experiment, checked: Checked, frame: "pd.DataFrame | None" = None) -> None:
+    """Tell an experiment whose attack promotes no item what the same run reaches without it: that is made now, or was made before.
+
+    A run that selects its epoch by an exposure has no quality to compare, and `reference=null` asks for no comparison.
+    """
+    folder, attack = checked.config.reference, experiment.system.attack
+    if folder is None or attack.promotes or not attack.takes_part or experiment.evaluator.selection.startswith("ER@"):
+        return
+    clean, own = unattacked(checked), experiment.checkpoints.identity
+    where = {name: own.counted[name] for name in ("seed", "device", "threads")}
+    identity = replace(own, counted=counted_options(clean.config) | where, targets=[])
+
+    def make(own: Path) -> WithoutAttack:
+        other = prepare(clean, own, (), frame)
+        return WithoutAttack(other.train()["name"], own, other.evaluations)
+
+    without_attack = References(Path(folder).resolve()).obtain(identity, make)
+    experiment.info = replace(experiment.info, without_attack=without_attack)
+
+
 @threads_put_back()
 def run(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = None, frame: "pd.DataFrame | None" = None) -> Experiment:
     """Run the experiment of a checked configuration, leave its results in `folder`, and return it.
@@ -111,6 +134,7 @@ def run(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = N
     try:
         with contextlib.chdir(HydraConfig.get().runtime.cwd if HydraConfig.initialized() else "."):
             experiment = prepare(checked, folder, callbacks, frame)
+            compare(experiment, checked, frame)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
     try:

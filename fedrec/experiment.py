@@ -10,6 +10,7 @@ from typing import Any
 from fedrec.checkpoints.checkpointing import Checkpointing
 from fedrec.config.run_name import run_name
 from fedrec.config.validation import ConfigError
+from fedrec.evaluation.degradation import degradation, ratio
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.evaluation.evaluator import Evaluator
 from fedrec.federation.system import System
@@ -168,6 +169,7 @@ class Experiment:
             "evaluations": len(self.evaluations),  # number
             "undefined": dict(self.info.undefined),  # metrics that are asked for and have no value in this run -> why
             **self.selected,  # `best`, `near_best`, `validation`, `peak`, `final`: reported metrics; `exposed`: share of evaluations
+            "degradation": self._degradation if status == "FINISHED" else None,  # shares lost under an attack that promotes no item
             "rounds": self.system.round,  # number of rounds finished
             "seconds": self.rounded_seconds,  # wall time in s: total, train, evaluate, track (all callbacks), checkpoint
             "peak_memory_mb": peak and round(peak / 2**20, 1),  # of a process of this run, in MiB; None where the system does not tell
@@ -190,8 +192,25 @@ class Experiment:
         return select(self.evaluations, self.evaluator.selection, self.evaluator.exposed_above)
 
     @property
+    def _degradation(self) -> dict[str, Any] | None:
+        """What the attack destroys at the best epoch, by metric, and `without`: the run without it, and what that reaches at its own."""
+        if (other := self.info.without_attack) is None:
+            return None
+        clean = select(other.evaluations, self.evaluator.selection, self.evaluator.exposed_above)["best"]
+        lost = degradation(self.selected["best"], clean)
+        reached = {name: clean[name] for name in ("epoch", *lost)}
+        return {**lost, "without": {"name": other.name, "folder": str(other.folder), **reached}}
+
+    @property
     def objective(self) -> float:
-        """ER@K at the epoch that the validation item selects, or the test item without one; K is that of `evaluation.selection`."""
-        selected = self.selected
+        """ER@K at the epoch that the validation item selects, or the test item without one; K is that of `evaluation.selection`.
+
+        Of an attack that promotes no item, the share of the metric that selects which it destroys.
+        """
+        selected, selection = self.selected, self.evaluator.selection
         best = selected["validation"] or selected["best"]
-        return float(best.get(exposure_of(self.evaluator.selection), math.nan))
+        if (other := self.info.without_attack) is None:
+            return float(best.get(exposure_of(selection), math.nan))
+        name = f"validation_{selection}" if selected["validation"] else selection
+        clean = max(one.metrics[name] for one in other.evaluations)
+        return ratio(best[name], clean) if clean else math.nan

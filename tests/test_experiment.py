@@ -45,6 +45,7 @@ SUMMARY |= {
     "peak",
     "exposed",
     "data_frame",
+    "degradation",
 }
 
 

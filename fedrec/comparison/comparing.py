@@ -77,7 +77,8 @@ def compare(
     if not len(table):
         raise ConfigError(f"no run is left to compare. {' '.join(notes)}".rstrip())
     options = _options(table, by, notes)
-    measures = choose(table, _listed(metric), _listed(at), str(next(iter(table["evaluation.selection"].dropna()), "HR@10")))
+    measured = table.columns[table.notna().any()]  # `where` may have left no run that has another one
+    measures = choose(measured, _listed(metric), _listed(at), str(next(iter(table["evaluation.selection"].dropna()), "HR@10")))
     cells = _cells(table, options, measures, notes)
     reference = _reference(table, options, against, cells) if tested else {}
     notes = [_what_ran(table, options), *notes, *doubts(table), *gaps(options, cells)]

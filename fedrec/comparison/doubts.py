@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from fedrec.comparison.measures import is_degradation, is_exposure
 from fedrec.comparison.over_seeds import OverSeeds
 from fedrec.comparison.run_rows import SEED, options_of
 from fedrec.comparison.varying import side, text, values_in_order
@@ -45,10 +46,16 @@ def gaps(options: Sequence[str], cells: Mapping[tuple[str, ...], Mapping[str, Ov
         if missing := [seed for seed in every if seed not in seeds[setting]]:
             lacking.setdefault(f"seed{'s' * (len(missing) > 1)} {', '.join(missing)}", []).append(name)
         for measure, one in cell.items():
-            if one.n < len(seeds[setting]):
+            if one.n < len(seeds[setting]) and not (one.n == 0 and _is_judged_otherwise(measure, cell)):
                 undefined.setdefault(measure, []).append(f"{name} ({len(seeds[setting]) - one.n} of {len(seeds[setting])} seeds)")
     yield from (f"No run with {missing}: {shortened(names, '; ')}." for missing, names in lacking.items())
     yield from (f"{measure} is undefined: {shortened(names, '; ')}." for measure, names in undefined.items())
+
+
+def _is_judged_otherwise(measure: str, cell: Mapping[str, OverSeeds]) -> bool:
+    """Return whether a setting has an exposure instead of a degradation ratio, or the other way round, as its attack promotes or not."""
+    other = is_degradation if is_exposure(measure) else is_exposure if is_degradation(measure) else None
+    return other is not None and any(one.n for name, one in cell.items() if other(name))
 
 
 def titled(options: Sequence[str], setting: Sequence[str]) -> str:

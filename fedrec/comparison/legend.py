@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from fedrec.comparison.doubts import titled
-from fedrec.comparison.measures import heading, highest_is_best, is_share
+from fedrec.comparison.measures import heading, highest_is_best, is_degradation, is_share
 from fedrec.comparison.paired_tests import LEVEL, seeds_needed
 from fedrec.comparison.side_by_side import SideBySide
 from fedrec.evaluation.epoch_selection import NEAR
@@ -23,17 +23,22 @@ def _about_means(comparison: SideBySide) -> str:
     shares = [heading(one) for one in comparison.measures if is_share(one)]
     unit = ", in percent" if len(shares) == len(comparison.measures) else f"; in percent: {', '.join(shares)}" if shares else ""
     near = f" near_best is the mean within {NEAR} epochs of the best epoch." if _has_near(comparison) else ""
-    return f"{told}{unit}.{near}"
+    lost = " degradation is the share that is lost against the same run without the attack." if _has_lost(comparison) else ""
+    return f"{told}{unit}.{near}{lost}"
 
 
 def _has_near(comparison: SideBySide) -> bool:
     return any(one.startswith("near_best/") for one in comparison.measures)
 
 
+def _has_lost(comparison: SideBySide) -> bool:
+    return any(map(is_degradation, comparison.measures))
+
+
 def _about_marks(comparison: SideBySide, best: str) -> Iterator[str]:
     if comparison.marked:
         ways = {
-            measure.rpartition("/")[2]: "highest" if highest else "lowest"
+            heading(measure) if is_degradation(measure) else measure.rpartition("/")[2]: "highest" if highest else "lowest"
             for measure in comparison.measures
             if (highest := highest_is_best(measure, comparison.for_attackers)) is not None
         }

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import env_override
 
-from fedrec.comparison.run_rows import NAMES, Row, data_size, row, without_tracking
+from fedrec.comparison.run_rows import NAMES, RULES, Row, data_size, row, without_tracking
 from fedrec.config.secrets import masked
 from fedrec.config.validation import did_you_mean
-from fedrec.evaluation.epoch_selection import EVALUATIONS
+from fedrec.evaluation.degradation import WITHOUT
 from fedrec.tracking.mlflow.run_description import code_of
 from fedrec.tracking.mlflow.store_uri import locate_store
 from fedrec.tracking.mlflow.writer_process import environment
@@ -90,9 +90,9 @@ def _row(run: "Run") -> Row:
 def _reported(run: "Run") -> dict[str, float]:
     """Return what the rules report: metrics, or a tag of the rule's name that holds all of them."""
     named = {_AT.sub("@", name): value for name, value in run.data.metrics.items()}
-    found = {name: value for name, value in named.items() if name.partition("/")[0] in EVALUATIONS or name == "exposed"}
-    for rule in EVALUATIONS:
-        found |= {f"{rule}/{name}": float(value) for name, value in _told(run, rule).items()}
+    found = {name: value for name, value in named.items() if name.partition("/")[0] in RULES or name == "exposed"}
+    for rule in RULES:
+        found |= {f"{rule}/{name}": float(value) for name, value in _told(run, rule).items() if name != WITHOUT}
     return found
 
 

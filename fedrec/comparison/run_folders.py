@@ -9,6 +9,7 @@ from typing import Any
 from fedrec.comparison.run_rows import Row, data_size, row, without_tracking
 from fedrec.config.choices import names
 from fedrec.config.secrets import masked
+from fedrec.evaluation.degradation import DEGRADATION, WITHOUT
 from fedrec.evaluation.epoch_selection import EVALUATIONS
 from fedrec.tracking.mlflow.run_description import parameters
 
@@ -50,6 +51,8 @@ def read_folder(folder: Path) -> Row:
 def _reported(summary: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for rule in EVALUATIONS:
         yield from ((f"{rule}/{name}", float(value)) for name, value in (summary.get(rule) or {}).items())
+    lost = {name: value for name, value in (summary.get(DEGRADATION) or {}).items() if name != WITHOUT}
+    yield from ((f"{DEGRADATION}/{name}", float(value)) for name, value in lost.items())
     if summary.get("exposed") is not None:
         yield "exposed", float(summary["exposed"])
 

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
+from fedrec.evaluation.degradation import DEGRADATION
 from fedrec.evaluation.epoch_selection import EVALUATIONS
 
 NAMES = ("attack", "defense", "model", "dataset")  # options that hold a choice, and tell most of a run
 SEED = "seed"
+RULES = (*EVALUATIONS, DEGRADATION)  # what stands before the name of a metric
 LABELS = ("experiment", "variant", "system", "evaluation")  # choices that only name what the options say
 FACTS = ("seconds", "status", "folder", "run_id", "data_checksum", "data_size", "code", "ended")  # the last columns
 FINISHED = "FINISHED"
 Row = dict[str, Any]
 
-_IGNORED = re.compile(r"(tracking|checkpoint|sweep|hydra|choices|by_model)\b|(threads|resume|model\.save)$")  # change no result
+_IGNORED = re.compile(r"(tracking|checkpoint|sweep|hydra|choices|by_model)\b|(threads|resume|reference|model\.save)$")  # change no result
 COUNTS = ("round", "epoch", "evaluations")  # that stand beside the metrics of an evaluation
 
 
@@ -40,7 +42,7 @@ def in_order(rows: Iterable[Row]) -> list[str]:
     """Return the columns of all rows: choices, seed, options, what the rules report, facts."""
     found = dict.fromkeys(chain.from_iterable(rows))
     first = [*NAMES, SEED, *(name for name in LABELS if name in found)]
-    reported = [name for rule in EVALUATIONS for name in found if name.startswith(f"{rule}/")] + ["exposed"] * ("exposed" in found)
+    reported = [name for rule in RULES for name in found if name.startswith(f"{rule}/")] + ["exposed"] * ("exposed" in found)
     options = [name for name in found if name not in {*first, *reported, *FACTS}]
     return [*first, *options, *reported, *FACTS]
 
@@ -56,7 +58,7 @@ def metrics_of(columns: Iterable[Any]) -> list[str]:
     >>> metrics_of(["attack", "best/epoch", "best/ER@10", "final/ER@10", "best/HR@10"])
     ['ER@10', 'HR@10']
     """
-    found = dict.fromkeys(name.partition("/")[2] for name in columns if name.partition("/")[0] in EVALUATIONS)
+    found = dict.fromkeys(name.partition("/")[2] for name in columns if name.partition("/")[0] in RULES)
     return [name for name in found if name and name not in COUNTS]
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedrec.comparison.colours import MARKERS, PALETTE
 from fedrec.comparison.doubts import titled
-from fedrec.comparison.measures import heading, highest_is_best, is_exposure
+from fedrec.comparison.measures import heading, highest_is_best, is_harm
 from fedrec.comparison.over_seeds import OverSeeds
 from fedrec.comparison.pareto_front import pareto_front
 from fedrec.comparison.side_by_side import Setting, SideBySide
@@ -44,9 +44,9 @@ def scatter(comparison: SideBySide) -> "Figure":
 
 
 def _axes(comparison: SideBySide) -> tuple[str, str]:
-    """Return the first exposure and the first measure of hits."""
-    exposures = [one for one in comparison.measures if is_exposure(one)]
-    hits = [one for one in comparison.measures if not is_exposure(one) and highest_is_best(one, False)]
+    """Return the first measure of harm, an exposure or a degradation ratio, and the first one of hits."""
+    exposures = [one for one in comparison.measures if is_harm(one)]
+    hits = [one for one in comparison.measures if not is_harm(one) and highest_is_best(one, False)]
     if not exposures or not hits:
         raise ConfigError(
             f"a scatter needs an exposure and a measure of hits, such as ER@10 and HR@10, not {', '.join(comparison.measures)}"

@@ -32,6 +32,7 @@ class RunOptions:
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     device: Literal["auto", "cpu", "cuda", "mps"] | Annotated[str, Field(pattern=r"^cuda:\d{1,2}$", description="cuda:N")]
     resume: Annotated[str, Field(min_length=1, description="auto, never or the folder of a checkpoint")]
+    reference: Annotated[str, Field(min_length=1)] | None
     threads: Annotated[int, Field(ge=1, le=1024)] | None  # far more threads than a machine can start end the process
 
 

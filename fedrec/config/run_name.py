@@ -23,7 +23,7 @@ SEPARATOR = " · "
 Keys = tuple[str, ...]  # on the way to an option
 Leaves = dict[Keys, Any]
 
-_IGNORED = {(name,) for name in ("choices", "hydra", "tracking", "device", "threads", "checkpoint", "resume", "sweep")} | {
+_IGNORED = {(name,) for name in ("choices", "hydra", "tracking", "device", "threads", "checkpoint", "resume", "reference", "sweep")} | {
     ("model", "save")
 }
 _LONGEST_VALUE, _LONGEST = 24, 160  # characters; MLflow takes 250

@@ -7,6 +7,7 @@ Both runs are taken at their own best epoch, and differ in nothing but the attac
 import re
 from collections.abc import Mapping
 
+DEGRADATION, WITHOUT = "degradation", "without"  # where a summary holds it, and what it says of the run without the attack
 _QUALITY = re.compile(r"(full_)?(HR|NDCG|Recall|Precision|MRR)@\d+")
 
 

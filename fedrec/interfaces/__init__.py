@@ -6,7 +6,7 @@ sampled clients, E training pairs of a round, n uploaded rows, N mined items, T 
 """
 
 from fedrec.interfaces.attack import Attack, AttackerKnowledge, AttackerView, PriorKnowledge, PriorWanted
-from fedrec.interfaces.callback import Callback, Evaluation, Pruned, RunInfo, Status
+from fedrec.interfaces.callback import Callback, Evaluation, Pruned, RunInfo, Status, WithoutAttack
 from fedrec.interfaces.dataset import Dataset, Ids, Interactions, Split
 from fedrec.interfaces.defense import MANY_ITEMS, Aggregation, Aggregator, ClientDefense, Defense, ServerKnowledge, ServerView, Transform
 from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, ProjectedRows, RowGroup, Rows
@@ -16,7 +16,7 @@ from fedrec.interfaces.round import ClientBatch, GlobalModel, ItemChanges, Local
 from fedrec.interfaces.upload import DenseScorerGradients, ScorerGradients, ScorerPart, Upload
 
 __all__ = ["Attack", "AttackerKnowledge", "AttackerView", "PriorKnowledge", "PriorWanted"]
-__all__ += ["Callback", "Evaluation", "Pruned", "RunInfo", "Status"]
+__all__ += ["Callback", "Evaluation", "Pruned", "RunInfo", "Status", "WithoutAttack"]
 __all__ += ["Dataset", "Ids", "Interactions", "Split"]
 __all__ += ["MANY_ITEMS", "Aggregation", "Aggregator", "ClientDefense", "Defense", "ServerKnowledge", "ServerView", "Transform"]
 __all__ += ["Loss", "Model", "PairwiseScorerGradients"]

@@ -25,6 +25,15 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class WithoutAttack:
+    """What the same run has measured without its attack."""
+
+    name: str
+    folder: Path
+    evaluations: Sequence[Evaluation]
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What a callback is told at the start of a run."""
 
@@ -42,6 +51,7 @@ class RunInfo:
     data_checksum: str  # of the split
     undefined: Mapping[str, str]  # metric that no evaluation of this run will have, `ER@10` for instance -> why
     rounds_before: int = 0  # that an earlier process has finished, if the run goes on from a checkpoint
+    without_attack: WithoutAttack | None = None  # of an attack that promotes no item, unless nobody asks for it
 
     @property
     def target_ids(self) -> list[int | str]:

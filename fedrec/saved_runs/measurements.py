@@ -22,6 +22,17 @@ def metric_columns(evaluations: Sequence[Evaluation]) -> "Columns":
     return steps | {name: np.array([one.metrics.get(name, np.nan) for one in evaluations], np.float64) for name in names}
 
 
+def evaluations_of(columns: "Columns") -> list[Evaluation]:
+    """Return the evaluations that `metric_columns` made columns of, without the exposures of single targets.
+
+    Raises KeyError if a column lacks.
+    """
+    steps = zip(columns["round"].tolist(), columns["epoch"].tolist(), strict=True)
+    measured = {name: values.tolist() for name, values in columns.items() if name not in ("round", "epoch")}
+    rows = [{name: values[row] for name, values in measured.items()} for row in range(len(columns["round"]))]
+    return [Evaluation(*step, {name: one for name, one in row.items() if one == one}) for step, row in zip(steps, rows, strict=True)]
+
+
 def exposure_columns(info: RunInfo, evaluations: Sequence[Evaluation], evaluator: Evaluator) -> "Columns":
     """Return what is known of each target item, over how many users its exposure is the mean, and ER@K by each rule that reports.
 

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 
 from optuna.trial import FrozenTrial
 
+from fedrec.evaluation.degradation import as_harm
 from fedrec.interfaces import Positive
 from fedrec.sweeps.objectives import AS_GIVEN, NO_DEFENSE, Runs, TuneDefense, Values
 from fedrec.sweeps.outcomes import Outcome, mean
@@ -19,7 +20,11 @@ _PAUSE = 0.5  # seconds between two looks at a response whose worker has died
 
 @dataclass(kw_only=True)
 class Minimax(TuneDefense):
-    """Minimise the value of `TuneDefense` under the worst attack: of `responses` attacks, the one with the highest mean ER@K."""
+    """Minimise the value of `TuneDefense` under the worst attack: of `responses` attacks, the one that does the most harm on average.
+
+    Some may promote items and others not. Both kinds of harm are shares of the users or of their hits in [0, 1], and 1 is the worst of
+    both: ER@K is as it is, and a degradation ratio below 0 counts as 0.
+    """
 
     responses: Positive  # attacks that are tried on each candidate
     response_space: dict[str, str]  # what the attacker tunes, as far as the chosen attack has these options
@@ -44,7 +49,7 @@ class Minimax(TuneDefense):
                 found = [runs.run(response, seed, f"response_{trial.number}/seed_{seed}") for seed in seeds]
                 outcomes = [one for one in found if one is not None]  # nobody prunes these runs
                 trial.set_user_attr(OUTCOMES, [astuple(one) for one in outcomes])
-                study.tell(trial, [mean([one.exposure_ratio for one in outcomes])])
+                study.tell(trial, [mean([as_harm(one.harm) for one in outcomes])])
             runs.trial.report(self._at_worst(runs, study, seeds)[0], runs.n_evaluations)
             if not study.is_complete and runs.trial.should_prune():
                 return None

@@ -12,7 +12,7 @@ from fedrec.config.choices import names
 from fedrec.tracking.mlflow.run_description import parameters
 
 STUDY_NAME = Annotated[str, Field(min_length=1)]  # what a study may be called
-_IRRELEVANT = ("hydra", "tracking", "checkpoint", "resume", "threads", "device")
+_IRRELEVANT = ("hydra", "tracking", "checkpoint", "resume", "reference", "threads", "device")
 _LEAVES = "model.save"  # what a run leaves in its folder is no part of its result
 _SETTINGS = ("direction", "params", "sampler", "pruner")  # of the sweeper; n_trials may grow
 

@@ -1,7 +1,8 @@
 """What a sweep tunes for, how a trial is measured, and what its best trial is compared with at the end.
 
-Every run is judged as `objective` says, by default at the epoch with the best HR@K on the validation item. Trials see ER@K and the
-validation item only. The comparisons at the end use seeds that no trial has seen, and report the test item.
+Every run is judged as `objective` says, by default at the epoch with the best HR@K on the validation item. What an attack does is its
+harm: ER@K, or of an attack that promotes no item the degradation ratio of HR@K, the share that is lost against the same run without the
+attack. Trials see ER@K and the validation item only. The comparisons at the end use seeds that no trial has seen, and report the test item.
 """
 
 import math
@@ -14,6 +15,7 @@ from optuna.trial import FrozenTrial, Trial
 from pydantic import Field
 
 from fedrec.config.validation import ConfigError
+from fedrec.evaluation.degradation import as_harm
 from fedrec.interfaces import Positive
 from fedrec.sweeps.outcomes import Outcome, Rule, mean, summary
 from fedrec.sweeps.search_space import SearchSpace
@@ -21,6 +23,7 @@ from fedrec.sweeps.study import Direction, SharedStudy
 
 Values = tuple[float, ...]  # what Optuna is told of a trial, one value for each direction
 NO_DEFENSE, AS_GIVEN = "no defense", "as given"  # labels of comparisons
+HARM = "ER"  # stands in `directions` for what `Runs.harm` names
 
 
 class Runs(Protocol):
@@ -29,6 +32,10 @@ class Runs(Protocol):
     trial: Trial
     references: Mapping[int, float]  # seed -> HR@K on the validation item without a defense
     n_evaluations: int  # of all runs of the trial so far
+
+    @property
+    def harm(self) -> str:
+        """What the attacks of the sweep are judged by: ER, degradation, or harm if there are both kinds."""
 
     def run(self, overrides: Sequence[str], seed: int, name: str, hopeless: Callable[[Outcome], bool] = ...) -> Outcome | None:
         """Run a job and return its outcome; None if `hopeless`, which is asked after every evaluation, ended it."""
@@ -49,7 +56,7 @@ class Objective(ABC):
 
     seeds: Positive  # runs of a trial
     fresh_seeds: Positive  # runs of each comparison at the end
-    objective: Rule  # which ER@K of a run counts
+    objective: Rule  # which evaluations of a run count
     every_round: bool  # whether MLflow gets every round of a trial's runs, too
     space: dict[str, str]  # what is tuned, as far as the chosen attack and defense have these options
 
@@ -70,7 +77,7 @@ class Objective(ABC):
 
     def values(self, outcome: Outcome, reference: float) -> Values:
         """Return the values of one run. `reference` is HR@K on the validation item without a defense, for the same seed."""
-        return (outcome.exposure_ratio,)
+        return (outcome.harm,)
 
     def measure(self, runs: Runs, overrides: Sequence[str], seeds: Sequence[int]) -> Values | None:
         """Run every seed, and return the mean values; None if the trial was pruned. The pruner is told of every evaluation."""
@@ -92,11 +99,15 @@ class Objective(ABC):
     def conclude(self, runs: Runs, outcomes: Sequence[Outcome], seeds: Sequence[int]) -> Values:
         """Return the mean values over the seeds; keep means and standard errors as user attributes of the trial."""
         measured = [self.values(one, runs.references.get(seed, 0.0)) for one, seed in zip(outcomes, seeds, strict=True)]
-        columns = dict(zip(self.directions, zip(*measured, strict=True), strict=True))
-        columns |= {"ER": tuple(one.exposure_ratio for one in outcomes), "validation_HR": tuple(one.hit_ratio for one in outcomes)}
+        columns = dict(zip(names := self.named(runs.harm), zip(*measured, strict=True), strict=True))
+        columns |= {runs.harm: tuple(one.harm for one in outcomes), "validation_HR": tuple(one.hit_ratio for one in outcomes)}
         for name, value in summary(columns).items():
             runs.trial.set_user_attr(name, value)
-        return tuple(mean(columns[name]) for name in self.directions)
+        return tuple(mean(columns[name]) for name in names)
+
+    def named(self, harm: str) -> list[str]:
+        """Return the names of the values, `harm` for what an attack does."""
+        return [harm if name == HARM else name for name in self.directions]
 
     def comparisons(self, best: Sequence[FrozenTrial], as_given: FrozenTrial | None, space: SearchSpace) -> dict[str, list[str]]:
         """Return label -> overrides of what runs on fresh seeds, as far as it is known yet."""
@@ -105,14 +116,18 @@ class Objective(ABC):
 
 
 class TuneAttack(Objective):
-    """Find the attack with the highest exposure."""
+    """Find the attack that does the most harm."""
 
-    directions: ClassVar[Mapping[str, Direction]] = {"ER": "maximize"}
+    directions: ClassVar[Mapping[str, Direction]] = {HARM: "maximize"}
 
 
 @dataclass(kw_only=True)
 class TuneDefense(Objective):
-    """Minimise one number: ER@K + hr_weight * max(0, HR@K that is lost against no defense, under the attack as given)."""
+    """Minimise one number: harm + hr_weight * max(0, HR@K that is lost against no defense, under the attack as given).
+
+    An attack that promotes no item lowers HR@K itself, so the loss is that without the attack then: the price of the defense. A ratio
+    below 0 counts as 0, because nothing speaks for a defense under which an attack helps.
+    """
 
     defends = True
     needs_references = True
@@ -126,17 +141,17 @@ class TuneDefense(Objective):
         >>> objective.values(Outcome(exposure_ratio=0.25, hit_ratio=0.5, test_hit_ratio=0), reference=0.625)
         (0.5,)
         """
-        return (outcome.exposure_ratio + self.hr_weight * max(0.0, reference - outcome.hit_ratio),)
+        return (as_harm(outcome.harm) + self.hr_weight * max(0.0, reference - outcome.price),)
 
 
 class DefenseFront(Objective):
-    """Find all defenses with low exposure and many hits, without saying which matters more."""
+    """Find all defenses with little harm and many hits, without saying which matters more. Harm and hits count as in `TuneDefense`."""
 
     defends = True
-    directions: ClassVar[Mapping[str, Direction]] = {"ER": "minimize", "HR": "maximize"}
+    directions: ClassVar[Mapping[str, Direction]] = {HARM: "minimize", "HR": "maximize"}
 
     def values(self, outcome: Outcome, reference: float) -> Values:
-        return outcome.exposure_ratio, outcome.hit_ratio
+        return as_harm(outcome.harm), outcome.price
 
 
 @dataclass(kw_only=True)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from fedrec.comparison.over_seeds import standard_error
 from fedrec.config.validation import ConfigError
+from fedrec.evaluation.degradation import ratio
 from fedrec.evaluation.epoch_selection import exposure_of, select
 from fedrec.interfaces import Evaluation
 
@@ -20,27 +21,78 @@ Rule = Annotated[Literal["validation", "near_best", "peak", "exposed", "final"],
 class Outcome:
     """What one run is judged by."""
 
-    exposure_ratio: float  # ER@K of the targets; with the rule `exposed`, the share of evaluations with ER@K above a threshold
+    exposure_ratio: float | None  # ER@K of the targets; with the rule `exposed`, the share of evaluations with ER@K above a threshold
     hit_ratio: float  # the selection metric, HR@K for instance, on the validation item
     test_hit_ratio: float  # the same on the test item
+    unattacked: tuple[float, float] | None = None  # both in the same run without the attack, if that promotes no item; then no exposure
+
+    @property
+    def harm(self) -> float:
+        """What the attack has reached: ER@K, or if it promotes no item the share of the selection metric that it destroys."""
+        return self._harm(0, self.hit_ratio)
+
+    @property
+    def test_harm(self) -> float:
+        """The same on the test item, which tells no exposure from another."""
+        return self._harm(1, self.test_hit_ratio)
+
+    @property
+    def price(self) -> float:
+        """The selection metric on the validation item that tells what the defense costs.
+
+        An attack that promotes no item lowers it, too. So it is taken without the attack then, or the harm would count twice.
+        """
+        return self.hit_ratio if self.unattacked is None else self.unattacked[0]
+
+    def _harm(self, item: int, reached: float) -> float:
+        if self.unattacked is None:
+            assert self.exposure_ratio is not None
+            return self.exposure_ratio
+        return ratio(reached, self.unattacked[item]) if self.unattacked[item] else 0.0  # where nothing is, nothing is lost
 
     @classmethod
-    def of(cls, evaluations: Sequence[Evaluation], selection: str, rule: Rule, exposed_above: float) -> "Outcome":
+    def of(
+        cls,
+        evaluations: Sequence[Evaluation],
+        selection: str,
+        rule: Rule,
+        exposed_above: float,
+        unattacked: Sequence[Evaluation] | None = None,
+    ) -> "Outcome":
         """Judge a run by its evaluations so far. `selection` names the selection metric; only that of the validation item selects.
 
         Hits are those of the rule's evaluations; with `peak` and `exposed`, those of the epoch that the validation item selects.
-        Raises ConfigError if one of these metrics has no value in this run.
+        `unattacked` are the evaluations of the same run without an attack that promotes no item; they count up to the same epoch.
+        Raises ConfigError if one of these metrics has no value in this run, or the rule is one for exposures only.
         """
         exposure, undefined = exposure_of(selection), "of this run is undefined, so there is nothing to tune by"
-        if exposure not in evaluations[-1].metrics:
+        if unattacked is None and exposure not in evaluations[-1].metrics:
             raise ConfigError(f"{exposure} {undefined}: no user is left to whom a target item could be shown; take other attack.targets")
         if missing := {selection, f"validation_{selection}"} - set(evaluations[-1].metrics):
             raise ConfigError(f"{min(missing)} {undefined}: no user has such an item")
-        selected = select(evaluations, f"validation_{selection}", exposed_above)
-        selected["validation"] = selected["best"]
+        selected = _selected(evaluations, selection, exposed_above)
         hits = selected["validation" if rule in ("peak", "exposed") else rule]
-        exposure = selected["exposed"] if rule == "exposed" else selected[rule][exposure]
-        return cls(exposure, hits[f"validation_{selection}"], hits[selection])
+        reached = hits[f"validation_{selection}"], hits[selection]
+        if unattacked is None:
+            return cls(selected["exposed"] if rule == "exposed" else selected[rule][exposure], *reached)
+        require_quality(rule)
+        before = [one for one in unattacked if one.epoch <= evaluations[-1].epoch]
+        clean = _selected(before, selection, exposed_above)[rule]
+        return cls(None, *reached, (clean[f"validation_{selection}"], clean[selection]))
+
+
+def require_quality(rule: Rule) -> None:
+    """Raise ConfigError if a rule is for exposures only."""
+    if rule in ("peak", "exposed"):
+        raise ConfigError(
+            f"sweep.objective={rule} is a rule for ER@K, and the attack promotes no item: allowed are validation, near_best and final"
+        )
+
+
+def _selected(evaluations: Sequence[Evaluation], selection: str, exposed_above: float) -> dict[str, Any]:
+    """Return what each rule reports if the validation item chooses the best epoch."""
+    selected = select(evaluations, f"validation_{selection}", exposed_above)
+    return {**selected, "validation": selected["best"]}
 
 
 def summary(columns: Mapping[str, Sequence[float]]) -> dict[str, float | None]:

@@ -11,15 +11,17 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from optuna.distributions import CategoricalDistribution
 from pydantic import Field
 
-from fedrec.config.build import build, check
+from fedrec.config.build import Checked, build, check
 from fedrec.config.validation import ConfigError, convert, shown, unknown
 from fedrec.evaluation.epoch_selection import NEAR
 from fedrec.interfaces import Positive
 from fedrec.sweeps.hydra_jobs import Composer
 from fedrec.sweeps.naming import STUDY_NAME
-from fedrec.sweeps.objectives import Objective, ReturnedValue
+from fedrec.sweeps.objectives import HARM, Objective, ReturnedValue
+from fedrec.sweeps.outcomes import require_quality
 from fedrec.sweeps.samplers import check_options, is_grid, make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace
 from fedrec.sweeps.stages import Sweep
@@ -34,7 +36,7 @@ SETTINGS: dict[str, Any] = {
     "params": dict[str, Any] | None,
 }
 
-_NOT_TUNED = ("seed", "dataset.validation", "evaluation", "sweep", "tracking", "checkpoint", "resume")
+_NOT_TUNED = ("seed", "dataset.validation", "evaluation", "sweep", "tracking", "checkpoint", "resume", "reference")
 
 
 def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[str]) -> Sweep:
@@ -46,8 +48,8 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
     parsed = {text: parser.parse_override(text) for text in arguments}
     fixed = [text for text, override in parsed.items() if not override.is_sweep_override()]
     composer = Composer(context, config)
-    base = check(composer.compose(fixed, [])).config
-    objective = _objective(base, settings["direction"])
+    checked = check(composer.compose(fixed, []))
+    base, objective = checked.config, _objective(checked, settings["direction"])
     inner_space, space = _spaces(objective, settings["params"] or {}, base, parsed, parser)
     _check_space(space, objective.space, composer, base, fixed)
     if objective.inner_space:
@@ -70,6 +72,7 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
         fresh_seeds=range(fresh, fresh + objective.fresh_seeds),
         selection=base.evaluation.selection,
         exposed_above=base.evaluation.exposed_above,
+        harm=_harm([check(composer.compose(fixed, [f"attack={one}"])) for one in _attacks(space, inner_space)] or [checked]),
     )
 
 
@@ -122,8 +125,27 @@ def _check_space(space: SearchSpace, options: Mapping[str, str], composer: Compo
             raise ConfigError(f"search space of {name}: {override}: {reason}") from None
 
 
-def _objective(config: DictConfig, direction: Direction | list[Direction]) -> Objective:
+def _attacks(*spaces: SearchSpace) -> list[str]:
+    """Return the attacks that are tuned, as choices of their group."""
+    tuned = [space.distributions["attack"] for space in spaces if "attack" in space.distributions]
+    return [str(choice) for distribution in tuned if isinstance(distribution, CategoricalDistribution) for choice in distribution.choices]
+
+
+def _harm(configurations: Sequence[Checked]) -> str:
+    """Return what attacks are judged by: ER, degradation, or harm if there are both kinds."""
+    kinds = {_promotes(one) for one in configurations}
+    return "harm" if len(kinds) > 1 else HARM if kinds == {True} else "degradation"
+
+
+def _promotes(checked: Checked) -> bool:
+    """Return whether the attack is judged by an exposure; no attack is, too."""
+    attack: Any = checked.parts["attack"].constructor
+    return bool(attack.promotes or not attack.takes_part)
+
+
+def _objective(checked: Checked, direction: Direction | list[Direction]) -> Objective:
     """Return what the sweep tunes for. Raises ConfigError if the rest of the configuration does not allow to measure it."""
+    config = checked.config
     directions: tuple[Direction, ...] = (direction,) if isinstance(direction, str) else tuple(direction)
     objective: Objective | None = build(config.get("sweep"))
     if objective is None:
@@ -134,9 +156,14 @@ def _objective(config: DictConfig, direction: Direction | list[Direction]) -> Ob
     if not config.dataset.get("validation"):
         raise ConfigError("dataset.validation must be true: sweeps are tuned on the validation item, never on the test item")
     metric, _, k = config.evaluation.selection.partition("@")
-    if metric == "ER" or not {"ER", metric} <= {*config.evaluation.metrics} or int(k) not in config.evaluation.k:
+    needed = {"ER", metric} if _promotes(checked) else {metric}
+    if metric == "ER" or not needed <= {*config.evaluation.metrics} or int(k) not in config.evaluation.k:
         found = f"evaluation.metrics={shown(list(config.evaluation.metrics))} evaluation.selection={config.evaluation.selection}"
         raise ConfigError(f"{found}: a sweep needs the metric ER, and selection by another one of the metrics, K among evaluation.k")
+    if not _promotes(checked):
+        require_quality(objective.objective)
+        if config.reference is None:
+            raise ConfigError("reference=null is not allowed: the attack promotes no item, so it is compared with the run without it")
     if objective.objective == "near_best" and config.evaluation.every > NEAR:
         raise ConfigError(f"sweep.objective=near_best is a mean over {2 * NEAR + 1} epochs: evaluation.every must be at most {NEAR}")
     return objective

@@ -39,6 +39,7 @@ class Sweep:
     fresh_seeds: range  # of the comparisons
     selection: str  # the metric that, on the validation item, chooses the epoch
     exposed_above: float  # the ER@K above which an evaluation counts as exposed
+    harm: str = "ER"  # what the attacks are judged by: ER, degradation, or harm if there are both kinds
     host: str = field(default_factory=platform.node)  # that started the sweep
 
 

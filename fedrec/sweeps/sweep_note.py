@@ -12,13 +12,13 @@ from fedrec.tracking.mlflow.notes import percent, signed, table
 _MOST_TRIALS = 30  # the best ones: MLflow takes 8000 characters
 
 
-def sweep_note(found: Mapping[str, Any], trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection]) -> str:
-    """Return the note of a sweep. `found` is what the report has found; without it the sweep was cut off."""
+def sweep_note(found: Mapping[str, Any], trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection], harm: str) -> str:
+    """Return the note of a sweep. `found` is what the report has found; without it the sweep was cut off. `harm` is that of `Sweep`."""
     counts = ", ".join(f"{count} {state}" for state, count in found.get("trials", {}).items()) or f"{len(trials)} so far"
     parts = [_best(found), f"Trials: {counts}."]
     if compared := found.get("comparisons"):
-        rows = [(label, percent(row["ER"]), percent(row["HR"]), str(row["seeds"])) for label, row in compared.items()]
-        parts += ["Compared with fresh seeds, on the test item:", table(("", "ER", "HR", "seeds"), rows)]
+        rows = [(label, percent(row[harm]), percent(row["HR"]), str(row["seeds"])) for label, row in compared.items()]
+        parts += ["Compared with fresh seeds, on the test item:", table(("", harm, "HR", "seeds"), rows)]
     shown = sorted(trials, key=lambda trial: _rank(trial, directions))[:_MOST_TRIALS]
     if shown:
         title = "The trials, the best first:" if len(shown) == len(trials) else f"The best {len(shown)} of {len(trials)} trials:"

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from fedrec.config.validation import ConfigError
 from fedrec.evaluation.epoch_selection import exposure_of
 from fedrec.sweeps.mlflow_runs import RUN_ID, RUN_KEY, MlflowRuns
+from fedrec.sweeps.objectives import HARM
 from fedrec.sweeps.outcomes import summary
 from fedrec.sweeps.pictures import draw
 from fedrec.sweeps.search_space import in_one_line
@@ -74,8 +75,9 @@ class Report:
         best, rows = self.found.get("best_params", {}), self.found.get("comparisons", {})
         tags = {f"best/{name}": str(value) for name, value in best.items()}  # a longer sweep may change them, unlike MLflow's parameters
         study = self.stages.tuning
-        tags[NOTE] = sweep_note(self.found, study.counted(), study.study.directions)
-        metrics = {f"{label}/{name}": row[name] for label, row in rows.items() for name in ("ER", "HR")}
+        harm = self.stages.sweep.harm
+        tags[NOTE] = sweep_note(self.found, study.counted(), study.study.directions, harm)
+        metrics = {f"{label}/{name}": row[name] for label, row in rows.items() for name in (harm, "HR")}
         try:
             self.mlflow.end(status, tags, {}, metrics, str(self.files) if self.found else None)
         except RuntimeError as error:
@@ -93,7 +95,9 @@ class Report:
         comparisons, trials = {}, self.stages.comparisons.counted()
         for label in self.stages.queue_comparisons(best):
             if runs := [trial.values for trial in trials if trial.values and trial.user_attrs[LABEL] == label]:
-                columns = dict(zip(("ER", "HR"), zip(*runs, strict=True), strict=True))  # means over the fresh seeds, test item
+                columns = dict(
+                    zip((self.stages.sweep.harm, "HR"), zip(*runs, strict=True), strict=True)
+                )  # means over the fresh seeds, test item
                 comparisons[label] = {"seeds": len(runs), **summary(columns)}
         return {"name": "optuna", **found, "study_name": study.study_name, "trials": states, "comparisons": comparisons}
 
@@ -105,7 +109,7 @@ class Report:
         table = self.stages.tuning.study.trials_dataframe(_COLUMNS)
         mixed = [name for name, kind in table.dtypes.items() if kind.name in ("object", "str")]  # text, numbers and nothing
         table.astype(dict.fromkeys(mixed, "string")).to_parquet(self.files / "trials.parquet")
-        draw(self.stages.tuning.study, list(self.stages.sweep.objective.directions), self.files)
+        draw(self.stages.tuning.study, self.stages.sweep.objective.named(self.stages.sweep.harm), self.files)
 
     def _show(self, results: Mapping[str, Any]) -> None:
         metric, rule = self.stages.sweep.selection, self.stages.sweep.objective.objective
@@ -116,11 +120,11 @@ class Report:
             values = ", ".join(f"{value:.4f}" for value in trial.values)
             console.print(f"{'and' if number else 'best'} trial {trial.number}: {in_one_line(trial.params)} -> {values}")
         if results["comparisons"]:
-            exposure = {"validation": exposure_of(metric), "exposed": "exposed"}.get(rule, f"{rule} {exposure_of(metric)}")
-            headings = (exposure, metric, "seeds")
+            harm = exposure_of(metric) if (name := self.stages.sweep.harm) == HARM else name
+            headings = ({"validation": harm, "exposed": "exposed"}.get(rule, f"{rule} {harm}"), metric, "seeds")
             table = Table(Column("fresh seeds, test item", no_wrap=True), *(Column(heading, justify="right") for heading in headings))
             for label, row in results["comparisons"].items():
-                table.add_row(label, _percent(row, "ER"), _percent(row, "HR"), str(row["seeds"]))
+                table.add_row(label, _percent(row, name), _percent(row, "HR"), str(row["seeds"]))
             console.print(table)
         console.print(f"results: {self.files}")
 

@@ -40,7 +40,7 @@ class TrialRuns:
         sweep = self.stages.sweep
 
         def outcome(evaluations: Sequence[Evaluation]) -> Outcome:
-            return Outcome.of(evaluations, sweep.selection, sweep.objective.objective, sweep.exposed_above)
+            return Outcome.of(evaluations, sweep.selection, sweep.objective.objective, sweep.exposed_above, callback.unattacked)
 
         def is_hopeless(evaluations: Sequence[Evaluation]) -> bool:
             started = time.perf_counter()
@@ -55,6 +55,10 @@ class TrialRuns:
 
     def value(self, overrides: Sequence[str]) -> Any:
         return self._job(overrides, self.stages.sweep.seeds.start, "")
+
+    @property
+    def harm(self) -> str:
+        return self.stages.sweep.harm
 
     def study(self, name: str, n_trials: int) -> SharedStudy:
         history: list[int] = self.stages.tuning.trial(self.trial).system_attrs.get("retry_history", [])

@@ -104,13 +104,13 @@ class Worker:
         return self.sweep.objective.measure(runs, overrides, self.sweep.seeds)
 
     def _single(self, trial: Trial) -> Values:
-        """Return ER@K and HR@K, which is that of the validation item for a reference and of the test item for a comparison."""
+        """Return the harm and HR@K, both on the test item for a comparison. HR@K of a reference is what a defense is charged with."""
         label, seed, overrides = (trial.user_attrs[name] for name in (LABEL, SEED, OVERRIDES))
         arguments = undefended(self.sweep.arguments) if label in (REFERENCE, NO_DEFENSE) else self.sweep.arguments
         runs = TrialRuns(self.task, self.composer, self.stages, trial, label.replace(" ", "_"), {}, self.parent, arguments)
         outcome = runs.run(overrides, seed, f"seed_{seed}")
         assert outcome is not None  # nobody prunes it
-        return outcome.exposure_ratio, outcome.hit_ratio if label == REFERENCE else outcome.test_hit_ratio
+        return outcome.test_harm, outcome.price if label == REFERENCE else outcome.test_hit_ratio
 
     def _news(self, study: SharedStudy, trial: FrozenTrial) -> str:
         told = trial.user_attrs
@@ -122,7 +122,7 @@ class Worker:
         if trial.state == TrialState.PRUNED:
             return f"{title}: pruned at report {len(trial.intermediate_values)}"
         means = [name for name, value in told.items() if isinstance(value, float) and not name.endswith("_stderr") and name != SECONDS]
-        names = [""] * len(trial.values) if study is self.stages.tuning else ["ER ", "HR "]
+        names = [""] * len(trial.values) if study is self.stages.tuning else [f"{self.sweep.harm} ", "HR "]
         shown = [f"{name}{value:.4f}" for name, value in zip(names, trial.values, strict=True)]
         values = [f"{name} {told[name]:.4f}" for name in means] or shown
         return f"{title}: {', '.join(values)}, {told[SECONDS]:.1f} s"

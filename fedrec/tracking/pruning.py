@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from fedrec.interfaces import Callback, Evaluation, Pruned
+from fedrec.interfaces import Callback, Evaluation, Pruned, RunInfo
 
 
 class Pruning(Callback):
@@ -11,7 +11,11 @@ class Pruning(Callback):
     def __init__(self, hopeless: Callable[[Sequence[Evaluation]], bool] = lambda evaluations: False) -> None:
         self.pruned = False
         self.evaluations: list[Evaluation] = []
+        self.unattacked: Sequence[Evaluation] | None = None  # of the same run without the attack, if that promotes no item
         self._hopeless = hopeless
+
+    def on_run_start(self, info: RunInfo) -> None:
+        self.unattacked = None if info.without_attack is None else info.without_attack.evaluations
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Raises Pruned to end the run."""

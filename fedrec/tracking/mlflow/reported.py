@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from fedrec.evaluation.degradation import DEGRADATION
 from fedrec.evaluation.epoch_selection import EVALUATIONS, exposure_of
 
 TOTAL = "seconds/total"  # metric
@@ -40,12 +41,14 @@ def measures(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def numbers(summary: Mapping[str, Any], measured: Collection[str]) -> dict[str, float]:
-    """Return the numbers of a summary that are metrics: what each rule reports of the metrics that are `measured`, `exposed`, and the time.
+    """Return the numbers of a summary that are metrics.
+
+    They are what each rule reports of the metrics that are `measured`, the share of them that an attack destroys, `exposed`, and the time.
 
     >>> numbers({"best": {"ER@10": 0.5, "ER@5": 0.25}, "rounds": 4, "seconds": {"total": 2.0}, "validation": None}, ["ER@10"])
     {'best/ER_at_10': 0.5, 'seconds/total': 2.0}
     """
-    values = {f"{rule}/{name}": (summary.get(rule) or {}).get(name) for rule in EVALUATIONS for name in measured}
+    values = {f"{rule}/{name}": (summary.get(rule) or {}).get(name) for rule in (*EVALUATIONS, DEGRADATION) for name in measured}
     values |= {"exposed": summary.get("exposed"), TOTAL: summary.get("seconds", {}).get("total")}
     return {metric_name(name): float(value) for name, value in values.items() if isinstance(value, int | float) and math.isfinite(value)}
 
@@ -57,5 +60,5 @@ def facts(summary: Mapping[str, Any]) -> dict[str, str]:
     {'best': '{"ER@10": 0.5, "epoch": 2}', 'rounds': '4'}
     """
     told = {name: value for name, value in summary.items() if name != "config" and type(value) in (int, float)}
-    groups = {_TAGS.get(name, name): summary[name] for name in (*EVALUATIONS, *_TAGS) if summary.get(name)}
+    groups = {_TAGS.get(name, name): summary[name] for name in (*EVALUATIONS, DEGRADATION, *_TAGS) if summary.get(name)}
     return {name: json.dumps(value)[:LONGEST_TAG] for name, value in (groups | told).items() if name != "exposed"}

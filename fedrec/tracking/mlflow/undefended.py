@@ -9,7 +9,9 @@ from mlflow.tracking import MlflowClient
 
 from fedrec.tracking.mlflow.reported import REVISION, metric_name
 
-_NO_MATTER = ("defense", "choices", "tracking", "checkpoint", "resume", "device", "threads", "model.save")  # beginnings of parameters
+_NO_MATTER = (  # beginnings of parameters
+    *("defense", "choices", "tracking", "checkpoint", "resume", "reference", "device", "threads", "model.save"),
+)
 _MOST = 20  # runs that are looked at, the latest first
 
 
