@@ -89,7 +89,7 @@ class Measurer:
         if self.planner.identify(config, cell.seed)[2] != cell.key:
             raise ConfigError("options, code or data have changed since this run was queued")
         with open_dict(config):
-            config.seed = cell.seed
+            config.seed, config.reference = cell.seed, None  # the run without the attack is a cell of its own
             if config.tracking.get("_target_") == TRACKER:
                 start_early()  # the tracker's process needs seconds to import MLflow
                 tags = {"experiments": " ".join(self.sharing.get(cell.key, [cell.experiment]))}

@@ -53,9 +53,8 @@ def gaps(options: Sequence[str], cells: Mapping[tuple[str, ...], Mapping[str, Ov
 
 
 def _is_judged_otherwise(measure: str, cell: Mapping[str, OverSeeds]) -> bool:
-    """Return whether a setting has an exposure instead of a degradation ratio, or the other way round, as its attack promotes or not."""
-    other = is_degradation if is_exposure(measure) else is_exposure if is_degradation(measure) else None
-    return other is not None and any(one.n for name, one in cell.items() if other(name))
+    """Return whether a measure has no value for a setting because it is not for its attack, which promotes items or does not."""
+    return is_degradation(measure) or (is_exposure(measure) and any(one.n for name, one in cell.items() if is_degradation(name)))
 
 
 def titled(options: Sequence[str], setting: Sequence[str]) -> str:

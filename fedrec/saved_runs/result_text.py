@@ -56,6 +56,8 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     for name in dict.fromkeys([f"ER@{k}", f"HR@{k}", selection]):
         if any(name in metrics for metrics in reported.values()):
             yield [name, *(f"{100 * metrics[name]:.2f} %" if name in metrics else "" for metrics in reported.values())]
+        if name in (lost := summary.get("degradation") or {}):
+            yield [f"{name} lost", *(f"{100 * lost[name]:.2f} %" if rule == "best" else "" for rule in reported)]
 
 
 def _model(has_model: bool) -> str:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, open_dict
 
 from fedrec.config.job_list import JobList, varying
 from fedrec.config.jobs import CheckingSweeper
+from fedrec.evaluation.degradation import DEGRADATION
 from fedrec.sweeps.mlflow_runs import MlflowRuns, runs_of
 from fedrec.tracking.mlflow.notes import NOTE, percent, signed, table
 from fedrec.tracking.mlflow.reported import measures
@@ -95,9 +96,11 @@ class Home:
         parts = [f"{finished} of {self.n_jobs} runs are finished.{ended}"]
         if summaries:
             named = measures(summaries[0]["config"])
-            exposure, quality = named["exposure"], named["quality"]
-            head = ("run", f"{exposure} best", f"{exposure} near_best", f"{quality} best", "seconds", "status")
-            parts.append(table(head, [_row(one, exposure, quality) for one in summaries[:_MOST_ROWS]]))
+            rules = {named["exposure"]: ("best", "near_best"), named["quality"]: ("best", DEGRADATION)}
+            columns = [(rule, name) for name, found in rules.items() for rule in found]
+            columns = [(rule, name) for rule, name in columns if any(name in (one.get(rule) or {}) for one in summaries)]
+            head = ("run", *(f"{name} {rule}" for rule, name in columns), "seconds", "status")
+            parts.append(table(head, [_row(one, columns) for one in summaries[:_MOST_ROWS]]))
         if len(summaries) > _MOST_ROWS:
             parts.append(f"{len(summaries) - _MOST_ROWS} more runs lie below this one.")
         parts.append("\n".join(f"- `{option}`: {', '.join(values)}" for option, values in self.varied.items()))
@@ -113,7 +116,7 @@ def _summaries(folder: Path) -> Iterator[Mapping[str, Any]]:
             log.warning(f"{path} cannot be read")
 
 
-def _row(summary: Mapping[str, Any], exposure: str, quality: str) -> tuple[str, ...]:
-    best, near = summary.get("best") or {}, summary.get("near_best") or {}
-    shares = (best.get(exposure), near.get(exposure), best.get(quality))
+def _row(summary: Mapping[str, Any], columns: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the name of a run, what each rule reports of each metric, and how the run ended."""
+    shares = ((summary.get(rule) or {}).get(name) for rule, name in columns)
     return summary.get("name", ""), *map(percent, shares), f"{summary['seconds'].get('total', 0):.0f}", summary["status"].lower()

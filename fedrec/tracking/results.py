@@ -15,7 +15,7 @@ from fedrec.config.run_log import write_to_file
 from fedrec.evaluation.epoch_selection import EVALUATIONS, NEAR, exposure_of
 from fedrec.tracking.id_maps import in_words
 from fedrec.tracking.mlflow.user_interface import page_of
-from fedrec.tracking.verdict import left_out, verdict
+from fedrec.tracking.verdict import left_out, lost_metric, verdict
 
 _FACTS = ("round", "epoch", "evaluations")  # that stand beside the metrics
 _LOG_COLUMNS = 120
@@ -37,21 +37,30 @@ def show_results(summary: Mapping[str, Any], folder: Path) -> None:
 
 
 def in_one_line(summary: Mapping[str, Any]) -> str:
-    """Return what a reader of many runs wants of each: ER@K and HR@K at the best epoch, ER@K around it, and the seconds."""
+    """Return what a reader of many runs wants of each: ER@K and HR@K at the best epoch, ER@K around it, and the seconds.
+
+    Without target items there is no ER@K, but perhaps a share of HR@K that is lost.
+    """
     exposure = exposure_of(summary["config"]["evaluation"]["selection"])
     wanted = (("best", exposure), ("near_best", exposure), ("best", exposure.replace("ER", "HR")))
     values = [(summary[rule] or {}).get(name) for rule, name in wanted]
     shown = ["    n/a" if value is None else f"{100 * value:5.1f} %" for value in values]
     ended = "" if summary["status"] == "FINISHED" else f", {summary['status'].lower()} after {summary['rounds']} rounds"
+    if not summary["target_items"]:
+        lost = f", lost {100 * summary['degradation'][name]:5.1f} %" if (name := lost_metric(summary)) else ""
+        return f"{wanted[2][1]} {shown[2]}{lost}, {summary['seconds']['total']:.1f} s{ended}"
     return f"{wanted[0][1]} {shown[0]}, near best {shown[1]}, {wanted[2][1]} {shown[2]}, {summary['seconds']['total']:.1f} s{ended}"
 
 
 def _judged(summary: Mapping[str, Any], folder: Path) -> Iterator[str]:
-    """Yield the verdict, and where the run lies that it compares with: the same without the defense or without the attack."""
-    group = left_out(summary["config"]) if summary["status"] == "FINISHED" else None
+    """Yield the verdict, and where the runs lie that it compares with: the same without the defense or without the attack."""
+    group, lost = left_out(summary["config"]) if summary["status"] == "FINISHED" else None, summary.get("degradation")
+    group = None if group == "attack" and lost else group
     working = Path(HydraConfig.get().runtime.cwd if HydraConfig.initialized() else ".")
     found = run_without(group, summary, earlier_runs(working, folder)) if group else None
     yield verdict(summary, found[1] if found else None)
+    if lost:
+        yield f"the run without the attack: {lost['without']['folder']}"
     if found:
         yield f"the run without the {group}: {found[0]}"
 
@@ -79,11 +88,19 @@ def _table(summary: Mapping[str, Any]) -> Table:
     table = Table(Column(), *(Column(rule, justify="right", no_wrap=True) for rule in reported), show_edge=False, pad_edge=False)
     epochs = {rule: f"{values['epoch']}{f' ± {NEAR}' if rule == 'near_best' else ''}" for rule, values in reported.items()}
     table.add_row("epoch", *epochs.values(), end_section=True)
-    undefined = summary["undefined"]
+    undefined, lost = summary["undefined"], _lost(summary)
     for name in _in_order([*reported["final"], *undefined], summary["config"]["evaluation"]["selection"]):
         values = ("n/a" if name in undefined else _shown(name, values.get(name)) for values in reported.values())
         table.add_row(name.replace("_stderr", " ±"), *values)
+        if name in lost:
+            table.add_row(f"{name} lost", *(_shown(name, lost[name]) if rule == "best" else "" for rule in reported))
     return table
+
+
+def _lost(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Return the shares that an attack destroys of the metrics with the K of the one that selects."""
+    k = summary["config"]["evaluation"]["selection"].partition("@")[2]
+    return {name: lost for name, lost in (summary.get("degradation") or {}).items() if name.endswith(f"@{k}")}
 
 
 def _in_order(names: Sequence[str], selection: str) -> list[str]:
@@ -106,6 +123,8 @@ def _explained(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"n/a: {', '.join(name for name, why in summary['undefined'].items() if why == reason)} undefined, because {reason}"
     yield f"best = highest {options['selection']} on the test item; near_best = mean around it"
     legend = {"peak": f"highest {exposure}", "validation": f"highest {options['selection']} on the validation item"}
+    if summary.get("degradation"):
+        yield "lost = share that the attack destroys, against the same run without it"
     if known := [f"{rule} = {meaning}" for rule, meaning in legend.items() if summary[rule]]:
         yield "; ".join(known)
     if summary["exposed"] is not None:

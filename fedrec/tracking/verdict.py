@@ -23,7 +23,14 @@ def verdict(summary: Mapping[str, Any], without: Mapping[str, Any] | None = None
     found = "; ".join(filter(None, (_exposed(summary), _quality(summary))))
     first = f"{ended}: {_situation(summary)}" if ended else _situation(summary)
     compared = [_compared(summary, without)] if without is not None and not ended else []
-    return " ".join(map(_sentence, [f"{first}, {found} (best epoch, {summary['best']['epoch']})", *compared, *_swinging(summary)]))
+    reached = f"{first}, {found} (best epoch, {summary['best']['epoch']})"
+    return " ".join(map(_sentence, [reached, *_degraded(summary), *compared, *_swinging(summary)]))
+
+
+def lost_metric(summary: Mapping[str, Any]) -> str | None:
+    """Return the quality by which an attack is judged that promotes no item, HR@K as a rule; None if the run is not compared so."""
+    lost = summary.get("degradation") or {}
+    return next((name for name in _qualities(summary) if name in lost), None)
 
 
 def left_out(config: Mapping[str, Any]) -> str | None:
@@ -61,9 +68,20 @@ def _exposed(summary: Mapping[str, Any]) -> str:
 
 def _quality(summary: Mapping[str, Any]) -> str:
     """Return HR@K, or else the metric that selects the best epoch, or nothing if that is ER@K."""
-    wanted = (_exposure(summary).replace("ER", "HR"), summary["config"]["evaluation"]["selection"])
-    name = next((one for one in wanted if one in summary["best"] and not one.startswith("ER")), None)
+    name = next((one for one in _qualities(summary) if one in summary["best"] and not one.startswith("ER")), None)
     return f"{name} is {_percent(summary, name)}" if name else ""
+
+
+def _qualities(summary: Mapping[str, Any]) -> tuple[str, str]:
+    return _exposure(summary).replace("ER", "HR"), summary["config"]["evaluation"]["selection"]
+
+
+def _degraded(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the attack destroys of the quality, and of which, if it promotes no item."""
+    if name := lost_metric(summary):
+        lost, clean = summary["degradation"], summary["degradation"]["without"]
+        share = f"{100 * lost[name]:.1f} % of that" if lost[name] > 0 else "nothing of that"
+        yield f"without the attack {name} is {100 * clean[name]:.1f} % (best epoch, {clean['epoch']}), and the attack destroys {share}"
 
 
 def _compared(summary: Mapping[str, Any], without: Mapping[str, Any]) -> str:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from fedrec.interfaces import Attack, AttackerView, Rate, Upload
+from fedrec.interfaces import Attack, AttackerView, Number, Rate, Upload
 from fedrec.randomness import generator
 
-NOISE = ("attack=none", "attack._target_=tests.references.noise.Noise", "+attack.strength=1.0")
+NOISE = ("attack=none", "attack._target_=tests.references.noise.Noise", "attack.num_targets=0", "+attack.strength=1.0")
 TINY = ("dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.interactions=600", "system.epochs=4", "tracking=none")
 
 
@@ -15,6 +15,7 @@ TINY = ("dataset=synthetic", "dataset.users=40", "dataset.items=60", "dataset.in
 class Noise(Attack):
     promotes = False
 
+    num_targets: Number
     strength: Rate
 
     def poison(self, view: AttackerView) -> Upload:

@@ -104,7 +104,7 @@ def test_runs_that_differ_in_the_attack_alone_share_it(tmp_path: Path, told: lis
 
 @pytest.mark.parametrize(
     "overrides",
-    [["reference=null"], ["attack=none"], ["attack=a_ra"], ["evaluation.selection=ER@10"]],
+    [["reference=null"], ["attack=none"], ["attack=a_ra"], ["evaluation.selection=ER@10", "attack.num_targets=1"]],
 )
 def test_nothing_is_compared_where_nobody_asks_or_an_exposure_tells(tmp_path: Path, overrides: list[str]) -> None:
     options = () if overrides[0].startswith("attack=") else NOISE

@@ -130,6 +130,21 @@ def build_gate(folder: Path, n_passing: int) -> None:
         (folder / f"pass_{number + 1}").touch()
 
 
+def build_noise(folder: Path) -> tuple[str, ...]:
+    """Make the attack `noise`, which promotes no item; return the arguments by which the program finds it."""
+    (folder / "own/attack").mkdir(parents=True)
+    (folder / "own/attack/noise.yaml").write_text(
+        "_target_: tests.references.noise.Noise\nnum_targets: 0\ntargets: random\nstrength: 1.0\n"
+    )
+    return "--config-dir", "own"
+
+
+def without_attack(run: dict[str, Any]) -> dict[str, Any]:
+    """The summary of the run without the attack that a run was compared with."""
+    loaded: dict[str, Any] = json.loads(Path(run["degradation"]["without"]["folder"], "summary.json").read_text())
+    return loaded
+
+
 def open_gate(folder: Path) -> None:
     (folder / "pass_all").touch()
 

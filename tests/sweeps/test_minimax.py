@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweeps.sweeps import ONE, SHORT, address, results, summary, sweep, trials
+from tests.sweeps.sweeps import ONE, SHORT, address, build_noise, results, summary, sweep, trials, without_attack
 
 
 def test_a_candidate_is_worth_what_it_is_at_the_worst_response(tmp_path: Path) -> None:
@@ -38,3 +38,30 @@ def test_the_attacker_may_choose_the_attack(tmp_path: Path) -> None:
     for response in trials(tmp_path, address(tmp_path), "tuned trial 0 responses"):
         choices = summary(tmp_path, f"trial_0000/response_{response.number}/seed_0")["config"]["choices"]
         assert choices["attack"] == response.params["attack"]
+
+
+def test_attacks_with_and_without_targets_are_compared_on_one_scale(tmp_path: Path) -> None:
+    """ER@10 of the one kind and the share of HR@10 that the other destroys. The value of a candidate is that under the worst."""
+    space = ("~sweep.response_space", '+sweep.response_space={attack: "choice(pieck_uea,noise)"}', "attack.num_targets=1")
+    options = ("sweep=minimax", *space, "defense.N=range(1,20)", "sweep.responses=2", "hydra.sweeper.n_trials=1")
+    grid = ("hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=3")  # it tries both
+    ended = sweep(tmp_path, *SHORT, ONE, "tracking=none", *build_noise(tmp_path), *options, *grid)
+    assert ended.status == 0, ended.errors
+    reference = summary(tmp_path, "reference/seed_0")["validation"]["validation_HR@10"]
+    values, harms = {}, {}
+    for response in trials(tmp_path, address(tmp_path), "tuned trial 0 responses"):
+        run, attack = summary(tmp_path, f"trial_0000/response_{response.number}/seed_0"), response.params["attack"]
+        hits = price = run["validation"]["validation_HR@10"]
+        if attack == "pieck_uea":
+            harms[attack] = run["validation"]["ER@10"]
+        else:
+            price = without_attack(run)["validation"]["validation_HR@10"]
+            harms[attack] = max(0.0, 1 - hits / price)
+        assert response.value == pytest.approx(harms[attack])
+        values[attack] = harms[attack] + max(0, reference - price)
+    assert len(harms) == 2
+    (trial,) = trials(tmp_path)
+    worst = max(harms, key=lambda attack: harms[attack])
+    assert trial.value == pytest.approx(values[worst]) and trial.user_attrs["response"] == [f"attack={worst}"]
+    assert trial.user_attrs["harm"] == pytest.approx(harms[worst])
+    assert "harm" in ended.output

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from tests.sweeps.sweeps import ONE, SHORT, counted, of_state, results, summary, sweep, trials
+from tests.sweeps.sweeps import ONE, SHORT, build_noise, counted, of_state, results, summary, sweep, trials, without_attack
 
 SHORTEST = (*SHORT, ONE, "tracking=none")
 
@@ -130,3 +130,47 @@ def test_an_objective_that_is_undefined_ends_the_trial_in_one_line(tmp_path: Pat
     assert ended.status == 2
     assert "ER@" in ended.errors.splitlines()[-1] and "undefined" in ended.errors.splitlines()[-1]
     assert len(of_state(trials(tmp_path), TrialState.FAIL)) == 3 and "Traceback" not in ended.output + ended.errors
+
+
+def test_an_attack_without_targets_is_tuned_for_what_it_destroys(tmp_path: Path) -> None:
+    """On the validation item, against the same run without it, which all trials and seeds share where they can."""
+    options = (*build_noise(tmp_path), "sweep=attack", "attack=noise", "attack.strength=interval(0.5,3)", "sweep.seeds=2")
+    ended = sweep(tmp_path, *SHORTEST, *options, "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=2")
+    assert ended.status == 0, ended.errors
+    for trial in trials(tmp_path):
+        runs = [summary(tmp_path, f"trial_{trial.number:04d}/seed_{seed}") for seed in (0, 1)]
+        pairs = [(run["validation"]["validation_HR@10"], without_attack(run)["validation"]["validation_HR@10"]) for run in runs]
+        lost = [1 - under / clean for under, clean in pairs]
+        assert trial.value == pytest.approx(sum(lost) / 2) and trial.user_attrs["degradation"] == trial.value
+        assert "ER" not in trial.user_attrs
+    assert len(list((tmp_path / "references").iterdir())) == 3  # of two seeds of the trials and a fresh one
+    fresh = summary(tmp_path, "as_given/seed_2")
+    on_test = 1 - fresh["validation"]["HR@10"] / without_attack(fresh)["validation"]["HR@10"]
+    assert results(tmp_path)["comparisons"]["as given"]["degradation"] == pytest.approx(on_test)
+    assert "degradation" in ended.output and "ER@10" not in ended.output
+
+
+def test_a_defense_is_charged_with_what_it_costs_without_the_attack(tmp_path: Path) -> None:
+    """Under an attack that promotes no item. What the attack destroys counts once, and not below nothing."""
+    options = (*build_noise(tmp_path), "sweep=defense", "attack=noise", "attack.strength=0.2", "defense.N=range(1,20)")
+    ended = sweep(tmp_path, *SHORTEST, *options, "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=2", "sweep.hr_weight=2")
+    assert ended.status == 0, ended.errors
+    undefended = without_attack(summary(tmp_path, "reference/seed_0"))
+    assert undefended["config"]["choices"]["defense"] == "none"
+    for trial in trials(tmp_path):
+        run = summary(tmp_path, f"trial_{trial.number:04d}/seed_0")
+        clean = without_attack(run)["validation"]["validation_HR@10"]
+        harm = max(0, 1 - run["validation"]["validation_HR@10"] / clean)
+        assert trial.value == pytest.approx(harm + 2 * max(0, undefended["validation"]["validation_HR@10"] - clean))
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("sweep.objective=peak", "sweep.objective=peak is a rule for ER@K, and the attack promotes no item: allowed are validation, "),
+        ("reference=null", "reference=null is not allowed: the attack promotes no item, so it is compared with the run without it"),
+    ],
+)
+def test_what_an_attack_without_targets_cannot_be_tuned_by(tmp_path: Path, option: str, told: str) -> None:
+    ended = sweep(tmp_path, *SHORTEST, *build_noise(tmp_path), "sweep=attack", "attack=noise", "attack.strength=interval(1,2)", option)
+    assert (ended.status, len(ended.errors.splitlines())) == (2, 1) and told in ended.errors

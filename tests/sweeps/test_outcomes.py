@@ -50,3 +50,22 @@ def test_a_metric_without_a_value_is_an_error_and_no_number(rule: Rule, missing:
     less = [Evaluation(one.round, one.epoch, {k: v for k, v in one.metrics.items() if k != missing}) for one in evaluations()]
     with pytest.raises(ConfigError, match=f"^{missing} of this run is undefined, so there is nothing to tune by: no user "):
         Outcome.of(less, "HR@10", rule, 0.05)
+
+
+def test_an_attack_without_targets_is_judged_by_what_it_destroys() -> None:
+    """On the validation item, each run at its own epoch; ER@10 plays no part, and a run that ends early meets the other up to there."""
+    clean = [Evaluation(one.round, one.epoch, {**one.metrics, "validation_HR@10": 0.8 if one.epoch == 7 else 0.4}) for one in evaluations()]
+    found = Outcome.of(evaluations(), "HR@10", "validation", 0.05, clean)
+    assert (found.exposure_ratio, found.hit_ratio, found.test_hit_ratio, found.unattacked) == (None, 0.6, 0.2, (0.8, 0.3))
+    assert (found.harm, found.test_harm, found.price) == (pytest.approx(1 - 0.6 / 0.8), pytest.approx(1 - 0.2 / 0.3), 0.8)
+    early = Outcome.of(evaluations()[:2], "HR@10", "validation", 0.05, clean)
+    assert early.harm == pytest.approx(1 - 0.6 / 0.4) and early.unattacked == (0.4, 0.1)
+    assert Outcome.of(evaluations(), "HR@10", "final", 0.05, clean).harm == pytest.approx(1 - 0.5 / 0.4)
+    nothing = [Evaluation(one.round, one.epoch, dict.fromkeys(one.metrics, 0.0)) for one in clean]
+    assert Outcome.of(evaluations(), "HR@10", "validation", 0.05, nothing).harm == 0
+
+
+@pytest.mark.parametrize("rule", ["peak", "exposed"])
+def test_rules_for_exposures_judge_no_degradation(rule: Rule) -> None:
+    with pytest.raises(ConfigError, match=f"^sweep.objective={rule} is a rule for ER@K, and the attack promotes no item: allowed are "):
+        Outcome.of(evaluations(), "HR@10", rule, 0.05, evaluations())

@@ -24,8 +24,19 @@ def ended(attack: str = "pieck_uea", defense: str = "ours", rows: Rows | None = 
         "rounds": 4 * len(rows),
         "evaluations": len(rows),
         "undefined": {},
+        "degradation": None,
         **select(evaluations, str(options["selection"]), float(options["exposed_above"])),
         "seconds": {"total": 99.9, "train": 88.8, "evaluate": 10.0, "track": 1.1},
         "peak_memory_mb": 312.4,
         **facts,
     }
+
+
+WITHOUT = {"name": "no attack · ours · seed 0", "folder": "references/ab12", "epoch": 7, "HR@10": 0.5, "NDCG@10": 0.25}
+
+
+def untargeted(lost: float = 0.75, **facts: Any) -> dict[str, Any]:
+    """A run of an attack that promotes no item and destroys a share of HR@10 and of NDCG@10."""
+    rows: Rows = [{"HR@10": 0.5 * (1 - lost), "NDCG@10": 0.25 * (1 - lost)}]
+    own = {"attack": "spattack", "rows": rows, "target_items": [], "degradation": {"HR@10": lost, "NDCG@10": lost, "without": WITHOUT}}
+    return ended(**{**own, **facts})

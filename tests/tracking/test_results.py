@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fedrec.tracking.results import in_one_line, show_results
-from tests.tracking.summaries import ended
+from tests.tracking.summaries import ended, untargeted
 
 FOLDER = Path("outputs") / ("x" * 60)
 
@@ -113,3 +113,13 @@ def test_a_run_that_was_interrupted_early_and_a_system_that_does_not_tell_its_me
 )
 def test_the_line_of_a_job_says_what_a_reader_of_many_wants(facts: dict[str, Any], line: str) -> None:
     assert in_one_line(ended(**facts)) == line
+
+
+def test_what_an_attack_destroys_stands_below_the_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    show_results(untargeted(defense="none"), FOLDER)
+    lines = capsys.readouterr().out.splitlines()
+    assert cells(lines, "HR@10") == ["12.50 %"] * 3 and cells(lines, "HR@10 lost") == cells(lines, "NDCG@10 lost") == ["75.00 %", "", ""]
+    assert "lost = share that the attack destroys, against the same run without it" in lines
+    assert "the run without the attack: references/ab12" in lines and not any("target" in line for line in lines)
+    assert in_one_line(untargeted()) == "HR@10  12.5 %, lost  75.0 %, 99.9 s"
+    assert in_one_line(untargeted(degradation=None)) == "HR@10  12.5 %, 99.9 s"

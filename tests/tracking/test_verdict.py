@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fedrec.tracking.verdict import verdict
-from tests.tracking.summaries import ended
+from tests.tracking.summaries import ended, untargeted
 
 UNTRAINED = "of the users who have not trained on it"
 UNDEFENDED = ended(defense="none", rows=[{"ER@10": 0.923, "HR@10": 0.601}])
@@ -99,3 +99,14 @@ def test_a_sentence_says_that_the_exposure_swings(around: float, swings: bool) -
     mean = 100 * (0.5 + 2 * around) / 3
     assert said.endswith(f" The exposure swings: within 5 epochs of the best it is {mean:.1f} % on average.") == swings
     assert ("swings" in said) == swings
+
+
+@pytest.mark.parametrize(
+    ("lost", "destroyed"),
+    [(0.75, "the attack destroys 75.0 % of that."), (0.0, "the attack destroys nothing of that."), (-0.25, "destroys nothing of that.")],
+)
+def test_what_an_attack_without_targets_destroys(lost: float, destroyed: str) -> None:
+    said = verdict(untargeted(lost))
+    assert said.startswith(f"Under the attack spattack and with the defense ours, HR@10 is {50 * (1 - lost):.1f} % (best epoch, 1). ")
+    assert "Without the attack HR@10 is 50.0 % (best epoch, 7), and the attack" in said and said.endswith(destroyed)
+    assert verdict(untargeted(lost, degradation=None)) == said.partition(" Without")[0]

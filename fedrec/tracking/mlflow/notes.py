@@ -56,8 +56,8 @@ def run_note(run_id: str, summary: Mapping[str, Any], about: Mapping[str, str], 
     reported = {rule: summary[rule] for rule in EVALUATIONS if summary.get(rule)}
     if reported:
         head = ("", *(f"{rule}, epoch {values['epoch']}" for rule, values in reported.items()))
-        rows = [(name, *(percent(values.get(name)) for values in reported.values())) for name in (exposure, quality)]
-        parts.append(table(head, rows))
+        known = [name for name in (exposure, quality) if any(name in values for values in reported.values())]
+        parts.append(table(head, [(name, *(percent(values.get(name)) for values in reported.values())) for name in known]))
     return signed("\n\n".join(parts))
 
 
