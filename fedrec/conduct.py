@@ -105,7 +105,7 @@ def _facts(split: Split) -> dict[str, Any]:
 
 
 def compare(experiment: Experiment, checked: Checked, frame: "pd.DataFrame | None" = None) -> None:
-    """Tell an experiment whose attack promotes no item what the same run reaches without it: that is made now, or was made before.
+    """Tell an experiment with an untargeted attack what the same run reaches without it: that is made now, or was made before.
 
     A run that selects its epoch by an exposure has no quality to compare, and `reference=null` asks for no comparison.
     """

@@ -169,7 +169,7 @@ class Experiment:
             "evaluations": len(self.evaluations),  # number
             "undefined": dict(self.info.undefined),  # metrics that are asked for and have no value in this run -> why
             **self.selected,  # `best`, `near_best`, `validation`, `peak`, `final`: reported metrics; `exposed`: share of evaluations
-            "degradation": self._degradation if status == "FINISHED" else None,  # shares lost under an attack that promotes no item
+            "degradation": self._degradation if status == "FINISHED" else None,  # shares lost under an untargeted attack
             "rounds": self.system.round,  # number of rounds finished
             "seconds": self.rounded_seconds,  # wall time in s: total, train, evaluate, track (all callbacks), checkpoint
             "peak_memory_mb": peak and round(peak / 2**20, 1),  # of a process of this run, in MiB; None where the system does not tell
@@ -205,11 +205,11 @@ class Experiment:
     def objective(self) -> float:
         """ER@K at the epoch that the validation item selects, or the test item without one; K is that of `evaluation.selection`.
 
-        Of an attack that promotes no item, the share of the metric that selects which it destroys.
+        Of an untargeted attack without target items, the share of the metric that selects which it destroys.
         """
         selected, selection = self.selected, self.evaluator.selection
         best = selected["validation"] or selected["best"]
-        if (other := self.info.without_attack) is None:
+        if (other := self.info.without_attack) is None or self.info.target_items:
             return float(best.get(exposure_of(selection), math.nan))
         name = f"validation_{selection}" if selected["validation"] else selection
         clean = max(one.metrics[name] for one in other.evaluations)

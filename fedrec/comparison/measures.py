@@ -39,7 +39,7 @@ def choose(columns: Collection[Any], metrics: Sequence[str] | None, rules: Seque
 
 
 def _usual(columns: Collection[Any], rules: Sequence[str] | None, selection: str) -> list[str]:
-    """Return the metrics that are compared if nobody names any. Runs under attacks that promote no item have no exposure."""
+    """Return the metrics that are compared if nobody names any. Runs without target items have no exposure."""
     exposure, lost = exposure_of(selection), f"{DEGRADATION}/{selection}"
     if rules or lost not in columns:
         return [exposure, selection]

@@ -1,4 +1,4 @@
-"""The degradation ratio, by which attacks are judged that promote no item: the share of the quality that is lost against no attack.
+"""The degradation ratio, by which untargeted attacks are judged: the share of the quality that is lost against no attack.
 
 Zhang et al. (AAAI 2025, arXiv 2501.03301) and Yu et al. (AAAI 2023) report it for Spattack and ClusterAttack.
 Both runs are taken at their own best epoch, and differ in nothing but the attack.

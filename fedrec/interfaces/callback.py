@@ -51,7 +51,7 @@ class RunInfo:
     data_checksum: str  # of the split
     undefined: Mapping[str, str]  # metric that no evaluation of this run will have, `ER@10` for instance -> why
     rounds_before: int = 0  # that an earlier process has finished, if the run goes on from a checkpoint
-    without_attack: WithoutAttack | None = None  # of an attack that promotes no item, unless nobody asks for it
+    without_attack: WithoutAttack | None = None  # of an untargeted attack, unless nobody asks for it
 
     @property
     def target_ids(self) -> list[int | str]:

@@ -37,7 +37,7 @@ class References:
             return _read(own) or self._made(own, make)
 
     def _made(self, own: Path, make: Callable[[Path], WithoutAttack]) -> WithoutAttack:
-        log.info("the attack promotes no item: the same run without it comes first, to compare with; reference=null leaves it out")
+        log.info("the attack is compared with the same run without it, which comes first; reference=null leaves it out")
         started = time.perf_counter()
         made = make(own)
         log.info("the run without the attack took %.1f s and lies in %s", time.perf_counter() - started, own)

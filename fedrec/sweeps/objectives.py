@@ -1,7 +1,7 @@
 """What a sweep tunes for, how a trial is measured, and what its best trial is compared with at the end.
 
 Every run is judged as `objective` says, by default at the epoch with the best HR@K on the validation item. What an attack does is its
-harm: ER@K, or of an attack that promotes no item the degradation ratio of HR@K, the share that is lost against the same run without the
+harm: ER@K, or of an attack without target items the degradation ratio of HR@K, the share that is lost against the same run without the
 attack. Trials see ER@K and the validation item only. The comparisons at the end use seeds that no trial has seen, and report the test item.
 """
 
@@ -125,7 +125,7 @@ class TuneAttack(Objective):
 class TuneDefense(Objective):
     """Minimise one number: harm + hr_weight * max(0, HR@K that is lost against no defense, under the attack as given).
 
-    An attack that promotes no item lowers HR@K itself, so the loss is that without the attack then: the price of the defense. A ratio
+    An attack without target items lowers HR@K itself, so the loss is that without the attack then: the price of the defense. A ratio
     below 0 counts as 0, because nothing speaks for a defense under which an attack helps.
     """
 

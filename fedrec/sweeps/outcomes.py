@@ -24,11 +24,11 @@ class Outcome:
     exposure_ratio: float | None  # ER@K of the targets; with the rule `exposed`, the share of evaluations with ER@K above a threshold
     hit_ratio: float  # the selection metric, HR@K for instance, on the validation item
     test_hit_ratio: float  # the same on the test item
-    unattacked: tuple[float, float] | None = None  # both in the same run without the attack, if that promotes no item; then no exposure
+    unattacked: tuple[float, float] | None = None  # both in the same run without the attack, if that has no target item; then no exposure
 
     @property
     def harm(self) -> float:
-        """What the attack has reached: ER@K, or if it promotes no item the share of the selection metric that it destroys."""
+        """What the attack has reached: ER@K, or if it has no target item the share of the selection metric that it destroys."""
         return self._harm(0, self.hit_ratio)
 
     @property
@@ -40,7 +40,7 @@ class Outcome:
     def price(self) -> float:
         """The selection metric on the validation item that tells what the defense costs.
 
-        An attack that promotes no item lowers it, too. So it is taken without the attack then, or the harm would count twice.
+        An attack without target items lowers it, too. So it is taken without the attack then, or the harm would count twice.
         """
         return self.hit_ratio if self.unattacked is None else self.unattacked[0]
 
@@ -62,12 +62,13 @@ class Outcome:
         """Judge a run by its evaluations so far. `selection` names the selection metric; only that of the validation item selects.
 
         Hits are those of the rule's evaluations; with `peak` and `exposed`, those of the epoch that the validation item selects.
-        `unattacked` are the evaluations of the same run without an attack that promotes no item; they count up to the same epoch.
+        `unattacked` are the evaluations of the same run without an attack that has no target item; they count up to the same epoch.
         Raises ConfigError if one of these metrics has no value in this run, or the rule is one for exposures only.
         """
         exposure, undefined = exposure_of(selection), "of this run is undefined, so there is nothing to tune by"
         if unattacked is None and exposure not in evaluations[-1].metrics:
-            raise ConfigError(f"{exposure} {undefined}: no user is left to whom a target item could be shown; take other attack.targets")
+            reason = "no user is left to whom a target item could be shown, or there is no such item"
+            raise ConfigError(f"{exposure} {undefined}: {reason}; take other attack.targets")
         if missing := {selection, f"validation_{selection}"} - set(evaluations[-1].metrics):
             raise ConfigError(f"{min(missing)} {undefined}: no user has such an item")
         selected = _selected(evaluations, selection, exposed_above)
@@ -85,7 +86,7 @@ def require_quality(rule: Rule) -> None:
     """Raise ConfigError if a rule is for exposures only."""
     if rule in ("peak", "exposed"):
         raise ConfigError(
-            f"sweep.objective={rule} is a rule for ER@K, and the attack promotes no item: allowed are validation, near_best and final"
+            f"sweep.objective={rule} is a rule for ER@K, and the attack has no target item: allowed are validation, near_best and final"
         )
 
 

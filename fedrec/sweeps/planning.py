@@ -133,14 +133,16 @@ def _attacks(*spaces: SearchSpace) -> list[str]:
 
 def _harm(configurations: Sequence[Checked]) -> str:
     """Return what attacks are judged by: ER, degradation, or harm if there are both kinds."""
-    kinds = {_promotes(one) for one in configurations}
+    kinds = {_has_exposure(one) for one in configurations}
     return "harm" if len(kinds) > 1 else HARM if kinds == {True} else "degradation"
 
 
-def _promotes(checked: Checked) -> bool:
-    """Return whether the attack is judged by an exposure; no attack is, too."""
-    attack: Any = checked.parts["attack"].constructor
-    return bool(attack.promotes or not attack.takes_part)
+def _has_exposure(checked: Checked) -> bool:
+    """Return whether an exposure judges the attack, or no attack: it promotes items, or the exposure of some is measured."""
+    part = checked.parts["attack"]
+    attack: Any = part.constructor
+    has_targets = part.arguments["num_targets"] > 0 or not isinstance(part.arguments["targets"], str)
+    return bool(attack.promotes or has_targets or not attack.takes_part)
 
 
 def _objective(checked: Checked, direction: Direction | list[Direction]) -> Objective:
@@ -156,14 +158,14 @@ def _objective(checked: Checked, direction: Direction | list[Direction]) -> Obje
     if not config.dataset.get("validation"):
         raise ConfigError("dataset.validation must be true: sweeps are tuned on the validation item, never on the test item")
     metric, _, k = config.evaluation.selection.partition("@")
-    needed = {"ER", metric} if _promotes(checked) else {metric}
+    needed = {"ER", metric} if _has_exposure(checked) else {metric}
     if metric == "ER" or not needed <= {*config.evaluation.metrics} or int(k) not in config.evaluation.k:
         found = f"evaluation.metrics={shown(list(config.evaluation.metrics))} evaluation.selection={config.evaluation.selection}"
         raise ConfigError(f"{found}: a sweep needs the metric ER, and selection by another one of the metrics, K among evaluation.k")
-    if not _promotes(checked):
+    if not _has_exposure(checked):
         require_quality(objective.objective)
         if config.reference is None:
-            raise ConfigError("reference=null is not allowed: the attack promotes no item, so it is compared with the run without it")
+            raise ConfigError("reference=null is not allowed: the attack has no target item, so it is compared with the run without it")
     if objective.objective == "near_best" and config.evaluation.every > NEAR:
         raise ConfigError(f"sweep.objective=near_best is a mean over {2 * NEAR + 1} epochs: evaluation.every must be at most {NEAR}")
     return objective

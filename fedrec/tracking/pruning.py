@@ -11,11 +11,12 @@ class Pruning(Callback):
     def __init__(self, hopeless: Callable[[Sequence[Evaluation]], bool] = lambda evaluations: False) -> None:
         self.pruned = False
         self.evaluations: list[Evaluation] = []
-        self.unattacked: Sequence[Evaluation] | None = None  # of the same run without the attack, if that promotes no item
+        self.unattacked: Sequence[Evaluation] | None = None  # of the same run without the attack, if that has no target item
         self._hopeless = hopeless
 
     def on_run_start(self, info: RunInfo) -> None:
-        self.unattacked = None if info.without_attack is None else info.without_attack.evaluations
+        if info.without_attack is not None and not info.target_items:
+            self.unattacked = info.without_attack.evaluations
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Raises Pruned to end the run."""

@@ -28,7 +28,7 @@ def verdict(summary: Mapping[str, Any], without: Mapping[str, Any] | None = None
 
 
 def lost_metric(summary: Mapping[str, Any]) -> str | None:
-    """Return the quality by which an attack is judged that promotes no item, HR@K as a rule; None if the run is not compared so."""
+    """Return the quality by which an untargeted attack is judged, HR@K as a rule; None if the run is not compared so."""
     lost = summary.get("degradation") or {}
     return next((name for name in _qualities(summary) if name in lost), None)
 
@@ -77,7 +77,7 @@ def _qualities(summary: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _degraded(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the attack destroys of the quality, and of which, if it promotes no item."""
+    """Yield what an untargeted attack destroys, and of which quality."""
     if name := lost_metric(summary):
         lost, clean = summary["degradation"], summary["degradation"]["without"]
         share = f"{100 * lost[name]:.1f} % of that" if lost[name] > 0 else "nothing of that"

@@ -25,7 +25,16 @@ def summary(attack: str, defense: str, seed: int, er: float, hr: float, status: 
     best, near = {**COUNTED, "ER@10": er, "HR@10": hr}, {"epoch": 1, "evaluations": 3, "ER@10": er + 0.01, "HR@10": hr}
     rules = {"best": best, "near_best": near, "validation": None, "peak": best, "final": best, "exposed": 0.5}
     facts = {"dataset": {"users": 20, "items": 30, "interactions": 100}, "seconds": {"total": 1.5}, "mlflow_run_id": None}
-    return {"status": status, "config": config, **rules, **facts, "data_checksum": f"data {seed}", "code": "abc"}
+    return {"status": status, "config": config, "degradation": None, **rules, **facts, "data_checksum": f"data {seed}", "code": "abc"}
+
+
+def untargeted(attack: str, defense: str, seed: int, lost: float, hr: float) -> dict[str, Any]:
+    """Return the summary of a run without target items that has lost a share of HR@10."""
+    found = summary(attack, defense, seed, 0.0, hr)
+    for rule in ("best", "near_best", "final"):
+        found[rule].pop("ER@10", None)  # two rules may report one evaluation
+    clean = {"name": "clean", "folder": "references/1", "epoch": 1, "HR@10": hr / (1 - lost)}
+    return {**found, "peak": None, "exposed": None, "degradation": {"HR@10": lost, "without": clean}}
 
 
 def run_folder(folder: Path, content: dict[str, Any], ended: float = 1000.0) -> Path:

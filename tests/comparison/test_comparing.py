@@ -13,7 +13,7 @@ from fedrec.comparison.comparing import Comparison, compare
 from fedrec.comparison.reading import collect
 from fedrec.comparison.varying import completed, text, varying
 from fedrec.config.validation import ConfigError
-from tests.comparison.made_up_runs import run_folder, summary
+from tests.comparison.made_up_runs import run_folder, summary, untargeted
 
 
 def runs(folder: Path, *content: dict[str, Any]) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def test_a_table_that_repeats_rows_counts_a_seed_once(tmp_path: Path) -> None:
         ({"where": {"attack": "pieck"}}, "no run has attack=pieck: there are a, b"),
         ({"metric": "ER@11"}, r"no run has ER@11 at best: there are ER@10, HR@10, exposed, seconds; did you mean ER@10\?"),
         ({"metric": "best/ER@1"}, r"no run has ER@1 at best: .*; did you mean ER@10\?"),
-        ({"at": "bets"}, r"unknown rule bets: there are best, near_best, validation, peak, final; did you mean best\?"),
+        ({"at": "bets"}, r"unknown rule bets: there are best, near_best, validation, peak, final, degradation; did you mean best\?"),
         ({"at": "validation"}, "no run has ER@10 at validation"),
         ({"against": {"defense": "nne"}}, r"no run has defense=nne: there are none, ours; did you mean none\?"),
         ({"against": {"model.dim": 4}}, "model.dim does not tell the settings apart, so nothing can be tested against model.dim=4"),
@@ -202,3 +202,32 @@ def test_a_comparison_prints_as_a_table(tmp_path: Path) -> None:
     assert isinstance(compared, Comparison) and repr(compared) == str(compared)
     assert compared.table.seeds.tolist() == [2, 2, 2, 2]
     assert compared.table["best/ER@10"].tolist() == pytest.approx([0.405, 0.805, 0.205, 0.105])
+
+
+def test_what_attacks_without_targets_destroy_is_a_column(tmp_path: Path) -> None:
+    """The lowest is the best of the defenses, and the highest of the attacks. Runs without targets have no exposure."""
+    lost = {"none": 0.75, "ours": 0.5}
+    table = runs(tmp_path, *(untargeted("a", one, seed, lost[one] + seed / 50, 0.1) for one in lost for seed in (0, 1)))
+    compared = compare(table)
+    assert compared.measures == ["degradation/HR@10", "best/HR@10"]
+    cell = compared.cells["ours",]["degradation/HR@10"]
+    assert (cell.mean, cell.error, cell.n) == (pytest.approx(0.51), pytest.approx(0.01), 2)
+    assert compared.marked == {(("ours",), "degradation/HR@10")}
+    assert " degradation is the share that is lost against the same run without the attack." in " ".join(str(compared).split())
+    assert compare(table, metric="HR@10", at="degradation").measures == ["degradation/HR@10"]
+
+
+def test_attacks_with_and_without_targets_stand_side_by_side(tmp_path: Path) -> None:
+    """Nothing is said of what has no value because it is not for an attack."""
+    lost, shown = untargeted("a", "ours", 0, 0.5, 0.1), summary("b", "ours", 0, 0.25, 0.5)
+    compared = compare(runs(tmp_path, lost, shown, summary("none", "ours", 0, 0.0, 0.5)), by="attack", tested=False)
+    assert compared.measures == ["best/ER@10", "near_best/ER@10", "degradation/HR@10", "best/HR@10"]
+    values = {key[0]: {name: one.n and one.mean for name, one in cell.items()} for key, cell in compared.cells.items()}
+    assert values["a"] == {"best/ER@10": 0, "near_best/ER@10": 0, "degradation/HR@10": 0.5, "best/HR@10": 0.1}
+    assert values["b"] == {"best/ER@10": 0.25, "near_best/ER@10": 0.26, "degradation/HR@10": 0, "best/HR@10": 0.5}
+    assert not any("undefined" in note for note in compared.notes)
+    assert compare(collect(tmp_path), by="attack", where={"attack": ["b", "none"]}).measures == [
+        "best/ER@10",
+        "near_best/ER@10",
+        "best/HR@10",
+    ]

@@ -28,7 +28,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
             client.log_metric(run_id, name, number)
         client.set_terminated(run_id, status)
 
-    run(0)
+    run(0, tags={**OURS, "degradation": '{"NDCG@10": 0.75, "without": {"name": "clean", "NDCG@10": 0.4}}'})
     run(1, tags={**OURS, "best": '{"ER@10": 0.25, "full_HR@10": 0.125, "epoch": 3}', "defense": "ours+krum"}, metrics={"seconds/total": 1})
     run(2, tags={**OURS, "best": '{"ER@10": 0.2', "final": "[1]"})  # what MLflow has cut
     run(3, "FAILED")
@@ -47,6 +47,7 @@ def test_runs_of_this_program_count(uri: str, monkeypatch: pytest.MonkeyPatch) -
     assert [row["status"] for row in rows] == ["FINISHED", "FINISHED", "FINISHED", "FAILED", "PRUNED"]
     assert rows[0]["best/ER@10"] == 0.5 and rows[0]["seconds"] == 2.0 and "ER@10" not in rows[0]
     assert (rows[1]["best/ER@10"], rows[1]["best/full_HR@10"], rows[1]["defense"]) == (0.25, 0.125, "[ours,krum]")
+    assert {name: value for name, value in rows[0].items() if name.startswith("degradation")} == {"degradation/NDCG@10": 0.75}
     assert rows[2]["best/ER@10"] == 0.5
     assert [(row["attack"], row["model"], row["attack.N"]) for row in rows] == [("pieck_uea", "none", 5)] * 5
 

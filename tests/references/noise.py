@@ -1,4 +1,4 @@
-"""An attack of a plug-in that promotes no item: all its clients upload the same random rows for all items."""
+"""An untargeted attack of a plug-in: all its clients upload the same random rows for all items."""
 
 from dataclasses import dataclass
 

@@ -18,6 +18,7 @@ from fedrec.config.build import check
 from fedrec.config.compose import compose
 from fedrec.config.validation import ConfigError
 from fedrec.experiment import Experiment
+from fedrec.federation.system import System
 from fedrec.identity.run_identity import RunIdentity
 from fedrec.interfaces import Callback, Evaluation, WithoutAttack
 from fedrec.references.made_once import References
@@ -75,7 +76,7 @@ def test_what_an_attack_destroys_is_in_the_summary(tmp_path: Path, told: list[st
         assert without[name] == clean["best"][name]
     assert (without["folder"], without["name"], without["epoch"]) == (str(own), clean["name"], clean["best"]["epoch"])
     assert [re.sub(r"[\d.]+ s", "N s", line).partition(" lies")[0] for line in told] == [
-        "the attack promotes no item: the same run without it comes first, to compare with; reference=null leaves it out",
+        "the attack is compared with the same run without it, which comes first; reference=null leaves it out",
         "the run without the attack took N s and",
     ]
 
@@ -138,6 +139,37 @@ def test_what_is_damaged_is_made_anew(tmp_path: Path, told: list[str], damage: s
         shutil.rmtree(own)
     assert attacked(tmp_path).ended["degradation"] == before
     assert len(told) == 4
+
+
+def test_a_reference_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """From its own checkpoint, and so does the run under attack from its own. Nothing differs from a run that nobody disturbed."""
+    caplog.set_level(logging.INFO, "fedrec.checkpoints")
+    (whole := tmp_path / "whole").mkdir(), (cut := tmp_path / "cut").mkdir()
+    options = ["checkpoint.every=1", "system.clients_per_round=8"]
+    undisturbed = attacked(whole, *options, f"checkpoint.folder={whole}/checkpoints").ended
+    train, rounds = System._train, 0
+
+    def cut_off(self: System) -> Any:
+        nonlocal rounds
+        rounds += 1
+        if rounds in (8, 8 + 15 + 8):  # in the second epoch of the reference; it has 20 rounds, and this is that of the attacked run
+            raise KeyboardInterrupt
+        return train(self)
+
+    monkeypatch.setattr(System, "_train", cut_off)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            attacked(cut, *options, f"checkpoint.folder={cut}/checkpoints")
+    ended = attacked(cut, *options, f"checkpoint.folder={cut}/checkpoints").ended
+    assert [line.partition(", from")[0] for line in caplog.messages if "goes on" in line] == [
+        "the run goes on after round 5",
+        "the run goes on after round 6",
+    ]
+    assert ended["best"] == undisturbed["best"]
+    for one in (ended, undisturbed):
+        one["degradation"]["without"].pop("folder")
+    assert ended["degradation"] == undisturbed["degradation"]
+    assert not (cut / "checkpoints").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def build_gate(folder: Path, n_passing: int) -> None:
 
 
 def build_noise(folder: Path) -> tuple[str, ...]:
-    """Make the attack `noise`, which promotes no item; return the arguments by which the program finds it."""
+    """Make the untargeted attack `noise`; return the arguments by which the program finds it."""
     (folder / "own/attack").mkdir(parents=True)
     (folder / "own/attack/noise.yaml").write_text(
         "_target_: tests.references.noise.Noise\nnum_targets: 0\ntargets: random\nstrength: 1.0\n"

@@ -42,7 +42,7 @@ def test_the_attacker_may_choose_the_attack(tmp_path: Path) -> None:
 
 def test_attacks_with_and_without_targets_are_compared_on_one_scale(tmp_path: Path) -> None:
     """ER@10 of the one kind and the share of HR@10 that the other destroys. The value of a candidate is that under the worst."""
-    space = ("~sweep.response_space", '+sweep.response_space={attack: "choice(pieck_uea,noise)"}', "attack.num_targets=1")
+    space = ("~sweep.response_space", '+sweep.response_space={attack: "choice(pieck_uea,noise)"}')
     options = ("sweep=minimax", *space, "defense.N=range(1,20)", "sweep.responses=2", "hydra.sweeper.n_trials=1")
     grid = ("hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=3")  # it tries both
     ended = sweep(tmp_path, *SHORT, ONE, "tracking=none", *build_noise(tmp_path), *options, *grid)

@@ -151,7 +151,7 @@ def test_an_attack_without_targets_is_tuned_for_what_it_destroys(tmp_path: Path)
 
 
 def test_a_defense_is_charged_with_what_it_costs_without_the_attack(tmp_path: Path) -> None:
-    """Under an attack that promotes no item. What the attack destroys counts once, and not below nothing."""
+    """Under an attack without target items. What the attack destroys counts once, and not below nothing."""
     options = (*build_noise(tmp_path), "sweep=defense", "attack=noise", "attack.strength=0.2", "defense.N=range(1,20)")
     ended = sweep(tmp_path, *SHORTEST, *options, "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=2", "sweep.hr_weight=2")
     assert ended.status == 0, ended.errors
@@ -167,8 +167,8 @@ def test_a_defense_is_charged_with_what_it_costs_without_the_attack(tmp_path: Pa
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("sweep.objective=peak", "sweep.objective=peak is a rule for ER@K, and the attack promotes no item: allowed are validation, "),
-        ("reference=null", "reference=null is not allowed: the attack promotes no item, so it is compared with the run without it"),
+        ("sweep.objective=peak", "sweep.objective=peak is a rule for ER@K, and the attack has no target item: allowed are validation, "),
+        ("reference=null", "reference=null is not allowed: the attack has no target item, so it is compared with the run without it"),
     ],
 )
 def test_what_an_attack_without_targets_cannot_be_tuned_by(tmp_path: Path, option: str, told: str) -> None:

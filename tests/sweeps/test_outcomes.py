@@ -67,5 +67,5 @@ def test_an_attack_without_targets_is_judged_by_what_it_destroys() -> None:
 
 @pytest.mark.parametrize("rule", ["peak", "exposed"])
 def test_rules_for_exposures_judge_no_degradation(rule: Rule) -> None:
-    with pytest.raises(ConfigError, match=f"^sweep.objective={rule} is a rule for ER@K, and the attack promotes no item: allowed are "):
+    with pytest.raises(ConfigError, match=f"^sweep.objective={rule} is a rule for ER@K, and the attack has no target item: allowed are "):
         Outcome.of(evaluations(), "HR@10", rule, 0.05, evaluations())

@@ -36,7 +36,7 @@ WITHOUT = {"name": "no attack · ours · seed 0", "folder": "references/ab12", "
 
 
 def untargeted(lost: float = 0.75, **facts: Any) -> dict[str, Any]:
-    """A run of an attack that promotes no item and destroys a share of HR@10 and of NDCG@10."""
+    """A run of an untargeted attack that destroys a share of HR@10 and of NDCG@10."""
     rows: Rows = [{"HR@10": 0.5 * (1 - lost), "NDCG@10": 0.25 * (1 - lost)}]
     own = {"attack": "spattack", "rows": rows, "target_items": [], "degradation": {"HR@10": lost, "NDCG@10": lost, "without": WITHOUT}}
     return ended(**{**own, **facts})

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from fedrec.tracking.mlflow.reported import facts, measures, metric_name, numbers
@@ -55,3 +57,10 @@ def test_all_other_numbers_are_tags() -> None:
 )
 def test_the_metrics_that_say_most(evaluation: dict, expected: tuple[str, str]) -> None:
     assert tuple(measures({"evaluation": evaluation}).values()) == expected
+
+
+def test_what_an_attack_destroys_is_a_metric_and_a_tag() -> None:
+    lost = {"HR@5": 0.5, "NDCG@5": 0.75, "without": {"name": "clean", "epoch": 3, "HR@5": 0.2}}
+    assert numbers({"degradation": lost}, ["ER@5", "HR@5"]) == {"degradation/HR_at_5": 0.5}
+    assert json.loads(facts({"degradation": lost})["degradation"]) == lost
+    assert numbers({"degradation": None}, ["HR@5"]) == facts({"degradation": None}) == {}
