@@ -152,7 +152,7 @@ def test_a_reference_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytes
     def cut_off(self: System) -> Any:
         nonlocal rounds
         rounds += 1
-        if rounds in (8, 8 + 15 + 8):  # in the second epoch of the reference; it has 20 rounds, and this is that of the attacked run
+        if rounds in (8, 8 + 15 + 8):  # each in the second epoch: of the reference, and of the attacked run that follows when it goes on
             raise KeyboardInterrupt
         return train(self)
 
