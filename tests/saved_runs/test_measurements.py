@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from fedrec.interfaces import Evaluation
-from fedrec.saved_runs.measurements import exposure_columns, metric_columns
+from fedrec.saved_runs.measurements import evaluations_of, exposure_columns, metric_columns
+from fedrec.saved_runs.saved_run import SavedRun
+from fedrec.tracking.parquet_columns import write_columns
 from tests.saved_runs.small_runs import prepared
 
 
@@ -37,3 +39,10 @@ def test_a_metric_that_an_evaluation_lacks_is_no_number() -> None:
         "HR@10": [0.5, 0.25],
         "poison_share_observed": pytest.approx([np.nan, 0.125], nan_ok=True),
     }
+
+
+def test_columns_are_evaluations_again(tmp_path: Path) -> None:
+    """Through a file, to the last bit; what an evaluation lacks it lacks again."""
+    before = [Evaluation(4, 1, {"HR@10": 1 / 3}), Evaluation(8, 2, {"HR@10": 0.1 + 0.2, "poison_share_observed": 0.125})]
+    write_columns(tmp_path / "evaluations.parquet", [metric_columns(before)])
+    assert evaluations_of(SavedRun(tmp_path).metrics) == before
