@@ -104,7 +104,7 @@ def _facts(split: Split) -> dict[str, Any]:
     }
 
 
-def compare(experiment: Experiment, checked: Checked, frame: "pd.DataFrame | None" = None) -> None:
+def compare_with_unattacked(experiment: Experiment, checked: Checked, frame: "pd.DataFrame | None" = None) -> None:
     """Tell an experiment with an untargeted attack what the same run reaches without it: that is made now, or was made before.
 
     A run that selects its epoch by an exposure has no quality to compare, and `reference=null` asks for no comparison.
@@ -134,7 +134,7 @@ def run(checked: Checked, folder: Path, callbacks: Sequence[Callback] | None = N
     try:
         with contextlib.chdir(HydraConfig.get().runtime.cwd if HydraConfig.initialized() else "."):
             experiment = prepare(checked, folder, callbacks, frame)
-            compare(experiment, checked, frame)
+            compare_with_unattacked(experiment, checked, frame)
     except ValueError as error:  # an option does not fit the data, or the data itself is malformed
         raise ConfigError(str(error)) from error
     try:

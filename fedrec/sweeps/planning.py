@@ -11,7 +11,6 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from optuna.distributions import CategoricalDistribution
 from pydantic import Field
 
 from fedrec.config.build import Checked, build, check
@@ -19,8 +18,9 @@ from fedrec.config.validation import ConfigError, convert, shown, unknown
 from fedrec.evaluation.epoch_selection import NEAR
 from fedrec.interfaces import Positive
 from fedrec.sweeps.hydra_jobs import Composer
+from fedrec.sweeps.judged_by import harm_of, has_exposure, tuned_attacks
 from fedrec.sweeps.naming import STUDY_NAME
-from fedrec.sweeps.objectives import HARM, Objective, ReturnedValue
+from fedrec.sweeps.objectives import Objective, ReturnedValue
 from fedrec.sweeps.outcomes import require_quality
 from fedrec.sweeps.samplers import check_options, is_grid, make_pruner, make_sampler
 from fedrec.sweeps.search_space import SearchSpace
@@ -72,7 +72,7 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
         fresh_seeds=range(fresh, fresh + objective.fresh_seeds),
         selection=base.evaluation.selection,
         exposed_above=base.evaluation.exposed_above,
-        harm=_harm([check(composer.compose(fixed, [f"attack={one}"])) for one in _attacks(space, inner_space)] or [checked]),
+        harm=harm_of([check(composer.compose(fixed, [f"attack={one}"])) for one in tuned_attacks(space, inner_space)] or [checked]),
     )
 
 
@@ -125,26 +125,6 @@ def _check_space(space: SearchSpace, options: Mapping[str, str], composer: Compo
             raise ConfigError(f"search space of {name}: {override}: {reason}") from None
 
 
-def _attacks(*spaces: SearchSpace) -> list[str]:
-    """Return the attacks that are tuned, as choices of their group."""
-    tuned = [space.distributions["attack"] for space in spaces if "attack" in space.distributions]
-    return [str(choice) for distribution in tuned if isinstance(distribution, CategoricalDistribution) for choice in distribution.choices]
-
-
-def _harm(configurations: Sequence[Checked]) -> str:
-    """Return what attacks are judged by: ER, degradation, or harm if there are both kinds."""
-    kinds = {_has_exposure(one) for one in configurations}
-    return "harm" if len(kinds) > 1 else HARM if kinds == {True} else "degradation"
-
-
-def _has_exposure(checked: Checked) -> bool:
-    """Return whether an exposure judges the attack, or no attack: it promotes items, or the exposure of some is measured."""
-    part = checked.parts["attack"]
-    attack: Any = part.constructor
-    has_targets = part.arguments["num_targets"] > 0 or not isinstance(part.arguments["targets"], str)
-    return bool(attack.promotes or has_targets or not attack.takes_part)
-
-
 def _objective(checked: Checked, direction: Direction | list[Direction]) -> Objective:
     """Return what the sweep tunes for. Raises ConfigError if the rest of the configuration does not allow to measure it."""
     config = checked.config
@@ -158,11 +138,11 @@ def _objective(checked: Checked, direction: Direction | list[Direction]) -> Obje
     if not config.dataset.get("validation"):
         raise ConfigError("dataset.validation must be true: sweeps are tuned on the validation item, never on the test item")
     metric, _, k = config.evaluation.selection.partition("@")
-    needed = {"ER", metric} if _has_exposure(checked) else {metric}
+    needed = {"ER", metric} if has_exposure(checked) else {metric}
     if metric == "ER" or not needed <= {*config.evaluation.metrics} or int(k) not in config.evaluation.k:
         found = f"evaluation.metrics={shown(list(config.evaluation.metrics))} evaluation.selection={config.evaluation.selection}"
         raise ConfigError(f"{found}: a sweep needs the metric ER, and selection by another one of the metrics, K among evaluation.k")
-    if not _has_exposure(checked):
+    if not has_exposure(checked):
         require_quality(objective.objective)
         if config.reference is None:
             raise ConfigError("reference=null is not allowed: the attack has no target item, so it is compared with the run without it")
