@@ -42,6 +42,7 @@ def mlflow_server() -> Iterator[tuple[str, set[str]]]:
         served.shutdown()
 
 
+@pytest.mark.slow
 def test_an_address_with_a_password(tmp_path: Path, mlflow_server: tuple[str, set[str]]) -> None:
     """The server gets it, and refuses it; every file and the message have a reference or a mask."""
     host, logins = mlflow_server
@@ -77,6 +78,7 @@ def test_addresses_and_passwords_in_the_environment(
     assert yaml.safe_load((folder / ".hydra/config.yaml").read_text())["tracking"]["uri"] == "${oc.env:FEDREC_STORE}"
 
 
+@pytest.mark.slow
 def test_a_sweep_of_hydra(tmp_path: Path, mlflow_server: tuple[str, set[str]]) -> None:
     """Its jobs have the addresses that are swept; multirun.yaml and the folders of the jobs do not show them."""
     host, logins = mlflow_server
@@ -89,6 +91,7 @@ def test_a_sweep_of_hydra(tmp_path: Path, mlflow_server: tuple[str, set[str]]) -
     assert holders(tmp_path) == []  # what was printed lies there, too
 
 
+@pytest.mark.slow
 def test_a_tuning_sweep_with_its_store(tmp_path: Path) -> None:
     """No tag, parameter, artifact or attribute of the study holds what an option holds."""
     storage = f'hydra.sweeper.storage="sqlite:///study.db?password={ENCODED}"'
@@ -101,6 +104,7 @@ def test_a_tuning_sweep_with_its_store(tmp_path: Path) -> None:
     assert again.status == 0 and len(trials(tmp_path, f"sqlite:///{tmp_path}/study.db")) == 2
 
 
+@pytest.mark.slow
 def test_the_paper(tmp_path: Path, mlflow_server: tuple[str, set[str]]) -> None:
     host, logins = mlflow_server
     write_data(tmp_path / "data")

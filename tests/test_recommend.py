@@ -52,6 +52,7 @@ def shop(run_of_the_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return Path(shutil.copytree(run_of_the_shop, tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_the_real_commands_one_after_the_other(tmp_path: Path) -> None:
     """In an empty folder: a run, a table for two users, the lists of all."""
     assert fedrec(tmp_path, *TINY, *OPTIONS).returncode == 0

@@ -113,6 +113,7 @@ def test_a_loop_is_compiled_even_where_no_code_can_be_kept(monkeypatch):
     assert compiled(twice).signatures == []
 
 
+@pytest.mark.slow
 def test_only_the_rules_that_need_the_loops_import_numba():
     program = "import sys, fedrec.catalog, fedrec.conduct, fedrec.aggregation, fedrec.defenses.{0}; print('numba' in sys.modules)"
     for rule in ("krum", "multi_krum", "bulyan", "nnm", "median"):

@@ -56,6 +56,7 @@ def test_everything_that_a_run_leaves_names_items_by_their_ids(program: Program,
     assert_named(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_store_that_failed_gets_the_names_later(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracker, "_RETRY_SECONDS", 0.0)
     (tmp_path / "mlartifacts").touch()

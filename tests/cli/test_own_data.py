@@ -47,6 +47,7 @@ def without(found: dict[str, Any], *names: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["dataset=presplit", "dataset=ml100k", "dataset=amazon_music"])
 def test_ids_times_a_hundred_give_the_same_results(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
     """Bit for bit; the target is named by the ids of the file, and so it is in all that the run leaves behind."""

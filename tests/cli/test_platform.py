@@ -60,6 +60,7 @@ def test_without_what_only_unix_has(tmp_path: Path, arguments: tuple[str, ...]) 
     assert result.stdout
 
 
+@pytest.mark.slow
 def test_a_run_on_a_terminal_that_knows_ascii_only(tmp_path: Path) -> None:
     result = run(tmp_path, "fedrec.main", *TINY, **ASCII)
     assert result.returncode == 0, result.stderr
@@ -68,6 +69,7 @@ def test_a_run_on_a_terminal_that_knows_ascii_only(tmp_path: Path) -> None:
     assert json.loads(summary.read_bytes())["status"] == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_report_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
     runs = pd.read_parquet(REPORTED)
     runs = runs[runs["experiment"] == "paper/table5"].copy()

@@ -50,6 +50,7 @@ def n_runs(folder: Path) -> int:
     return len(client.search_runs([one.experiment_id for one in client.search_experiments()]))
 
 
+@pytest.mark.slow
 def test_one_store_for_all_runs(folder: Path) -> None:
     for arguments in (("hydra.run.dir=runs/single",), ("-m", "hydra.sweep.dir=runs/many", "seed=0,1")):
         ended = fedrec(folder, *STORED, *arguments)

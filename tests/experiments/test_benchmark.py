@@ -35,6 +35,7 @@ def _tiny(monkeypatch, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_rows_as_tables_and_json(tiny, capsys):
     wanted = ["--only", "mf_median", "--only", "ncf_evaluation", "--before", str(HERE), "--json", str(tiny / "rows.json")]
     assert benchmark.main(wanted) == 0
@@ -81,6 +82,7 @@ def test_help_names_every_row(capsys):
     assert ", ".join(benchmark.ROWS) in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_another_checkout_runs_its_own_code(tmp_path):
     (tmp_path / "fedrec").mkdir()
     for name in ("__init__.py", "experiment.py"):

@@ -63,6 +63,7 @@ from dataclasses import dataclass
 import torch
 from fedrec.interfaces import GlobalModel, Model, Positive
 
+@pytest.mark.slow
 @dataclass(kw_only=True)
 class Distance(Model):
     dim: Positive

@@ -26,6 +26,7 @@ def parents(found: list[Run]) -> set[str | None]:
     return {run.data.tags.get("mlflow.parentRunId") for run in found}
 
 
+@pytest.mark.slow
 def test_a_single_job_needs_no_home(tmp_path: Path) -> None:
     assert fedrec(tmp_path, *SMALL, "-m").returncode == 0
     (run,) = runs(tmp_path)

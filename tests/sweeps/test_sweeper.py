@@ -117,6 +117,7 @@ def test_trials_that_all_fail_end_the_sweep_with_their_reason(tmp_path: Path) ->
     assert [trial.state for trial in found] == [TrialState.FAIL] * 3 and all("attack.N" in trial.user_attrs["error"] for trial in found)
 
 
+@pytest.mark.slow
 def test_the_real_program_with_two_workers(tmp_path: Path) -> None:
     options = ("sweep=attack", "attack=pieck_uea", "attack.N=range(5,9)", "tracking=none", "hydra.sweeper.n_trials=4")
     output = finish(start(tmp_path, *SHORT, *options), tmp_path)

@@ -159,6 +159,7 @@ def test_bad_input(capsys: pytest.CaptureFixture[str], arguments: list[str], tol
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_that_a_failed_delivery_prints(tmp_path: Path) -> None:
     folder = left(tmp_path / "a run")
     _, *rest = shlex.split(command(folder))

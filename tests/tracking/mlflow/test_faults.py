@@ -112,6 +112,7 @@ def test_neither_the_disk_of_the_run_nor_the_store_takes_anything(tmp_path: Path
     assert run.data.tags["delivery"].startswith("incomplete: the disk of the run did not take its last metrics")
 
 
+@pytest.mark.slow
 @linux
 def test_the_disk_of_the_store_is_full(tmp_path: Path) -> None:
     """The store takes some metrics of a run and then no more. MLflow must not call the run FINISHED."""
@@ -213,6 +214,7 @@ def test_postgresql_that_is_restarted(tmp_path: Path, monkeypatch: pytest.Monkey
         outages(tmp_path, f"{address}/runs", lambda: control("stop"), lambda: control("start"), monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_store_that_was_lost_is_not_waited_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first run of a sweep waits for the store; the next ones do not, and once it is back they do."""
     waited: list[float] = []

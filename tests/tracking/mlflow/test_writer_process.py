@@ -76,6 +76,7 @@ def test_an_idle_writer_ends_with_its_program(program: str) -> None:
     wait_for_end(int(run_program(program, capture_output=True, text=True).stdout))
 
 
+@pytest.mark.slow
 def test_a_writer_imports_neither_torch_nor_hydra() -> None:
     """Both would cost every run a second of the time of a processor."""
     program = "import sys, fedrec.tracking.mlflow.answers, fedrec.tracking.mlflow.delivery; print({'torch', 'hydra'} & set(sys.modules))"
