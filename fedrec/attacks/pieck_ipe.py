@@ -8,6 +8,9 @@ The paper ranks the items within P+ and P- to weigh them by kappa, the released 
 cosines have one sign, the code for DL-FRS divides by lambda instead of multiplying (`single_sign`). It also makes a target longer once
 it points where the popular items do, because the gradient of a cosine vanishes there (`vanishing_guard`). Table VI takes the loss apart:
 `similarity` (PCOS and PKL, Eq. 9) and `weighted`.
+
+An `adaptive` attacker turns the targets to where their scores for its stand-in user rise. It breaks through `ours` under MF-FRS; under
+DL-FRS the attack as published does, and this one does not.
 """
 
 from collections.abc import Mapping

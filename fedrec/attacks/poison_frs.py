@@ -59,8 +59,8 @@ class PoisonFRS(Attack):
             self.snapshot = items.clone()
         targets, fillers = self.known.target_items, self._fillers(items, self.snapshot)
         chosen = torch.cat([targets, fillers])  # [kappa]
-        wanted = torch.cat([self._wanted(items).expand(len(targets), -1), self.snapshot[fillers]])
-        rows = (items[chosen] - wanted) / (view.learning_rate * n_clients) + self._noise(view, len(chosen))  # [A, kappa, d]
+        wanted = torch.cat([self._wanted(items).expand(len(targets), -1), self.snapshot.index_select(0, fillers)])
+        rows = (items.index_select(0, chosen) - wanted) / (view.learning_rate * n_clients) + self._noise(view, len(chosen))  # [A, kappa, d]
         segments = torch.arange(n_clients, device=items.device).repeat_interleave(len(chosen))
         return Upload.of_rows(view.clients, chosen.repeat(n_clients), segments, rows.flatten(0, 1))
 
@@ -87,4 +87,4 @@ class PoisonFRS(Attack):
             return view.model.items.new_zeros(len(view.clients), 1, 1)
         shape = len(view.clients), n_rows, view.model.items.shape[1]
         drawn = torch.randn(shape, generator=generator(self.known.seed, f"noise/{view.round}")).to(view.model.items)
-        return self.noise_std * drawn[view.clients.argsort().argsort()]
+        return drawn.mul_(self.noise_std).index_select(0, view.clients.argsort().argsort())
