@@ -200,8 +200,10 @@ def test_a_file_name_has_one_meaning():
 @pytest.mark.parametrize(("folder", "group"), [("attacks", "attack"), ("defenses", "defense")])
 def test_every_file_is_a_method(folder, group):
     methods = {path.stem for path in (PACKAGE / folder).glob("*.py")} - {"__init__"}
-    choices = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
-    assert methods | {"none"} == choices
+    choices = {path.stem: path.read_text() for path in (ROOT / "conf" / group).glob("*.yaml")}
+    again = {name for name, text in choices.items() if any(f"fedrec.{folder}.{method}." in text for method in methods - {name})}
+    assert methods | {"none"} == choices.keys() - again  # other defaults of a method have a yaml of their own name
+    assert not again & methods
 
 
 def test_tests_mirror_the_package():

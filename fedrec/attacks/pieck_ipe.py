@@ -8,6 +8,9 @@ The paper ranks the items within P+ and P- to weigh them by kappa, the released 
 cosines have one sign, the code for DL-FRS divides by lambda instead of multiplying (`single_sign`). It also makes a target longer once
 it points where the popular items do, because the gradient of a cosine vanishes there (`vanishing_guard`). Table VI takes the loss apart:
 `similarity` (PCOS and PKL, Eq. 9) and `weighted`.
+
+An `adaptive` attacker turns the targets to where their scores for its stand-in user rise. It breaks through `ours` under MF-FRS; under
+DL-FRS the attack as published does, and this one does not.
 """
 
 from collections.abc import Mapping
@@ -19,7 +22,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, kl_div, log_softmax
 
-from fedrec.interfaces import AttackerView
+from fedrec.interfaces import AttackerView, ClientBatch
+from fedrec.poisoning.fake_users import fake_gradients
 from fedrec.poisoning.mined_items import MinedItemsAttack
 
 
@@ -37,6 +41,10 @@ class PieckIPE(MinedItemsAttack):
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(self.loss(popular, rows).sum(), rows)
         return gradient, {}
+
+    def in_place_of_items(self, users: Tensor, view: AttackerView) -> Tensor:
+        """Return the direction in which the targets' scores for stand-ins [A, d] rise, [A, d]; under MF-FRS these themselves."""
+        return -fake_gradients(self.known.model, users[:, None], self.optimised_targets, view.model, rising).rows.mean((1, 2))
 
     def loss(self, popular: Tensor, rows: Tensor) -> Tensor:
         """Return each client's attack loss [A] from its mined items' embeddings [A, N, d] and the target rows [A, T, d]."""
@@ -76,6 +84,12 @@ class PieckIPE(MinedItemsAttack):
         if not self.weighted:
             return torch.ones_like(subset, dtype=torch.get_default_dtype())
         return inverse_ranks(subset if self.ranks == "subset" else torch.ones_like(subset))
+
+
+def rising(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:
+    """Return minus the sum of each user's scores, [A], and its derivative; as `interfaces.Loss`."""
+    n_users = len(batch.clients)
+    return -scores.view(n_users, len(scores) // max(n_users, 1)).sum(1), torch.full_like(scores, -1.0)
 
 
 def inverse_ranks(counted: Tensor) -> Tensor:

@@ -1,10 +1,15 @@
-"""PIPA (PipAttack): malicious clients become users that like the targets, and may make the targets look popular.
+"""PIPA (PipAttack): malicious clients become users that like the targets, may make them look popular, and may keep them near.
 
 Zhang et al., "PipAttack: Poisoning Federated Recommender Systems for Manipulating Item Promotion", WSDM 2022. Explicit promotion:
 each malicious client starts with an embedding from N(0, user_std^2) and trains it and the target rows so that it likes the targets.
 The loss is the binary cross-entropy behind a sigmoid, never the logarithm of a raw score. Popularity obfuscation
 (`prior=popularity`): a classifier learns each item's level of popularity from its embedding, and the clients move the targets to where
 it says `high`. PIECK's tables mask the levels, which leaves explicit promotion alone.
+
+Distance constraint (`distance` above 0): a poisoned target stays near the benign one. At the row that a client receives a distance from
+that row has no slope, so the benign row is taken to be where the target were without all that the clients have uploaded for it so far:
+they know how far they have moved it if the server adds up. The A clients of a round share the gradient of distance / 2 times the squared
+distance between both. `attack=pip_attack` has all three terms.
 """
 
 from dataclasses import dataclass, field
@@ -25,11 +30,12 @@ class PipAttack(Attack):
     paper = "Zhang et al., WSDM 2022"
     knowledge = "items' popularity (masked by default)"
     applies_to = "MF-FRS, DL-FRS"
-    memory = ("users", "estimator")
+    memory = ("users", "estimator", "moved")
 
     prior: Literal["masked", "popularity"]
     user_std: Rate
     alignment: NonNegative
+    distance: NonNegative
     high_share: Annotated[float, Field(gt=0, lt=1)]
     medium_share: Annotated[float, Field(gt=0, lt=1)]
     hidden: Positive
@@ -37,6 +43,7 @@ class PipAttack(Attack):
     estimator_steps: Positive
     users: Tensor = field(init=False)  # [n_clients, d]
     estimator: PopularityEstimator | None = field(init=False, default=None)
+    moved: Tensor = field(init=False)  # [T, d], by which the clients have moved the targets so far; 0 without a distance term
 
     def prior_wanted(self) -> PriorWanted:
         return PriorWanted(popularity=self.prior == "popularity")
@@ -48,6 +55,7 @@ class PipAttack(Attack):
         like, _ = known.model.initialise(known.n_clients, 1, generator(known.seed, "shape"))  # [n_clients, d]
         drawn = torch.randn(like.shape, generator=generator(known.seed, "users"))
         self.users = (self.user_std * drawn).to(known.target_items.device)
+        self.moved = self.users.new_zeros(len(known.target_items), like.shape[1])
         if (ranks := known.prior.popularity_ranks) is not None:
             options = (like.shape[1], self.hidden, self.estimator_rate, self.estimator_steps)
             self.estimator = PopularityEstimator(self.levels(ranks), known.target_items, *options, generator(known.seed, "estimator"))
@@ -65,4 +73,7 @@ class PipAttack(Attack):
         if self.estimator is not None and len(view.clients):
             self.estimator.fit(view.model.items)
             rows = rows + self.alignment * self.estimator.alignment_gradient(view.model.items[targets])
+        if self.distance and len(view.clients):
+            rows = rows + self.distance / len(view.clients) * self.moved
+            self.moved -= view.learning_rate * rows.sum(0)
         return target_upload(view.clients, torch.arange(len(view.clients), device=rows.device), targets, rows, {})

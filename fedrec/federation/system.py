@@ -13,6 +13,7 @@ from fedrec.aggregation.aggregate import aggregate
 from fedrec.data.federated_data import FederatedData, Negatives, require_countable
 from fedrec.data.published_start import published_start
 from fedrec.federation.client_sampling import ClientSampler, Sampling
+from fedrec.federation.decorrelation import decorrelated
 from fedrec.federation.local import train_locally
 from fedrec.federation.server_step import concatenate, step
 from fedrec.federation.start import Start
@@ -191,7 +192,10 @@ class System:
     def _poison(self, clients: Tensor) -> Upload | None:
         """Return the upload of the sampled malicious clients [A], numbered from 0; None if there are none."""
         view = AttackerView(self.round, clients, self.global_model, self.learning_rate)
-        return self.attack.poison(view) if len(clients) else None
+        if not len(clients):
+            return None
+        upload, known = self.attack.poison(view), self.attack.known
+        return decorrelated(upload, known.n_clients, known.n_items, known.seed) if self.attack.decorrelate else upload
 
     def _step(self, clients: Tensor, own_gradients: Tensor, aggregation: Aggregation) -> ItemChanges:
         """Move the embeddings of clients [C] along their own gradients [C, d], and the global model; return how far each item moved."""

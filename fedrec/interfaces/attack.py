@@ -66,6 +66,7 @@ class Attack(ABC):
 
     num_targets: Positive
     targets: Literal["random", "unpopular", "published"] | list[ItemId]
+    decorrelate: bool = False  # whether the clients of a round send random parts of the sum of their rows for an item
     known: AttackerKnowledge = field(init=False)  # from `setup` on
 
     def prior_wanted(self) -> PriorWanted:

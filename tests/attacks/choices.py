@@ -96,10 +96,14 @@ def composed(choice: Choice) -> DictConfig:
     return compose(*choice.overrides)
 
 
-CHOICES = [Choice(name, prior, model) for name in NAMES for prior in priors(name) for model in MODELS]
+EARLY = {"poison_frs": ("attack.start_round=1",)}  # in place of a default that waits for longer than a test
+CHOICES = [Choice(name, prior, model, EARLY.get(name, ())) for name in NAMES for prior in priors(name) for model in MODELS]
 SWITCHED = [  # PIECK with its switches turned the other way
     Choice("pieck_ipe", None, "mf", ("attack.starts=mined", "attack.single_sign=divide")),
     Choice("pieck_ipe", None, "ncf", ("attack.starts=mined", "attack.single_sign=multiply")),
     Choice("pieck_uea", None, "mf", ("attack.starts=mined", "attack.repetitions=outer", "attack.multi_target=together")),
     Choice("pieck_uea", None, "ncf", ("attack.starts=mined", "attack.repetitions=inner", "attack.batches=3", "attack.rounds=2")),
+    *(Choice(name, None, model, ("attack.adaptive=true",)) for name in ("pieck_ipe", "pieck_uea") for model in ("mf", "ncf")),
+    Choice("poison_frs", None, "mf", ("attack.start_round=0", "attack.max_lambda=40")),
+    Choice("poison_frs", None, "ncf", ("attack.start_round=0", "attack.noise_std=0")),
 ]

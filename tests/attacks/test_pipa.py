@@ -76,3 +76,14 @@ def test_levels_follow_the_ranks():
 def test_shares_that_leave_no_low_items():
     with pytest.raises(ValueError, match=r"attack\.medium_share = 0\.45: with attack\.high_share = 0\.6 it must stay below 1"):
         Choice("pipa", "masked", "mf").begun(high_share=0.6)
+
+
+def test_the_distance_term_pulls_back_what_the_clients_have_moved():
+    """With weight 1 the clients of a round together take back all that was done before, and add what explicit promotion adds."""
+    choice = Choice("pip_attack", "masked", "mf")
+    near, free = choice.begun(distance=1.0), Choice("pipa", "masked", "mf").begun()
+    done = torch.zeros(len(TARGETS), 1)
+    for view in choice.views([EVERYBODY, [1, 4], EVERYBODY]):
+        rows, promotion = (attack.poison(view).rows.view(len(view.clients), len(TARGETS), -1).sum(0) for attack in (near, free))
+        assert torch.allclose(rows, promotion + done, atol=1e-5)
+        done = done - view.learning_rate * rows

@@ -20,6 +20,8 @@ SMALL = {
     "bandwagon": "kappa=12",
     "popular": "kappa=12",
     "random": "kappa=12",
+    "poison_frs": "start_round=2 N=2 kappa=12 max_lambda=50",
+    "psmu": "profile_size=5",
 }
 ATTACKS = [[f"attack={name}", *(f"attack.{option}" for option in SMALL.get(name, "").split())] for name in names("attack")]
 DEFENSES = [[f"defense={name}", "attack=pieck_uea", "attack.N=5", "attack.batches=1"] for name in names("defense")]
@@ -28,6 +30,7 @@ KNOWING = [
     ["attack=fedreca", "attack.prior=interactions", "attack.kappa=6"],
     ["attack=fedreca", "attack.synthetic_users=4", "attack.kappa=6"],
     ["attack=bandwagon", "attack.prior=popularity", "attack.kappa=12"],
+    ["attack=pieck_uea", "attack.adaptive=true", "attack.decorrelate=true", "attack.N=5", "attack.batches=1", "model=ncf"],
 ]
 RUNS = [
     ["system.sampling=uniform", "evaluation.redraw_candidates=true", "evaluation.every=3", "checkpoint.every=1"],

@@ -30,6 +30,7 @@ def assert_scorer_close(system, server, rounding):
         assert_close(system.global_model.scorer[name], value, 1e-5, floor)
 
 
+NOT_ADAPTIVE = {"adaptive": False, "gamma": 0.0}  # options of PIECK
 FAMILIES = {"mf": ["mf"], "ncf": ["ncf", "ncf_flat"]}
 
 
@@ -166,7 +167,7 @@ def test_a_round_without_attack_makes_nothing_as_large_as_the_item_matrix():
 
 
 def test_mining_needs_no_copy_of_the_item_matrix():
-    options = {"N": 2, "mining_times": 1, "starts": "first", "multi_target": "copy", "batches": 1, "rounds": 1}
+    options = {"N": 2, "mining_times": 1, "starts": "first", "multi_target": "copy", "batches": 1, "rounds": 1} | NOT_ADAPTIVE
     options |= {"repetitions": "inner", "poison_scorer": False}
     system = build_system(
         replace(
@@ -213,7 +214,7 @@ def test_client_learning_rates_are_drawn_from_the_whole_range():
 
 def test_the_share_of_poison_counts_uploads_for_the_targets():
     """Everybody is sampled: 1 malicious client against the users who train on target 5. This attack waits until mining ends."""
-    options = {"N": 2, "mining_times": 1, "starts": "mined", "multi_target": "copy", "batches": 1, "rounds": 1}
+    options = {"N": 2, "mining_times": 1, "starts": "mined", "multi_target": "copy", "batches": 1, "rounds": 1} | NOT_ADAPTIVE
     options |= {"repetitions": "inner", "poison_scorer": False}
     case = replace(hand_made(clients_per_round=4), attack="pieck_uea", attack_options=options, positives=[[5, 1], [2], [0, 3]])
     system = build_system(case)

@@ -12,6 +12,7 @@ from tests.reference.federations import MODELS, SYSTEM, Case, build_attack
 PIPA = {
     "prior": "masked",
     "alignment": 1.0,
+    "distance": 0.0,
     "high_share": 0.1,
     "medium_share": 0.4,
     "hidden": 3,

@@ -18,7 +18,9 @@ from fedrec.attacks.none import NoAttack
 from fedrec.attacks.pieck_ipe import PieckIPE
 from fedrec.attacks.pieck_uea import PieckUEA
 from fedrec.attacks.pipa import PipAttack
+from fedrec.attacks.poison_frs import PoisonFRS
 from fedrec.attacks.popular import PopularFillers
+from fedrec.attacks.psmu import SyntheticRankingUsers
 from fedrec.attacks.random import RandomFillers
 from fedrec.data.federated_data import FederatedData
 from fedrec.defenses.bulyan import Bulyan
@@ -39,6 +41,7 @@ from fedrec.randomness import generator
 from tests.reference import attacks as oracle_attacks
 from tests.reference import defenses as oracle_defenses
 from tests.reference import federation as oracle
+from tests.reference import promoting_attacks as promoting
 
 ATTACKS = {
     "none": NoAttack,
@@ -51,6 +54,9 @@ ATTACKS = {
     "random": RandomFillers,
     "popular": PopularFillers,
     "bandwagon": Bandwagon,
+    "pip_attack": PipAttack,
+    "poison_frs": PoisonFRS,
+    "psmu": SyntheticRankingUsers,
 }
 MODELS = {  # embeddings start large enough that every direction matters
     "mf": MatrixFactorization(dim=3, init_std=0.3),
@@ -149,10 +155,22 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
         "mining_times": draw(st.sampled_from([1, 2, 2, 3])),
         "starts": draw(st.sampled_from(["first", "mined"])),
         "multi_target": draw(st.sampled_from(["copy", "together"])),
+        "adaptive": draw(st.booleans()),
+        "gamma": draw(st.sampled_from([0.0, 3.0])),
     }
     synthetic = {"synthetic_users": draw(st.integers(1, 3)), "user_std": draw(st.sampled_from([0.01, 1.0]))}
     profiles = {"kappa": draw(st.integers(2 * n_targets, n_items))}
     popularity = {"prior": draw(st.sampled_from(["masked", "popularity"]))}
+    pipa = {
+        **popularity,
+        "user_std": 1.0,
+        "alignment": draw(st.sampled_from([0.0, 2.0])),
+        "high_share": 0.3,
+        "medium_share": 0.3,
+        "hidden": 3,
+        "estimator_rate": 0.1,
+        "estimator_steps": draw(st.integers(1, 2)),
+    }
     return {
         "none": {},
         "pieck_ipe": {
@@ -181,15 +199,23 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
             "kappa": n_targets + draw(st.integers(0, 3)),
             "max_norm": draw(st.sampled_from([0.2, 1.0])),
         },
-        "pipa": {
-            **popularity,
-            "user_std": 1.0,
-            "alignment": draw(st.sampled_from([0.0, 2.0])),
-            "high_share": 0.3,
-            "medium_share": 0.3,
-            "hidden": 3,
-            "estimator_rate": 0.1,
-            "estimator_steps": draw(st.integers(1, 2)),
+        "pipa": {**pipa, "distance": 0.0},
+        "pip_attack": {**pipa, "distance": draw(st.sampled_from([0.1, 0.7]))},
+        "poison_frs": {
+            "start_round": draw(st.integers(0, 2)),
+            "N": draw(st.integers(1, n_items - n_targets)),
+            "lambda_": 2.0,
+            "max_lambda": draw(st.sampled_from([2.0, 5.0, 20.0])),
+            "kappa": n_targets + draw(st.integers(0, n_items)),
+            "noise_std": draw(st.sampled_from([0.0, 0.1])),
+        },
+        "psmu": {
+            "profile_size": draw(st.integers(1, n_items // 2)),
+            "user_std": 0.5,
+            "user_rate": 0.1,
+            "steps": draw(st.integers(1, 3)),
+            "top_k": draw(st.integers(1, 4)),
+            "alternatives": draw(st.integers(1, n_items)),
         },
         "a_ra": synthetic,
         "a_hum": {**synthetic, "steps": draw(st.integers(1, 3)), "least_slope": draw(st.sampled_from([0.0, 1e-12, 0.2]))},
@@ -247,20 +273,47 @@ def draws_of(data: FederatedData, user: int) -> tuple[Tensor, int]:
 def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacker | None:
     """Build the oracle of the same attack; it takes random draws from the same streams as `fedrec`, or from `fedrec`."""
     options, targets = case.attack_options, case.targets
+    if isinstance(attack, MinedItemsAttack) and attack.stand_ins:
+        return promoting.AdaptivePieck(options, targets, attack.stand_ins.users.clone(), partial(_profile_of_stand_in, attack))
     if isinstance(attack, MinedItemsAttack):
         return oracle_attacks.Pieck(options, targets, n_clients)
     if isinstance(attack, RandomApproximation):
         return oracle_attacks.SyntheticUsers(options, targets, partial(_synthetic_users, attack, MODELS[case.model].dim))
     if isinstance(attack, PipAttack):
         levels = _levels(case.train.popularity_ranks().tolist(), options) if attack.estimator else None
-        return oracle_attacks.Pipa(options, targets, attack.users.clone(), levels, attack.estimator.parameters if attack.estimator else ())
+        return promoting.NearbyPipa(options, targets, attack.users.clone(), levels, attack.estimator.parameters if attack.estimator else ())
     if isinstance(attack, FakeProfiles):
         n_popular = attack.n_popular(options["kappa"] // 2 - len(targets))
         miners = [oracle.Miner(n_popular, 2, targets) for _ in range(n_clients)] if attack.miner else []
         return oracle_attacks.FakeProfiles(attack.users.clone(), case.system["loss"], partial(_profile, attack, n_popular, case), miners)
     if isinstance(attack, FedRecAttack):
         return _fedreca(case, attack)
+    if isinstance(attack, PoisonFRS):
+        return promoting.PoisonFrs(options, targets, partial(_noise, attack, MODELS[case.model].dim))
+    if isinstance(attack, SyntheticRankingUsers):
+        return promoting.Psmu(options, targets, partial(_ranking_users, attack, case))
     return None
+
+
+def _noise(attack: PoisonFRS, size: int, round: int, clients: list[int], n_rows: int) -> Tensor:
+    shape = (len(clients), n_rows, size)
+    return attack.noise_std * torch.randn(shape, generator=generator(attack.known.seed, f"noise/{round}"))
+
+
+def _ranking_users(attack: SyntheticRankingUsers, case: Case, round: int, clients: list[int]) -> list[tuple[Tensor, list[int]]]:
+    drawing = generator(attack.known.seed, f"users/{round}")
+    users = attack.user_std * torch.randn(len(clients), MODELS[case.model].dim, generator=drawing)
+    profiles = torch.rand(len(clients), case.n_items, generator=drawing).topk(2 * attack.profile_size, dim=1).indices
+    return list(zip(users, profiles.tolist(), strict=True))
+
+
+def _profile_of_stand_in(attack: MinedItemsAttack, client: int, mined: list[int]) -> list[int]:
+    """Return the profile that `fedrec` drew, once proven to be what the attack calls for."""
+    assert attack.stand_ins is not None
+    profile: list[int] = attack.stand_ins.profiles[client].tolist()
+    assert len(set(profile)) == len(profile) and set(profile[: len(profile) // 2]) <= set(mined)
+    assert not set(profile) & set(attack.known.target_items.tolist())
+    return profile
 
 
 def _synthetic_users(attack: RandomApproximation, size: int, round: int, clients: list[int]) -> Tensor:
@@ -320,7 +373,9 @@ def copy_state(system: System, server: oracle.Server) -> None:
     server.items, server.scorer = system.global_model.items, system.global_model.scorer
     for client, user in zip(server.benign, system.users, strict=True):
         client.user = user.clone()
-    if isinstance(server.attacker, oracle_attacks.Pipa | oracle_attacks.FakeProfiles):
+    if isinstance(server.attacker, promoting.AdaptivePieck):
+        server.attacker.users = list(system.attack.stand_ins.users.clone())
+    elif isinstance(server.attacker, oracle_attacks.Pipa | oracle_attacks.FakeProfiles):
         server.attacker.users = list(system.attack.users.clone())
     elif isinstance(server.attacker, oracle_attacks.FedRecA) and system.attack.known_users:
         server.attacker.users = list(system.attack.known_users.users.detach().clone())
