@@ -84,6 +84,15 @@ def distances_of(uploads: Uploads, group: int, squared: bool) -> Numbers:
 
 
 @compiled
+def diameters(uploads: Uploads) -> Numbers:
+    """Return the largest distance between two uploads of each group, [J]; 0 for a single one."""
+    largest = np.zeros(len(uploads.offsets) - 1)
+    for group in range(len(largest)):
+        largest[group] = distances_of(uploads, group, True).max()
+    return np.sqrt(largest)
+
+
+@compiled
 def krum_scores(distances: Numbers, n_left_out: int) -> tuple[Numbers, Numbers]:
     """Return the sum of each upload's distances but for the n_left_out largest ones, and the least of these (infinite if none); 2 x [n].
 

@@ -6,6 +6,7 @@ sampled clients, E training pairs of a round, n uploaded rows, N mined items, T 
 """
 
 from fedrec.interfaces.attack import Attack, AttackerKnowledge, AttackerView, PriorKnowledge, PriorWanted
+from fedrec.interfaces.benign_uploads import BenignUploads, UploadStatistics
 from fedrec.interfaces.callback import Callback, Evaluation, Pruned, RunInfo, Status
 from fedrec.interfaces.dataset import Dataset, Ids, Interactions, Split
 from fedrec.interfaces.defense import MANY_ITEMS, Aggregation, Aggregator, ClientDefense, Defense, ServerKnowledge, ServerView, Transform
@@ -16,6 +17,7 @@ from fedrec.interfaces.round import ClientBatch, GlobalModel, ItemChanges, Local
 from fedrec.interfaces.upload import DenseScorerGradients, ScorerGradients, ScorerPart, Upload
 
 __all__ = ["Attack", "AttackerKnowledge", "AttackerView", "PriorKnowledge", "PriorWanted"]
+__all__ += ["BenignUploads", "UploadStatistics"]
 __all__ += ["Callback", "Evaluation", "Pruned", "RunInfo", "Status"]
 __all__ += ["Dataset", "Ids", "Interactions", "Split"]
 __all__ += ["MANY_ITEMS", "Aggregation", "Aggregator", "ClientDefense", "Defense", "ServerKnowledge", "ServerView", "Transform"]
