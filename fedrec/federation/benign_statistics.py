@@ -83,7 +83,8 @@ class StatisticsOfRound(StatisticsOfRows, BenignUploads):
     @cached_property
     def scorer(self) -> Mapping[str, UploadStatistics]:
         senders, gradients = Upload(self._upload.clients, (), self._scorer_parts).scorer_rows()
-        first = torch.zeros_like(senders)
-        uploads = {name: Upload.of_rows(self._upload.clients, first, senders, value.flatten(1)) for name, value in gradients.items()}
-        n = senders.new_full((1,), len(senders))
-        return {name: StatisticsOfRows(upload, n) for name, upload in uploads.items()} if len(senders) else {}
+        if not len(senders):
+            return {}
+        first, n = torch.zeros_like(senders), senders.new_full((1,), len(senders))
+        clients = self._upload.clients
+        return {name: StatisticsOfRows(Upload.of_rows(clients, first, senders, value.flatten(1)), n) for name, value in gradients.items()}
