@@ -221,6 +221,38 @@ def test_prior_knowledge_is_what_was_asked_for(choice):
     assert known.prior.popularity_ranks is None or torch.equal(known.prior.popularity_ranks, expected.popularity_ranks)
 
 
+@pytest.mark.parametrize("model", ["mf", "ncf"])
+def test_an_omniscient_attack_sees_what_the_benign_clients_of_the_round_upload(model):
+    """It is what reaches the server after the client's side of the defense: the sums, the numbers and nothing beside them."""
+    seen = []
+
+    def watched(benign, poison, clients, is_malicious):
+        if poison is not None:
+            seen[-1] += [benign.total(80), torch.bincount(benign.items, minlength=80), len(benign.clients)]
+        return concatenate(benign, poison, clients, is_malicious)
+
+    def watched_poison(attack, view):
+        seen.append([view.uploads])
+        return poison(attack, view)
+
+    concatenate, poison = federation.concatenate, kind("ipm").poison
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(federation, "concatenate", watched)
+        patch.setattr(kind("ipm"), "poison", watched_poison)
+        config = compose("attack=ipm", f"model={model}", "defense=ours", "defense.N=5", "defense.starts=first", *RUN)
+        assert len(list(prepare(check(config), None).system.rounds())) >= len(seen) > 4
+    public = {"items", "scorer", "counts", "sums", "means", "stds", "places", "squared_distances", "diameters"}
+    for uploads, (rows, scorer), counts, n_clients in seen:
+        assert {name for name in dir(uploads) if not name.startswith("_")} == public
+        assert uploads.items.tolist() == counts.nonzero().flatten().tolist()
+        assert torch.equal(uploads.counts, counts[uploads.items])
+        assert torch.allclose(uploads.sums, rows[uploads.items], atol=1e-6)
+        assert set(uploads.scorer) == set(scorer)
+        for name, tensor in uploads.scorer.items():
+            assert tensor.counts.tolist() == [n_clients]
+            assert torch.allclose(tensor.sums[0], scorer[name].flatten(), atol=1e-5)
+
+
 @every_choice
 def test_the_seed_of_an_attack_tells_nothing_of_the_run(choice):
     run = run_of(choice)
