@@ -10,7 +10,7 @@ from fedrec.interfaces.benign_uploads import BenignUploads, UploadStatistics
 from fedrec.interfaces.callback import Callback, Evaluation, Pruned, RunInfo, Status
 from fedrec.interfaces.dataset import Dataset, Ids, Interactions, Split
 from fedrec.interfaces.defense import MANY_ITEMS, Aggregation, Aggregator, ClientDefense, Defense, ServerKnowledge, ServerView, Transform
-from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, ProjectedRows, RowGroup, Rows
+from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, ProjectedRows, RowGroup, Rows, SharedRows
 from fedrec.interfaces.model import Loss, Model, PairwiseScorerGradients
 from fedrec.interfaces.ranges import Countable, EachOnce, ItemId, NonNegative, Number, Positive, Rate, Share
 from fedrec.interfaces.round import ClientBatch, GlobalModel, ItemChanges, LocalGradients, LocalModel, ReplacedRows, RoundResult, gather
@@ -24,5 +24,5 @@ __all__ += ["MANY_ITEMS", "Aggregation", "Aggregator", "ClientDefense", "Defense
 __all__ += ["Loss", "Model", "PairwiseScorerGradients"]
 __all__ += ["Countable", "EachOnce", "ItemId", "NonNegative", "Number", "Positive", "Rate", "Share"]
 __all__ += ["ClientBatch", "GlobalModel", "ItemChanges", "LocalGradients", "LocalModel", "ReplacedRows", "RoundResult", "gather"]
-__all__ += ["DenseRows", "FactoredRows", "ProjectedRows", "RowGroup", "Rows"]
+__all__ += ["DenseRows", "FactoredRows", "ProjectedRows", "RowGroup", "Rows", "SharedRows"]
 __all__ += ["DenseScorerGradients", "ScorerGradients", "ScorerPart", "Upload"]

@@ -27,7 +27,9 @@ from fedrec.interfaces import (
     Number,
     Positive,
     PriorWanted,
+    RowGroup,
     ScorerPart,
+    SharedRows,
     Upload,
     UploadStatistics,
 )
@@ -80,14 +82,14 @@ class OmniscientAttack(Attack):
     def _upload(self, view: AttackerView, items: Tensor, rows: Tensor, scorer: dict[str, Tensor]) -> Upload:
         """Return the upload in which all clients send rows [J, d] for items [J], each at most `kappa` of them, and the scorer's."""
         n, everybody = len(view.clients), torch.arange(len(view.clients), device=items.device)
-        n_rows = min(self.kappa or len(items), len(items))
-        places = torch.arange(len(items), device=items.device).repeat(n)
-        if n_rows < len(items):
-            keys = torch.rand(n, len(items), generator=generator(self.known.seed, f"rows/{view.round}"))
-            drawn = keys.topk(n_rows).indices.sort().values.to(items.device)
-            places = drawn[view.clients.argsort().argsort()].flatten()
         parts = (ScorerPart(everybody, DenseScorerGradients(scorer)),) if scorer else ()
-        segments = everybody.repeat_interleave(n_rows)
+        if self.kappa is None or self.kappa >= len(items):
+            offsets = len(items) * torch.arange(n + 1, dtype=torch.int32, device=items.device)
+            return Upload(view.clients, (RowGroup(everybody, offsets, items.int().repeat(n), (SharedRows(rows),)),), parts)
+        keys = torch.rand(n, len(items), generator=generator(self.known.seed, f"rows/{view.round}"))
+        drawn = keys.topk(self.kappa).indices.sort().values.to(items.device)
+        places = drawn[view.clients.argsort().argsort()].flatten()
+        segments = everybody.repeat_interleave(self.kappa)
         return Upload.of_rows(view.clients, items[places], segments, rows.index_select(0, places), parts)
 
 
