@@ -1,6 +1,6 @@
 """What the benign clients of a round upload, in statistics, for an attack that may know them: see `fedrec.interfaces.benign_uploads`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import torch
@@ -12,10 +12,17 @@ from fedrec.ragged import positions, segment_products
 
 
 class StatisticsOfRows(UploadStatistics):
-    """Statistics of an upload with rows for things 0 to J - 1, for each of which there is one at least, and one from a client at most."""
+    """Statistics of an upload with rows for things 0 to J - 1, for each of which there is one at least, and one from a client at most.
 
-    def __init__(self, upload: Upload, counts: Tensor) -> None:
-        self._upload, self._counts = upload, counts
+    The rows are made when they are needed, and their sum is not made from them if that is told.
+    """
+
+    def __init__(self, counts: Tensor, rows: Callable[[], Upload], total: Callable[[], Tensor] | None = None) -> None:
+        self._counts, self._rows, self._total = counts, rows, total
+
+    @cached_property
+    def _upload(self) -> Upload:
+        return self._rows()
 
     @property
     def counts(self) -> Tensor:
@@ -23,7 +30,7 @@ class StatisticsOfRows(UploadStatistics):
 
     @cached_property
     def sums(self) -> Tensor:
-        return self._upload.total(len(self._counts))[0]
+        return self._total() if self._total else self._upload.total(len(self._counts))[0]
 
     @cached_property
     def stds(self) -> Tensor:
@@ -70,21 +77,38 @@ class StatisticsOfRound(StatisticsOfRows, BenignUploads):
 
     def __init__(self, upload: Upload, n_items: int) -> None:
         counts = torch.bincount(upload.items, minlength=n_items)  # [M]
-        self._items, self._scorer_parts = positions(counts > 0), upload.scorer
-        (group,) = upload.groups
-        numbers = ((counts > 0).cumsum(0, dtype=torch.int32) - 1).index_select(0, upload.items)
-        renumbered = Upload(upload.clients, (group.renumbered(self._items, numbers),))
-        super().__init__(renumbered, counts.index_select(0, self._items))
+        self._items, self._numbers, self._whole = positions(counts > 0), (counts > 0).cumsum(0, dtype=torch.int32) - 1, upload
+        super().__init__(counts.index_select(0, self._items), self._renumbered)
+
+    def _renumbered(self) -> Upload:
+        (group,) = self._whole.groups
+        return Upload(self._whole.clients, (group.renumbered(self._items, self._numbers.index_select(0, group.items)),))
 
     @property
     def items(self) -> Tensor:
         return self._items
 
+    def only(self, chosen: Tensor) -> UploadStatistics:
+        (group,) = self._upload.groups
+        rows = positions(chosen.index_select(0, group.items))
+        numbers = (chosen.cumsum(0) - 1).index_select(0, group.items.index_select(0, rows))
+        segments = group.owners.index_select(0, group.blocks_at(rows))
+        upload = Upload.of_rows(self._upload.clients, numbers, segments, group.at(rows))
+        return StatisticsOfRows(self._counts[chosen], lambda: upload)
+
     @cached_property
     def scorer(self) -> Mapping[str, UploadStatistics]:
-        senders, gradients = Upload(self._upload.clients, (), self._scorer_parts).scorer_rows()
-        if not len(senders):
-            return {}
-        first, n = torch.zeros_like(senders), senders.new_full((1,), len(senders))
-        clients = self._upload.clients
-        return {name: StatisticsOfRows(Upload.of_rows(clients, first, senders, value.flatten(1)), n) for name, value in gradients.items()}
+        gradients, parts = self._whole.scorer_total(), self._whole.scorer
+        n = sum(len(part.senders) for part in parts)
+        return {name: self._of_tensor(name, total, n) for name, total in gradients.items()} if n else {}
+
+    def _of_tensor(self, name: str, total: Tensor, n_senders: int) -> UploadStatistics:
+        def rows() -> Upload:
+            senders, gradients = self._scorer_rows
+            return Upload.of_rows(self._whole.clients, torch.zeros_like(senders), senders, gradients[name].flatten(1))
+
+        return StatisticsOfRows(self._counts.new_full((1,), n_senders), rows, lambda: total.flatten()[None])
+
+    @cached_property
+    def _scorer_rows(self) -> tuple[Tensor, dict[str, Tensor]]:
+        return self._whole.scorer_rows()

@@ -58,6 +58,10 @@ class BenignUploads(UploadStatistics):
     def items(self) -> Tensor:
         """The items that a benign client uploads something for, [J] int64, ascending."""
 
+    @abstractmethod
+    def only(self, chosen: Tensor) -> UploadStatistics:
+        """Return the statistics for the chosen ones of these items alone, [J] bool."""
+
     @property
     @abstractmethod
     def scorer(self) -> Mapping[str, UploadStatistics]:

@@ -1,7 +1,7 @@
 """What Min-Max and Min-Sum share: they go from the benign mean in one direction, as far as a distance allows.
 
-The direction is named `deviation` as in their paper: against the standard deviation, against the mean as a unit vector, or against its
-signs. With targets it is the goal that takes the place of the mean, and the deviation goes where the goal is.
+The direction is named `deviation` as in their paper: against the mean as a unit vector, against the standard deviation, or against
+the signs of the mean. With targets it is the goal that takes the place of the mean, and the deviation goes where the goal is.
 """
 
 from abc import abstractmethod
@@ -22,7 +22,7 @@ LARGEST_STEP = 20.0  # no search that starts at 10, with steps that are halved, 
 class LargestDeviation(OmniscientAttack):
     """The benign mean plus the largest allowed multiple of a deviation; it needs `largest_steps`."""
 
-    deviation: Literal["std", "unit", "sign"]
+    deviation: Literal["unit", "std", "sign"]
 
     @abstractmethod
     def largest_steps(self, uploads: UploadStatistics, means: Tensor, deviations: Tensor) -> Tensor:

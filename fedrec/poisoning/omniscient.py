@@ -70,8 +70,8 @@ class OmniscientAttack(Attack):
             }
             return self._upload(view, uploads.items, self.rows(uploads, n, None), scorer)
         is_target = torch.isin(uploads.items, self.known.target_items)
-        rows = self.rows(uploads, n, self._goal(uploads, is_target, view.model))
-        return self._upload(view, uploads.items[is_target], rows[is_target], {})
+        rows = self.rows(uploads.only(is_target), n, self._goal(uploads, is_target, view.model))
+        return self._upload(view, uploads.items[is_target], rows, {})
 
     def _goal(self, uploads: BenignUploads, is_target: Tensor, model: GlobalModel) -> Tensor:
         """Return the direction of the mean embedding of popular items, [d]; 0 if benign clients send rows for targets only."""

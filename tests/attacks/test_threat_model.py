@@ -241,7 +241,7 @@ def test_an_omniscient_attack_sees_what_the_benign_clients_of_the_round_upload(m
         patch.setattr(kind("ipm"), "poison", watched_poison)
         config = compose("attack=ipm", f"model={model}", "defense=ours", "defense.N=5", "defense.starts=first", *RUN)
         assert len(list(prepare(check(config), None).system.rounds())) >= len(seen) > 4
-    public = {"items", "scorer", "counts", "sums", "means", "stds", "places", "squared_distances", "diameters"}
+    public = {"items", "scorer", "counts", "sums", "means", "stds", "places", "squared_distances", "diameters", "only"}
     for uploads, (rows, scorer), counts, n_clients in seen:
         assert {name for name in dir(uploads) if not name.startswith("_")} == public
         assert uploads.items.tolist() == counts.nonzero().flatten().tolist()

@@ -105,10 +105,12 @@ class Omniscient(Attacker):
             direction = -towards / towards.norm() if towards.any() else towards
         else:
             direction = -torch.sign(towards)
-        return centre + halving_search(lambda step: self.allows(rows, centre + step * direction), self.tolerance) * direction
+        measure = {"min_max": self.farthest, "min_sum": self.squares}[self.name]
+        limit = max(measure(rows, row) for row in rows)
+        return centre + halving_search(lambda step: measure(rows, centre + step * direction) <= limit, self.tolerance) * direction
 
-    def allows(self, rows: Sequence[Tensor], point: Tensor) -> bool:
-        if self.name == "min_max":
-            return max(float((point - row).norm()) for row in rows) <= diameter(rows)
-        limit = max(sum(float((one - other).norm()) ** 2 for other in rows) for one in rows)
-        return sum(float((point - row).norm()) ** 2 for row in rows) <= limit
+    def farthest(self, rows: Sequence[Tensor], point: Tensor) -> float:
+        return max(float((point - row).norm()) for row in rows)
+
+    def squares(self, rows: Sequence[Tensor], point: Tensor) -> float:
+        return sum(float((point - row).norm()) ** 2 for row in rows)
