@@ -84,6 +84,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         *(
             "gradients.items()",
             "gradients.values()",
+            "uploads.scorer.items()",
             "updates.scorer[1].items()",
             "self.scorer[1].values()",
             "self.scorer[1].items()",

@@ -84,6 +84,24 @@ def distances_of(uploads: Uploads, group: int, squared: bool) -> Numbers:
 
 
 @compiled
+def diameters(uploads: Uploads) -> Numbers:
+    """Return the largest distance between two uploads of each group, [J]; 0 for a single one."""
+    largest = np.zeros(len(uploads.offsets) - 1)
+    for group in range(len(largest)):
+        products, pointers, coefficients = factors_of(uploads, group)
+        n = len(pointers)
+        squares, found = np.empty(n), np.zeros(n)
+        for i in range(n):
+            squares[i] = coefficients[i] * coefficients[i] * products[pointers[i], pointers[i]]
+        for i in range(n):
+            row, square, twice = products[pointers[i]], squares[i], 2 * coefficients[i]
+            for k in range(i):
+                found[k] = max(found[k], square + squares[k] - twice * coefficients[k] * row[pointers[k]])
+        largest[group] = found.max()
+    return np.sqrt(largest)
+
+
+@compiled
 def krum_scores(distances: Numbers, n_left_out: int) -> tuple[Numbers, Numbers]:
     """Return the sum of each upload's distances but for the n_left_out largest ones, and the least of these (infinite if none); 2 x [n].
 

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from fedrec.aggregation.aggregate import aggregate
 from fedrec.data.federated_data import FederatedData, Negatives, require_countable
 from fedrec.data.published_start import published_start
+from fedrec.federation.benign_statistics import StatisticsOfRound
 from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.decorrelation import decorrelated
 from fedrec.federation.local import train_locally
@@ -170,7 +171,7 @@ class System:
         batch = self.data.batch(sampled[~is_malicious].to(self.device))
         local = self._train_locally(batch)
         benign = stopwatch.lap("seconds_training", local.upload(batch))
-        poison = stopwatch.lap("seconds_attack", self._poison(malicious))
+        poison = stopwatch.lap("seconds_attack", self._poison(malicious, benign))
         sampled, is_malicious = sampled.to(self.device), is_malicious.to(self.device)
         upload = concatenate(benign, poison, sampled, is_malicious)
         view = ServerView(self.round, self.global_model, self.learning_rate)
@@ -189,13 +190,14 @@ class System:
             self.defense.client.observe(self.round, batch.clients, self.global_model)
         return train_locally(self.model, LOSSES[self.loss], self.defense.client, users, self.global_model, batch)
 
-    def _poison(self, clients: Tensor) -> Upload | None:
+    def _poison(self, clients: Tensor, benign: Upload) -> Upload | None:
         """Return the upload of the sampled malicious clients [A], numbered from 0; None if there are none."""
-        view = AttackerView(self.round, clients, self.global_model, self.learning_rate)
         if not len(clients):
             return None
-        upload, known = self.attack.poison(view), self.attack.known
-        return decorrelated(upload, known.n_clients, known.n_items, known.seed) if self.attack.decorrelate else upload
+        known = StatisticsOfRound(benign, self.n_items) if self.attack.prior_wanted().uploads else None
+        upload = self.attack.poison(AttackerView(self.round, clients, self.global_model, self.learning_rate, known))
+        told = self.attack.known
+        return decorrelated(upload, told.n_clients, told.n_items, told.seed) if self.attack.decorrelate else upload
 
     def _step(self, clients: Tensor, own_gradients: Tensor, aggregation: Aggregation) -> ItemChanges:
         """Move the embeddings of clients [C] along their own gradients [C, d], and the global model; return how far each item moved."""

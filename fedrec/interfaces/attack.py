@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
+from fedrec.interfaces.benign_uploads import BenignUploads
 from fedrec.interfaces.model import Loss, Model
 from fedrec.interfaces.ranges import ItemId, Positive
 from fedrec.interfaces.round import GlobalModel, ReplacedRows
@@ -15,12 +16,16 @@ from fedrec.interfaces.upload import Upload
 
 @dataclass(frozen=True, slots=True)
 class AttackerView:
-    """All that an attack sees in a round: what its sampled malicious clients legitimately receive (Sec. III-B)."""
+    """All that an attack sees in a round: what its sampled malicious clients legitimately receive (Sec. III-B).
+
+    An attack whose `prior_wanted` asks for `uploads` sees these, too.
+    """
 
     round: int  # from 0
     clients: Tensor  # [A] int64, the sampled malicious clients, numbered from 0
     model: GlobalModel
     learning_rate: float  # eta, one for all, set by the server (Sec. III-A)
+    uploads: BenignUploads | None = None  # beyond the threat model, so None unless it was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class PriorWanted:
 
     interactions: float = 0.0  # share xi of each user's training items
     popularity: bool = False
+    uploads: bool = False  # statistics of the benign uploads, in each round: `AttackerView.uploads`
 
 
 @dataclass(frozen=True, slots=True)

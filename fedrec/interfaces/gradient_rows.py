@@ -113,7 +113,35 @@ class ProjectedRows:
         return _length(self.columns) * _length(self.weight)
 
 
-Rows = DenseRows | FactoredRows | ProjectedRows
+@dataclass(frozen=True, slots=True)
+class SharedRows:
+    """Gradient rows that all clients of a group send alike, for the same k items: in each block stand the same k rows."""
+
+    rows: Tensor  # [k, d]
+
+    def at(self, index: Tensor | slice, group: "RowGroup") -> Tensor:
+        return self.rows.index_select(0, self.pointers(group)[index])
+
+    def pointers(self, group: "RowGroup") -> Tensor:
+        """Return which of the k rows each row of a group is, [n] int64."""
+        return torch.arange(len(self.rows), device=self.rows.device).repeat(len(group.owners))
+
+    def sum(self, group: "RowGroup", n_items: int) -> Tensor:
+        items = group.items[: len(self.rows)]  # of the first block, if there is one
+        own_block = torch.arange(len(items) + 1, dtype=torch.int32, device=items.device)
+        return scatter_sum(self.rows.new_full((len(items),), len(group.owners)), self.rows[: len(items)], own_block, items, n_items)
+
+    def scaled(self, weights: Tensor) -> DenseRows:
+        return DenseRows(self.rows.repeat(len(weights) // max(len(self.rows), 1), 1) * weights[:, None])
+
+    def renumbered(self, touched: Tensor, numbers: Tensor) -> "SharedRows":
+        return self
+
+    def bound(self) -> Tensor:
+        return _length(self.rows)
+
+
+Rows = DenseRows | FactoredRows | ProjectedRows | SharedRows
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, RowGroup
+from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, RowGroup, SharedRows
 from fedrec.ragged import distinct
 
 
@@ -76,12 +76,15 @@ class Upload:
     def factored(self) -> tuple[Tensor, Tensor, Tensor]:
         """Every row as a multiple of a vector: vectors [D, d], the number of each row's vector [n] int64, and the multiples [n].
 
-        A factored group has few vectors; of another group each row is a vector of its own.
+        A factored group has few vectors, and so has one of shared rows; of another group each row is a vector of its own.
         """
         vectors, pointers, coefficients, n_vectors = [], [], [], 0
         for group in self.groups:
             part = group.parts[0]
-            if len(group.parts) > 1 or not isinstance(part, FactoredRows) or part.normals is not None:
+            if len(group.parts) == 1 and isinstance(part, SharedRows):
+                pointers.append(part.pointers(group) + n_vectors)
+                part = FactoredRows(part.rows.new_ones(len(group.items)), part.rows)
+            elif len(group.parts) > 1 or not isinstance(part, FactoredRows) or part.normals is not None:
                 rows = group.at(slice(None))
                 part = FactoredRows(rows.new_ones(len(rows)), rows)
                 pointers.append(torch.arange(n_vectors, n_vectors + len(rows), device=rows.device))

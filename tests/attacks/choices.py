@@ -11,7 +11,20 @@ from omegaconf import DictConfig, OmegaConf
 
 from fedrec.config.build import build
 from fedrec.config.compose import FOLDER, compose
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, GlobalModel, Interactions, Model, ReplacedRows
+from fedrec.federation.benign_statistics import StatisticsOfRound
+from fedrec.interfaces import (
+    Attack,
+    AttackerKnowledge,
+    AttackerView,
+    BenignUploads,
+    DenseScorerGradients,
+    GlobalModel,
+    Interactions,
+    Model,
+    ReplacedRows,
+    ScorerPart,
+    Upload,
+)
 from fedrec.models.losses import bce
 from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.randomness import generator
@@ -88,7 +101,17 @@ class Choice:
             for attack in attacks if round else ():
                 attack.follow(ReplacedRows(None, before, global_model.items))
             before = global_model.items
-            yield AttackerView(round, torch.tensor(sampled, dtype=torch.int64), global_model, 0.1)
+            uploads = benign_uploads(global_model, generator(round, "uploads")) if self.prior == "uploads" else None
+            yield AttackerView(round, torch.tensor(sampled, dtype=torch.int64), global_model, 0.1, uploads)
+
+
+def benign_uploads(model: GlobalModel, drawing: torch.Generator) -> BenignUploads:
+    """Return what an omniscient attack is told of benign clients who upload random gradients for their items of `TRAIN`."""
+    rows = torch.randn(len(TRAIN.items), model.items.shape[1], generator=drawing)
+    gradients = {name: torch.randn(N_USERS, *value.shape, generator=drawing) for name, value in model.scorer.items()}
+    everybody = torch.arange(N_USERS)
+    scorer = (ScorerPart(everybody, DenseScorerGradients(gradients)),) if gradients else ()
+    return StatisticsOfRound(Upload.of_rows(everybody, TRAIN.items, TRAIN.users, rows, scorer), N_ITEMS)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from types import FunctionType, MappingProxyType
 
@@ -119,7 +119,8 @@ class Run:
 
     def given(self):
         """Return all tensors that the attack was given, by their path."""
-        parts = {f"round {number}": view for number, view in enumerate(self.views)} | {"knowledge": self.knowledge}
+        views = [replace(view, uploads=None) for (view,) in self.views]  # statistics of uploads have a test of their own
+        parts = {f"round {number}": view for number, view in enumerate(views)} | {"knowledge": self.knowledge}
         return {f"{name}: {path}": leaf for name, part in parts.items() for path, leaf in tensors(part).items()}
 
 
@@ -159,14 +160,16 @@ def test_an_attack_is_given_its_own_clients_the_global_model_and_eta(choice):
     takes_part = kind(choice.name).takes_part
     assert bool(run.views) == takes_part
     for (view,), (round, global_model, sampled) in zip(run.views, run.broadcast, strict=True):
-        assert type(view) is AttackerView and {field.name for field in fields(view)} == {"round", "clients", "model", "learning_rate"}
+        assert type(view) is AttackerView
+        assert {field.name for field in fields(view)} == {"round", "clients", "model", "learning_rate", "uploads"}
+        assert (view.uploads is not None) == (choice.prior == "uploads")
         assert (view.round, view.learning_rate) == (round, run.system.learning_rate)
         assert view.clients.tolist() == [client - run.system.n_users for client in sampled.tolist() if client >= run.system.n_users]
         assert type(view.model) is GlobalModel and {field.name for field in fields(view.model)} == {"items", "scorer"}
         assert torch.equal(view.model.items, global_model.items)
         assert set(view.model.scorer) == set(global_model.scorer)
         expected = {"given.clients", "given.model.items", *(f"given.model.scorer[{name}]" for name in global_model.scorer)}
-        assert set(tensors(view)) == expected
+        assert set(tensors(replace(view, uploads=None))) == expected
 
 
 @every_choice
@@ -216,6 +219,38 @@ def test_prior_knowledge_is_what_was_asked_for(choice):
     expected = reveal(wanted, run.train, generator(run.seed, "attack/prior"), torch.device("cpu"))
     assert known.prior.interactions is None or all(map(torch.equal, known.prior.interactions, expected.interactions))
     assert known.prior.popularity_ranks is None or torch.equal(known.prior.popularity_ranks, expected.popularity_ranks)
+
+
+@pytest.mark.parametrize("model", ["mf", "ncf"])
+def test_an_omniscient_attack_sees_what_the_benign_clients_of_the_round_upload(model):
+    """It is what reaches the server after the client's side of the defense: the sums, the numbers and nothing beside them."""
+    seen = []
+
+    def watched(benign, poison, clients, is_malicious):
+        if poison is not None:
+            seen[-1] += [benign.total(80), torch.bincount(benign.items, minlength=80), len(benign.clients)]
+        return concatenate(benign, poison, clients, is_malicious)
+
+    def watched_poison(attack, view):
+        seen.append([view.uploads])
+        return poison(attack, view)
+
+    concatenate, poison = federation.concatenate, kind("ipm").poison
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(federation, "concatenate", watched)
+        patch.setattr(kind("ipm"), "poison", watched_poison)
+        config = compose("attack=ipm", f"model={model}", "defense=ours", "defense.N=5", "defense.starts=first", *RUN)
+        assert len(list(prepare(check(config), None).system.rounds())) >= len(seen) > 4
+    public = {"items", "scorer", "counts", "sums", "means", "stds", "places", "squared_distances", "diameters", "only"}
+    for uploads, (rows, scorer), counts, n_clients in seen:
+        assert {name for name in dir(uploads) if not name.startswith("_")} == public
+        assert uploads.items.tolist() == counts.nonzero().flatten().tolist()
+        assert torch.equal(uploads.counts, counts[uploads.items])
+        assert torch.allclose(uploads.sums, rows[uploads.items], atol=1e-6)
+        assert set(uploads.scorer) == set(scorer)
+        for name, tensor in uploads.scorer.items():
+            assert tensor.counts.tolist() == [n_clients]
+            assert torch.allclose(tensor.sums[0], scorer[name].flatten(), atol=1e-5)
 
 
 @every_choice

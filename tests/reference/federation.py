@@ -167,6 +167,7 @@ class Attacker(ABC):
     """All malicious clients, one after another. What is drawn at random comes from outside."""
 
     miners: Sequence[Miner] = ()
+    benign: Sequence[Sent] = ()  # what the benign clients of the round upload; only who is told may look
 
     def start(self, round: int, clients: Sequence[int], items: Tensor, scorer: Parameters, rate: float) -> None:
         """Note which malicious clients, ascending, are sampled in a round, counted from 0."""
@@ -195,12 +196,14 @@ class Server:
     def round(self, number: int, sampled: Sequence[int]) -> tuple[float, Tensor]:
         """Train for a round, counted from 0; return the mean loss of the benign clients and the Delta-Norm [M], Eq. (7)."""
         uploads, losses = [], []
+        trained = {client: self.benign[client].train_on(self.items, self.scorer) for client in sampled if client < len(self.benign)}
         if self.attacker is not None:
+            self.attacker.benign = [sent for sent, _ in trained.values()]
             malicious = sorted(client - len(self.benign) for client in sampled if client >= len(self.benign))
             self.attacker.start(number, malicious, self.items, self.scorer, self.learning_rate)
         for client in sampled:
             if client < len(self.benign):
-                sent, loss = self.benign[client].train_on(self.items, self.scorer)
+                sent, loss = trained[client]
                 losses.append(loss)
             else:
                 sent = self.attacker.train_on(client - len(self.benign), self.items, self.scorer)

@@ -12,8 +12,12 @@ from torch import Tensor
 
 from fedrec.attacks.a_hum import HardUserMining
 from fedrec.attacks.a_ra import RandomApproximation
+from fedrec.attacks.alie import LittleIsEnough
 from fedrec.attacks.bandwagon import Bandwagon
 from fedrec.attacks.fedreca import FedRecAttack
+from fedrec.attacks.ipm import InnerProductManipulation
+from fedrec.attacks.min_max import MinMax
+from fedrec.attacks.min_sum import MinSum
 from fedrec.attacks.none import NoAttack
 from fedrec.attacks.pieck_ipe import PieckIPE
 from fedrec.attacks.pieck_uea import PieckUEA
@@ -22,6 +26,7 @@ from fedrec.attacks.poison_frs import PoisonFRS
 from fedrec.attacks.popular import PopularFillers
 from fedrec.attacks.psmu import SyntheticRankingUsers
 from fedrec.attacks.random import RandomFillers
+from fedrec.attacks.sign_flip import SignFlip
 from fedrec.data.federated_data import FederatedData
 from fedrec.defenses.bulyan import Bulyan
 from fedrec.defenses.krum import Krum
@@ -36,12 +41,14 @@ from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
 from fedrec.poisoning.fake_profiles import FakeProfiles
 from fedrec.poisoning.mined_items import MinedItemsAttack
+from fedrec.poisoning.omniscient import OmniscientAttack
 from fedrec.poisoning.prior_knowledge import reveal
 from fedrec.randomness import generator
 from tests.reference import attacks as oracle_attacks
 from tests.reference import defenses as oracle_defenses
 from tests.reference import federation as oracle
 from tests.reference import promoting_attacks as promoting
+from tests.reference.statistics_of_uploads import Omniscient
 
 ATTACKS = {
     "none": NoAttack,
@@ -57,6 +64,11 @@ ATTACKS = {
     "pip_attack": PipAttack,
     "poison_frs": PoisonFRS,
     "psmu": SyntheticRankingUsers,
+    "alie": LittleIsEnough,
+    "ipm": InnerProductManipulation,
+    "min_max": MinMax,
+    "min_sum": MinSum,
+    "sign_flip": SignFlip,
 }
 MODELS = {  # embeddings start large enough that every direction matters
     "mf": MatrixFactorization(dim=3, init_std=0.3),
@@ -116,8 +128,8 @@ def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequ
     positives = draw(st.lists(user, min_size=2, max_size=7))
     if draw(st.booleans()):
         positives[0] = list(range(n_items))  # no negatives left
-    targets = draw(st.lists(st.integers(0, n_items - 1), min_size=1, max_size=2, unique=True))
     attack = draw(st.sampled_from(attacks))
+    targets = draw(st.lists(st.integers(0, n_items - 1), min_size=int(ATTACKS[attack].promotes), max_size=2, unique=True))
     options = draw(attack_options(attack, n_items, len(targets)))
     defense = {
         "N": draw(st.integers(1, n_items)),
@@ -171,6 +183,12 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
         "estimator_rate": 0.1,
         "estimator_steps": draw(st.integers(1, 2)),
     }
+    omniscient = {
+        "prior": "uploads",
+        "kappa": draw(st.sampled_from([None, 1, 3])),
+        "popular_items": draw(st.integers(1, 3)),
+    }
+    deviation = {"deviation": draw(st.sampled_from(["std", "unit", "sign"]))}
     return {
         "none": {},
         "pieck_ipe": {
@@ -222,6 +240,11 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
         "random": profiles,
         "popular": {**profiles, **popularity},
         "bandwagon": {**profiles, **popularity, "popular_share": draw(st.sampled_from([0.1, 0.6]))},
+        "alie": {**omniscient, "z": draw(st.sampled_from([None, 1.5]))},
+        "ipm": {**omniscient, "epsilon": 0.5},
+        "min_max": {**omniscient, **deviation},
+        "min_sum": {**omniscient, **deviation},
+        "sign_flip": omniscient,
     }[attack]
 
 
@@ -292,6 +315,8 @@ def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacke
         return promoting.PoisonFrs(options, targets, partial(_noise, attack, MODELS[case.model].dim))
     if isinstance(attack, SyntheticRankingUsers):
         return promoting.Psmu(options, targets, partial(_ranking_users, attack, case))
+    if isinstance(attack, OmniscientAttack):
+        return Omniscient(case.attack, options, targets, partial(_keys_of_rows, attack))
     return None
 
 
@@ -319,6 +344,10 @@ def _profile_of_stand_in(attack: MinedItemsAttack, client: int, mined: list[int]
 def _synthetic_users(attack: RandomApproximation, size: int, round: int, clients: list[int]) -> Tensor:
     shape = (len(clients), attack.synthetic_users, size)
     return attack.user_std * torch.randn(shape, generator=generator(attack.known.seed, f"users/{round}"))
+
+
+def _keys_of_rows(attack: OmniscientAttack, round: int, n_clients: int, n_items: int) -> Tensor:
+    return torch.rand(n_clients, n_items, generator=generator(attack.known.seed, f"rows/{round}"))
 
 
 def _levels(ranks: list[int], options: Mapping[str, Any]) -> Tensor:
