@@ -3,8 +3,8 @@
 Yu et al., "Untargeted Attack against Federated Recommendation Systems via Poisonous Item Embeddings and the Defense", AAAI 2023. In every
 round K-means finds C clusters of item embeddings; the loss is 1 / C times the summed squared distance of all items from their centres.
 Every client uploads its gradient for all items. The length of a row becomes mu + U(0, 1) * spread * sigma, where mu and sigma are the mean
-and the standard deviation of the lengths of honest gradient rows. C adapts: once a moving average of the loss has risen `patience` times more
-often than it has fallen, C grows, and it shrinks in the opposite case.
+and the standard deviation of the lengths of honest gradient rows. C adapts: once a moving average of the loss has risen `patience` times
+more often than it has fallen, C grows, and it shrinks in the opposite case.
 
 The paper's malicious clients have profiles of real users; here they make them up. It estimates mu and sigma from 50 malicious clients of
 the whole federation; here from those of the round, because these alone receive the model. Its clients hold all items, so that a row of an
@@ -21,7 +21,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, NonNegative, Number, Positive, RowGroup, ScorerPart, Upload
+from fedrec.interfaces import (
+    Attack,
+    AttackerKnowledge,
+    AttackerView,
+    NonNegative,
+    Number,
+    Positive,
+    PriorWanted,
+    RowGroup,
+    ScorerPart,
+    Upload,
+)
 from fedrec.poisoning.honest_users import HonestUsers
 from fedrec.poisoning.k_means import k_means
 from fedrec.randomness import generator
@@ -60,12 +71,13 @@ class ClusterCount:
 @dataclass(kw_only=True)
 class ClusterAttack(Attack):
     paper = "Yu et al., AAAI 2023"
-    knowledge = "none"
+    knowledge = "none; items' popularity if wanted"
     applies_to = "MF-FRS, DL-FRS"
     promotes = False
     memory = ("honest", "count")
 
     num_targets: Number
+    prior: Literal["masked", "popularity"]
     clusters: Positive
     most_clusters: Positive
     patience: Positive
@@ -75,6 +87,9 @@ class ClusterAttack(Attack):
     kappa: Positive
     honest: HonestUsers = field(init=False)
     count: ClusterCount = field(init=False)
+
+    def prior_wanted(self) -> PriorWanted:
+        return PriorWanted(popularity=self.prior == "popularity")
 
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)

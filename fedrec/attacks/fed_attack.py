@@ -4,16 +4,27 @@ Wu et al., "FedAttack: Effective and Covert Poisoning Attack on Federated Recomm
 client has not met those with the highest scores are labelled 1 (the hardest negatives), and of those that it has met those with the lowest
 scores are labelled 0 (the hardest positives). It uploads the gradients of these pairs by the usual loss, and those of the scorer.
 
-The paper's malicious clients have profiles of real users; here they make them up. Each client keeps its embedding honest: it trains it on the
-profile as it is, so that it goes on telling what the user likes.
+The paper's malicious clients have profiles of real users; here they make them up. Each client keeps its embedding honest: it trains it on
+the profile as it is, so that it goes on telling what the user likes.
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
-from torch import Tensor
 
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, ClientBatch, Number, Positive, RowGroup, ScorerPart, Upload
+from fedrec.interfaces import (
+    Attack,
+    AttackerKnowledge,
+    AttackerView,
+    ClientBatch,
+    Number,
+    Positive,
+    PriorWanted,
+    RowGroup,
+    ScorerPart,
+    Upload,
+)
 from fedrec.poisoning.fake_users import equal_batch
 from fedrec.poisoning.honest_users import HonestUsers
 from fedrec.ragged import positions_of_largest
@@ -22,15 +33,19 @@ from fedrec.ragged import positions_of_largest
 @dataclass(kw_only=True)
 class FedAttack(Attack):
     paper = "Wu et al., KDD 2022"
-    knowledge = "none"
+    knowledge = "items' popularity, for profiles (may be masked)"
     applies_to = "MF-FRS, DL-FRS"
     promotes = False
     memory = ("honest",)
 
     num_targets: Number
+    prior: Literal["masked", "popularity"]
     kappa: Positive
     hardest: Positive
     honest: HonestUsers = field(init=False)
+
+    def prior_wanted(self) -> PriorWanted:
+        return PriorWanted(popularity=self.prior == "popularity")
 
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)

@@ -7,6 +7,10 @@ draws them around its own embedding. A client finds the items that they will lik
 alpha of all items each. The former are labelled 0, the latter 1; it uploads the gradients of the mean binary cross-entropy by these items
 and by the scorer.
 
+The loss is a mean over the client's items. The released code's server weighs a client by its number of items, so that a row counts as much
+as any other (`weighting=rows`): here it is made as long as a row of the client's own profile would be. With `weighting=mean` it stays as
+short as the mean makes it.
+
 The paper's malicious clients have profiles of real users; here they make them up. The first rise of a score is from items of zeros. As in
 the released code all colluders take an honest step in each round, and a client on its own takes `own_steps` when it takes part. After the
 first end of its patience the released code keeps the lists until a patience of 3 has passed once more; here the rule stays the same.
@@ -14,14 +18,25 @@ first end of its patience the released code keeps the lists until a patience of 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, DenseScorerGradients, GlobalModel, Number, Positive, Rate
-from fedrec.interfaces import ScorerPart, Upload
+from fedrec.interfaces import (
+    Attack,
+    AttackerKnowledge,
+    AttackerView,
+    DenseScorerGradients,
+    GlobalModel,
+    Number,
+    Positive,
+    PriorWanted,
+    Rate,
+    ScorerPart,
+    Upload,
+)
 from fedrec.poisoning.hard_items import HardItems
 from fedrec.poisoning.honest_users import HonestUsers
 from fedrec.poisoning.virtual_users import around_clusters, clusters_of, mean_gradients, summed_scores
@@ -51,12 +66,13 @@ class LastReceived:
 @dataclass(kw_only=True)
 class FRecAttack2(Attack):
     paper = "Hao et al., CCS 2024"
-    knowledge = "none"
+    knowledge = "items' popularity, for profiles (may be masked)"
     applies_to = "MF-FRS, DL-FRS"
     promotes = False
     memory = ("honest", "hard", "received")
 
     num_targets: Number
+    prior: Literal["masked", "popularity"]
     collude: bool
     virtual_users: Positive
     spread: Rate
@@ -64,10 +80,14 @@ class FRecAttack2(Attack):
     patience: Positive
     later_patience: Positive
     own_steps: Positive
+    weighting: Literal["rows", "mean"]
     kappa: Positive
     honest: HonestUsers = field(init=False)
     hard: HardItems = field(init=False)
     received: LastReceived = field(init=False)
+
+    def prior_wanted(self) -> PriorWanted:
+        return PriorWanted(popularity=self.prior == "popularity")
 
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)
@@ -86,7 +106,8 @@ class FRecAttack2(Attack):
         self.received.receive(view.clients, view.round, view.model.items)
         items, labels = torch.cat([disliked, liked], 1), users.new_ones(2 * self.hard.n)
         labels[self.hard.n :] = 0
-        rows, scorer = mean_gradients(self.known.model, users, items, labels, view.model)
+        weight = len(labels) / self.honest.profiles.shape[1] if self.weighting == "rows" else 1.0
+        rows, scorer = mean_gradients(self.known.model, users, items, labels, weight, view.model)
         self.train(view)
         parts = (ScorerPart(everybody, DenseScorerGradients(scorer)),) if scorer else ()
         return Upload.of_rows(view.clients, items.flatten(), everybody.repeat_interleave(items.shape[1]), rows.flatten(0, 1), parts)

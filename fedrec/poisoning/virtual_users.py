@@ -20,7 +20,7 @@ SCORES_AT_ONCE = 4_000_000  # bounds memory whatever the number of items
 
 
 def clusters_of(users: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Return centres [k, d] and sizes [k] of the clusters of users [n, d], of 2 to 11 the number with the best silhouette; k = 1 for n < 3."""
+    """Return centres [k, d] and sizes [k] of the clusters of users [n, d]: 2 to 11, the best silhouette tells; one if n < 3."""
     order = torch.randperm(min(len(users), MOST_COLLUDERS), generator=generator).to(users.device)
     users, most = users[: len(order)], min(MOST_CLUSTERS, len(users) - 1)
     if most < 2:
@@ -54,11 +54,12 @@ def summed_scores(model: Model, users: Tensor, global_model: GlobalModel) -> Ten
 
 
 def mean_gradients(
-    model: Model, users: Tensor, items: Tensor, labels: Tensor, global_model: GlobalModel
+    model: Model, users: Tensor, items: Tensor, labels: Tensor, weight: float, global_model: GlobalModel
 ) -> tuple[Tensor, Mapping[str, Tensor]]:
-    """Return the gradients of each client's mean binary cross-entropy by its items [A, k, d] and by the scorer {name: [A, ...]}.
+    """Return `weight` times the gradients of each client's mean binary cross-entropy, by its items and by the scorer.
 
-    users [A, n, d]; items [A, k], which all virtual users of a client share; labels [k], positives first.
+    These are [A, k, d] and {name: [A, ...]}. users [A, n, d]; items [A, k], which all virtual users of a client share; labels [k],
+    positives first.
     """
     n_clients, n_users, _ = users.shape
     batch = equal_batch(items.repeat_interleave(n_users, 0), labels.expand(n_clients * n_users, -1))
@@ -68,8 +69,8 @@ def mean_gradients(
     group = group.renumbered(items.flatten(), places.repeat_interleave(n_users, 0).flatten())
     first, *others = (part.sum(group, items.numel()) for part in group.parts)
     scorer = {} if local.scorer is None else local.scorer.per_client()
-    means = {name: value.unflatten(0, (n_clients, n_users)).mean(1) for name, value in scorer.items()}
-    return sum(others, first).view(*items.shape, -1) / n_users, means
+    means = {name: weight * value.unflatten(0, (n_clients, n_users)).mean(1) for name, value in scorer.items()}
+    return sum(others, first).view(*items.shape, -1) * (weight / n_users), means
 
 
 def mean_cross_entropy(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:

@@ -233,7 +233,8 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
 
 
 def untargeted_options(draw: st.DrawFn, n_items: int) -> dict[str, dict[str, Any]]:
-    clusters, profile = draw(st.integers(1, n_items)), {"kappa": draw(st.integers(2, n_items))}
+    profile = {"kappa": draw(st.integers(2, n_items)), "prior": draw(st.sampled_from(["masked", "popularity"]))}
+    clusters = draw(st.integers(1, n_items))
     return {
         "spattack": {
             "prior": draw(st.sampled_from(["masked", "popularity", "uploads"])),
@@ -257,6 +258,7 @@ def untargeted_options(draw: st.DrawFn, n_items: int) -> dict[str, dict[str, Any
             "alpha": draw(st.sampled_from([0.25, 0.5])),
             "patience": draw(st.integers(1, 2)),
             "later_patience": 1,
+            "weighting": draw(st.sampled_from(["rows", "mean"])),
             "own_steps": draw(st.integers(1, 2)),
         },
     }

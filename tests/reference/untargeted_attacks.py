@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from tests.reference.federation import Attacker, BenignClient, Parameters, Sent, bce, bpr, leaves, psi
 
@@ -192,7 +191,7 @@ class FRecAttack2(Honest):
             if not self.options["collude"]:
                 around = [(users[client], self.options["spread"])] * self.options["virtual_users"]
             virtual = [centre + deviation * draw for (centre, deviation), draw in zip(around, noise[client], strict=True)]
-            self.uploads[client] = self.upload(self.clients[client], virtual, items, scorer)
+            self.uploads[client] = self.upload(client, virtual, items, scorer)
         for client in range(len(self.users)) if self.options["collude"] and clients else clients:
             for _ in range(1 if self.options["collude"] else self.options["own_steps"]):
                 self.honest_step(client, items, scorer)
@@ -213,14 +212,17 @@ class FRecAttack2(Honest):
             before += size
         return around
 
-    def upload(self, state: dict[str, object], users: Sequence[Tensor], items: Tensor, scorer: Parameters) -> Sent:
+    def upload(self, client: int, users: Sequence[Tensor], items: Tensor, scorer: Parameters) -> Sent:
+        state = self.clients[client]
         scores = sum(torch.sigmoid(psi(user, items, scorer)) for user in users)
         before = torch.zeros_like(items) if state["received"] is None else state["received"]
         rises = scores - sum(torch.sigmoid(psi(user, before, scorer)) for user in users)
         state["received"] = items
         liked, disliked = self.lists(state, scores if state["by_score"] else rises)
         rows, own = items[disliked + liked].clone().requires_grad_(), leaves(scorer)
-        (sum(bce(psi(user, rows, own), len(disliked)) for user in users) / len(users)).backward()
+        loss = sum(bce(psi(user, rows, own), len(disliked)) for user in users) / len(users)
+        weight = len(rows) / len(self.profiles[client]) if self.options["weighting"] == "rows" else 1.0
+        (weight * loss).backward()
         return torch.tensor(disliked + liked), rows.grad, {name: value.grad for name, value in own.items()}
 
     def lists(self, state: dict[str, object], ranked_by: Tensor) -> tuple[list[int], list[int]]:
