@@ -125,4 +125,5 @@ class ClusterAttack(Attack):
         (centres,), (labels,) = k_means(items, items[start.to(items.device)][None], used)
         away = items - centres[labels]
         self.count.note(float(away.square().sum()) / n_clusters)
-        return away / torch.linalg.vector_norm(away, dim=1, keepdim=True).clamp(min=torch.finfo(away.dtype).tiny)
+        directions: Tensor = away / torch.linalg.vector_norm(away, dim=1, keepdim=True).clamp(min=torch.finfo(away.dtype).tiny)
+        return directions

@@ -53,8 +53,9 @@ class LastReceived:
     def receive(self, clients: Tensor, round: int, items: Tensor) -> None:
         """Take note that clients [A] receive the matrix [M, d], which must stay as it is."""
         self.rounds[clients.cpu()] = round
-        needed = set(self.rounds.tolist())
-        self.matrices = {known: matrix for known, matrix in (self.matrices | {round: items}).items() if known in needed}
+        self.matrices[round] = items
+        for unneeded in self.matrices.keys() - set(self.rounds.tolist()):
+            del self.matrices[unneeded]
 
     def state_dict(self) -> dict[str, Any]:
         return {"rounds": self.rounds.clone(), "matrices": dict(self.matrices)}
@@ -126,7 +127,7 @@ class FRecAttack2(Attack):
         """Return the scores [A, M] that virtual users [A, n, d] give to the items as each client last received them."""
         rounds = self.received.rounds[view.clients.cpu()]
         scores = torch.empty(len(users), len(view.model.items), dtype=users.dtype, device=users.device)
-        for round in rounds.unique().tolist():
+        for round in rounds.unique().tolist():  # as many as an epoch has rounds, or a few more
             items = self.received.matrices[round] if round >= 0 else torch.zeros_like(view.model.items)
             own = (rounds == round).nonzero().flatten().to(users.device)
             scores[own] = summed_scores(self.known.model, users[own], GlobalModel(items, view.model.scorer))
@@ -135,5 +136,6 @@ class FRecAttack2(Attack):
     def train(self, view: AttackerView) -> None:
         """Let the clients' own embeddings learn from their profiles."""
         everybody = torch.arange(self.known.n_clients, device=view.clients.device)
-        for _ in range(1 if self.collude else self.own_steps):
-            self.honest.train(everybody if self.collude else view.clients, view.model, view.learning_rate)
+        clients, steps = (everybody, 1) if self.collude else (view.clients, self.own_steps)
+        for _ in range(steps):
+            self.honest.train(clients, view.model, view.learning_rate)

@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-ITERATIONS = 300
 TOLERANCE = 1e-4  # how far all centres of a clustering may move together in its last iteration
 
 
-def k_means(points: Tensor, centres: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
+def k_means(points: Tensor, centres: Tensor, used: Tensor, steps: int = 300) -> tuple[Tensor, Tensor]:
     """Return the centres [B, C, d] and the cluster of each point [B, n] of B clusterings that start at the given centres.
 
-    points [n, d]; used [B, C] bool, which centres a clustering has. A cluster that loses its last point keeps its centre.
+    points [n, d]; used [B, C] bool, which centres a clustering has; it takes at most so many steps. A cluster that loses its last point
+    keeps its centre.
     """
     unused = torch.zeros_like(centres[..., 0]).masked_fill_(~used, torch.inf)  # [B, C]
-    for _ in range(ITERATIONS):
+    for _ in range(steps):
         distances = (centres.square().sum(2) + unused)[:, None] - 2 * points @ centres.transpose(1, 2)  # [B, n, C], less what all share
         labels = distances.argmin(2)
         members = one_hot(labels, centres.shape[1]).to(points.dtype)

@@ -45,12 +45,14 @@ def around_clusters(centres: Tensor, sizes: Tensor, spread: float, noise: Tensor
 
 def summed_scores(model: Model, users: Tensor, global_model: GlobalModel) -> Tensor:
     """Return the sum of the predictions of each client's virtual users [A, n, d] for every item, [A, M]."""
-    n_items, sums = len(global_model.items), []
-    for block in users.split(max(1, SCORES_AT_ONCE // (n_items * users.shape[1]))):
-        flat = block.flatten(0, 1)
-        scores = model.score_all(flat, global_model, flat.new_empty(n_items, len(flat)))  # [M, a * n]
-        sums.append(torch.sigmoid(scores).view(n_items, len(block), -1).sum(2).T)
-    return torch.cat(sums)
+    n_clients, n_users, _ = users.shape
+    sums = users.new_empty(n_clients, len(global_model.items))
+    size = max(1, SCORES_AT_ONCE // (sums.shape[1] * n_users))
+    for start in range(0, len(users), size):
+        block = users[start : start + size].flatten(0, 1)  # [a * n, d]
+        scores = model.score_all(block, global_model, block.new_empty(sums.shape[1], len(block)))  # [M, a * n]
+        sums[start : start + size] = torch.sigmoid(scores).unflatten(1, (-1, n_users)).sum(2).T
+    return sums
 
 
 def mean_gradients(
@@ -68,8 +70,8 @@ def mean_gradients(
     group = RowGroup(batch.clients, batch.offsets, batch.items, local.rows)
     group = group.renumbered(items.flatten(), places.repeat_interleave(n_users, 0).flatten())
     first, *others = (part.sum(group, items.numel()) for part in group.parts)
-    scorer = {} if local.scorer is None else local.scorer.per_client()
-    means = {name: weight * value.unflatten(0, (n_clients, n_users)).mean(1) for name, value in scorer.items()}
+    parts = {} if local.scorer is None else local.scorer.per_client()
+    means = {name: weight * value.unflatten(0, (n_clients, n_users)).mean(1) for name, value in parts.items()}
     return sum(others, first).view(*items.shape, -1) * (weight / n_users), means
 
 
