@@ -20,6 +20,9 @@ SMALL = {
     "bandwagon": "kappa=12",
     "popular": "kappa=12",
     "random": "kappa=12",
+    "cluster_attack": "kappa=12 most_clusters=10 patience=2",
+    "fed_attack": "kappa=12 hardest=3",
+    "frec_attack2": "kappa=12 virtual_users=4 patience=1",
 }
 ATTACKS = [[f"attack={name}", *(f"attack.{option}" for option in SMALL.get(name, "").split())] for name in names("attack")]
 DEFENSES = [[f"defense={name}", "attack=pieck_uea", "attack.N=5", "attack.batches=1"] for name in names("defense")]
@@ -28,6 +31,7 @@ KNOWING = [
     ["attack=fedreca", "attack.prior=interactions", "attack.kappa=6"],
     ["attack=fedreca", "attack.synthetic_users=4", "attack.kappa=6"],
     ["attack=bandwagon", "attack.prior=popularity", "attack.kappa=12"],
+    ["attack=spattack", "attack.prior=uploads", "attack.kappa=5"],
 ]
 RUNS = [
     ["system.sampling=uniform", "evaluation.redraw_candidates=true", "evaluation.every=3", "checkpoint.every=1"],
