@@ -184,6 +184,19 @@ def _stable_order(keys: Tensor) -> Tensor:
     return torch.from_numpy(narrow.argsort(kind="stable"))
 
 
+def positions_of_largest(values: Tensor, n: int) -> Tensor:
+    """Return the positions of the n largest values of each row, the largest first, of equal ones the first; [H, K] -> [H, n].
+
+    >>> positions_of_largest(torch.tensor([[1.0, 3.0, 2.0, 3.0]]), 3).tolist()
+    [[1, 3, 2]]
+    """
+    top = values.topk(n)
+    if ((values < top.values[:, -1:]).logical_not_().sum(1) > n).any():  # topk takes any of equal values
+        return values.sort(dim=1, descending=True, stable=True).indices[:, :n]
+    positions = top.indices.sort(dim=1).values
+    return positions.gather(1, values.gather(1, positions).sort(dim=1, descending=True, stable=True).indices)
+
+
 def top_of_columns(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the k largest values of each column, largest first, and their rows; [M, B], k <= M -> 2 x [k, B].
 

@@ -132,6 +132,8 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         "zip(self.rounds, self._look_up(self.rounds, missing), strict=True)",
         *("reversed(self.replaced.get(round, []))", "self.replaced.items()", "state['replaced'].items()"),
     },
+    "rounds in which somebody last took part": {"rounds.unique().tolist()", "self.matrices.keys() - set(self.rounds.tolist())"},
+    "what all clients remember, one tensor for all": {"self.state.values()", "self.state.items()", "state.items()", "after.items()"},
     "two or three of a kind": {
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
         *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "part", "(rows, others)"),

@@ -43,6 +43,7 @@ class PriorKnowledge:
 
     interactions: tuple[Tensor, Tensor] | None = None  # known pairs: users [K] int64, ascending, and their items [K] int64
     popularity_ranks: Tensor | None = None  # [M] int64, 1 = most interactions in training
+    popularity: Tensor | None = None  # [M] int64, interactions in training; told with the ranks
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from fedrec.interfaces import ReplacedRows
 from fedrec.mining.past_matrices import PastMatrices
+from fedrec.ragged import positions_of_largest
 
 NUMBERS_LOOKED_UP = 8_000_000  # of embeddings of all rounds
 NUMBERS_COMPARED = 2**17  # of embeddings, so few that they stay in the cache of a core
@@ -34,19 +35,6 @@ def arbitrary_items(n_items: int, n_popular: int, excluded: Tensor | None = None
     if excluded is not None:
         changes[excluded.cpu()] = -torch.inf
     return changes.topk(n_popular).indices.int()
-
-
-def positions_of_largest(values: Tensor, n: int) -> Tensor:
-    """Return the positions of the n largest values of each row, the largest first, of equal ones the first; [H, K] -> [H, n].
-
-    >>> positions_of_largest(torch.tensor([[1.0, 3.0, 2.0, 3.0]]), 3).tolist()
-    [[1, 3, 2]]
-    """
-    top = values.topk(n)
-    if ((values < top.values[:, -1:]).logical_not_().sum(1) > n).any():  # topk takes any of equal values
-        return values.sort(dim=1, descending=True, stable=True).indices[:, :n]
-    positions = top.indices.sort(dim=1).values
-    return positions.gather(1, values.gather(1, positions).sort(dim=1, descending=True, stable=True).indices)
 
 
 def _delta_norms(rows: Tensor, before: Tensor, after: Tensor) -> Tensor:

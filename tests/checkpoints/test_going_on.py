@@ -22,6 +22,9 @@ SMALL = {
     "random": "kappa=12",
     "poison_frs": "start_round=2 N=2 kappa=12 max_lambda=50",
     "psmu": "profile_size=5",
+    "cluster_attack": "kappa=12 most_clusters=10 patience=2",
+    "fed_attack": "kappa=12 hardest=3",
+    "frec_attack2": "kappa=12 virtual_users=4 patience=1",
 }
 ATTACKS = [[f"attack={name}", *(f"attack.{option}" for option in SMALL.get(name, "").split())] for name in names("attack")]
 DEFENSES = [[f"defense={name}", "attack=pieck_uea", "attack.N=5", "attack.batches=1"] for name in names("defense")]
@@ -31,6 +34,7 @@ KNOWING = [
     ["attack=fedreca", "attack.synthetic_users=4", "attack.kappa=6"],
     ["attack=bandwagon", "attack.prior=popularity", "attack.kappa=12"],
     ["attack=pieck_uea", "attack.adaptive=true", "attack.decorrelate=true", "attack.N=5", "attack.batches=1", "model=ncf"],
+    ["attack=spattack", "attack.prior=uploads", "attack.kappa=5"],
 ]
 RUNS = [
     ["system.sampling=uniform", "evaluation.redraw_candidates=true", "evaluation.every=3", "checkpoint.every=1"],

@@ -16,9 +16,9 @@ from fedrec.randomness import generator
 def assert_revealed(prior, wanted, train):
     """Prior knowledge holds xi * n of each user's n items, rounded up or down, all ranks, and nothing that was not asked for."""
     if wanted.popularity:
-        assert torch.equal(prior.popularity_ranks, train.popularity_ranks())
+        assert torch.equal(prior.popularity_ranks, train.popularity_ranks()) and torch.equal(prior.popularity, train.popularity())
     else:
-        assert prior.popularity_ranks is None
+        assert prior.popularity_ranks is None and prior.popularity is None
     if not wanted.interactions:
         assert prior.interactions is None
         return

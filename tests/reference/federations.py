@@ -14,7 +14,10 @@ from fedrec.attacks.a_hum import HardUserMining
 from fedrec.attacks.a_ra import RandomApproximation
 from fedrec.attacks.alie import LittleIsEnough
 from fedrec.attacks.bandwagon import Bandwagon
+from fedrec.attacks.cluster_attack import ClusterAttack
+from fedrec.attacks.fed_attack import FedAttack
 from fedrec.attacks.fedreca import FedRecAttack
+from fedrec.attacks.frec_attack2 import FRecAttack2
 from fedrec.attacks.ipm import InnerProductManipulation
 from fedrec.attacks.min_max import MinMax
 from fedrec.attacks.min_sum import MinSum
@@ -27,6 +30,7 @@ from fedrec.attacks.popular import PopularFillers
 from fedrec.attacks.psmu import SyntheticRankingUsers
 from fedrec.attacks.random import RandomFillers
 from fedrec.attacks.sign_flip import SignFlip
+from fedrec.attacks.spattack import Spattack
 from fedrec.data.federated_data import FederatedData
 from fedrec.defenses.bulyan import Bulyan
 from fedrec.defenses.krum import Krum
@@ -48,6 +52,7 @@ from tests.reference import attacks as oracle_attacks
 from tests.reference import defenses as oracle_defenses
 from tests.reference import federation as oracle
 from tests.reference import promoting_attacks as promoting
+from tests.reference import untargeted_attacks
 from tests.reference.statistics_of_uploads import Omniscient
 
 ATTACKS = {
@@ -69,6 +74,10 @@ ATTACKS = {
     "min_max": MinMax,
     "min_sum": MinSum,
     "sign_flip": SignFlip,
+    "spattack": Spattack,
+    "cluster_attack": ClusterAttack,
+    "fed_attack": FedAttack,
+    "frec_attack2": FRecAttack2,
 }
 MODELS = {  # embeddings start large enough that every direction matters
     "mf": MatrixFactorization(dim=3, init_std=0.3),
@@ -245,7 +254,40 @@ def attack_options(draw: st.DrawFn, attack: str, n_items: int, n_targets: int) -
         "min_max": {**omniscient, **deviation},
         "min_sum": {**omniscient, **deviation},
         "sign_flip": omniscient,
+        **untargeted_options(draw, n_items),
     }[attack]
+
+
+def untargeted_options(draw: st.DrawFn, n_items: int) -> dict[str, dict[str, Any]]:
+    profile = {"kappa": draw(st.integers(2, n_items)), "prior": draw(st.sampled_from(["masked", "popularity"]))}
+    clusters = draw(st.integers(1, n_items))
+    return {
+        "spattack": {
+            "prior": draw(st.sampled_from(["masked", "popularity", "uploads"])),
+            "kappa": draw(st.one_of(st.none(), st.integers(1, n_items))),
+        },
+        "cluster_attack": {
+            **profile,
+            "clusters": clusters,
+            "most_clusters": draw(st.integers(clusters, n_items)),
+            "patience": draw(st.integers(1, 3)),
+            "decay": draw(st.sampled_from([0.0, 0.9])),
+            "spread": draw(st.sampled_from([0.0, 3.0])),
+            "zero_rows": draw(st.sampled_from(["ignored", "counted"])),
+        },
+        "fed_attack": {**profile, "hardest": draw(st.integers(1, min(profile["kappa"] // 2, n_items - profile["kappa"] // 2)))},
+        "frec_attack2": {
+            **profile,
+            "collude": draw(st.booleans()),
+            "virtual_users": draw(st.integers(1, 3)),
+            "spread": draw(st.sampled_from([0.1, 1.0])),
+            "alpha": draw(st.sampled_from([0.25, 0.5])),
+            "patience": draw(st.integers(1, 2)),
+            "later_patience": 1,
+            "weighting": draw(st.sampled_from(["rows", "mean"])),
+            "own_steps": draw(st.integers(1, 2)),
+        },
+    }
 
 
 def build_attack(case: Case) -> Attack:
@@ -317,6 +359,10 @@ def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacke
         return promoting.Psmu(options, targets, partial(_ranking_users, attack, case))
     if isinstance(attack, OmniscientAttack):
         return Omniscient(case.attack, options, targets, partial(_keys_of_rows, attack))
+    if isinstance(attack, Spattack):
+        return untargeted_attacks.Spattack(options, attack.drawn, partial(_keys_of_items, attack), popularity_told(case, attack))
+    if isinstance(attack, ClusterAttack | FedAttack | FRecAttack2):
+        return _honest(case, attack)
     return None
 
 
@@ -339,6 +385,40 @@ def _profile_of_stand_in(attack: MinedItemsAttack, client: int, mined: list[int]
     assert len(set(profile)) == len(profile) and set(profile[: len(profile) // 2]) <= set(mined)
     assert not set(profile) & set(attack.known.target_items.tolist())
     return profile
+
+
+def popularity_told(case: Case, attack: Attack) -> list[int] | None:
+    """Return how often each item was trained on, if the attack is told so."""
+    told = attack.known.prior.popularity
+    assert told is None or told.tolist() == [sum(one.count(item) for one in case.positives) for item in range(case.n_items)]
+    return None if told is None else told.tolist()
+
+
+def _keys_of_items(attack: Spattack, round: int, n: int) -> Tensor:
+    return torch.empty(n, attack.known.n_items).exponential_(generator=generator(attack.known.seed, f"items/{round}"))
+
+
+def _honest(case: Case, attack: Any) -> untargeted_attacks.Honest:
+    """Build an attack of clients with made-up profiles."""
+    seed, n_items, size, profiles = attack.known.seed, case.n_items, MODELS[case.model].dim, attack.honest.profiles.tolist()
+    assert all(len(set(profile)) == len(profile) == case.attack_options["kappa"] // 2 * 2 for profile in profiles)
+    common = case.attack_options, attack.honest.users.clone(), profiles, case.system["loss"]
+
+    def drawn_order(round: int, n: int) -> list[int]:
+        return torch.randperm(n, generator=generator(seed, f"centres/{round}")).tolist()
+
+    if isinstance(attack, ClusterAttack):
+        return untargeted_attacks.ClusterAttack(
+            *common,
+            lambda round, n_clusters: drawn_order(round, n_items)[:n_clusters],
+            lambda round, n: torch.rand(n, n_items, generator=generator(seed, f"lengths/{round}")),
+        )
+    if isinstance(attack, FRecAttack2):
+        n_users = attack.virtual_users
+        return untargeted_attacks.FRecAttack2(
+            *common, lambda round, n: torch.randn(n, n_users, size, generator=generator(seed, f"virtual_users/{round}")), drawn_order
+        )
+    return untargeted_attacks.FedAttack(*common)
 
 
 def _synthetic_users(attack: RandomApproximation, size: int, round: int, clients: list[int]) -> Tensor:
@@ -406,6 +486,8 @@ def copy_state(system: System, server: oracle.Server) -> None:
         server.attacker.users = list(system.attack.stand_ins.users.clone())
     elif isinstance(server.attacker, oracle_attacks.Pipa | oracle_attacks.FakeProfiles):
         server.attacker.users = list(system.attack.users.clone())
+    elif isinstance(server.attacker, untargeted_attacks.Honest):
+        server.attacker.users = list(system.attack.honest.users.clone())
     elif isinstance(server.attacker, oracle_attacks.FedRecA) and system.attack.known_users:
         server.attacker.users = list(system.attack.known_users.users.detach().clone())
 
