@@ -48,8 +48,7 @@ from fedrec.models.losses import LOSSES
 from fedrec.ragged import silence_sparse_tensors
 from fedrec.randomness import derived_seed, generator
 
-
-Decay = Annotated[float, Field(ge=0, lt=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]  # share that is left
 
 
 class TrainingDiverged(ArithmeticError):

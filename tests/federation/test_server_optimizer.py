@@ -1,7 +1,7 @@
 """The server's optimizers against torch.optim, which sees a gradient of 0 wherever nobody sent one, and in whole federations."""
 
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 import torch
@@ -106,7 +106,7 @@ def test_miners_see_how_far_every_item_moved_under_any_optimizer(kind):
         malicious = client >= system.n_users
         miner, number = (system.attack.miner, client - system.n_users) if malicious else (system.defense.client.miner, client)
         if len(own) > 2:
-            changes = sum((after - before).norm(dim=1) for before, after in zip(own[:2], own[1:3], strict=True))
+            changes = sum((after - before).norm(dim=1) for before, after in pairwise(own[:3]))
             changes[7 if malicious else []] = -1
             assert torch.allclose(changes[miner.mined[number].long()], changes.sort(descending=True).values[:2], rtol=1e-5)
             n_mined += 1
