@@ -26,7 +26,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "aggregation": {"interfaces", "ragged"},
     "poisoning": {"interfaces", "ragged", "randomness", "mining", "data", "models"},
     "attacks": {"interfaces", "ragged", "randomness", "poisoning"},
-    "defenses": {"interfaces", "ragged", "mining", "aggregation"},
+    "defenses": {"interfaces", "ragged", "randomness", "mining", "aggregation"},
     "federation": {"interfaces", "ragged", "randomness", "data", "models", "aggregation"},
     "evaluation": {"interfaces", "ragged", "randomness", "data"},
     "config": {"interfaces"},
@@ -102,12 +102,13 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         *(
             "self.model.scorer.items()",
             "self.model.scorer.values()",
+            *("tensors.items()", "self.moments.items()", "self.moments[ITEMS]"),
             "shapes.items()",
             "shapes.values()",
             "zip(shapes.items(), parts, strict=True)",
         ),
         *("parts.items()", "self.gradients.items()", "global_model.scorer.items()", "part.gradients.total().items()"),
-        "gradient.scorer.items()",
+        *("gradient.scorer.items()", "change.scorer.items()"),
         "('participations', 'history', 'mined')",
         *("drawn", "self.parameters", "zip(self.parameters, state['parameters'], strict=True)"),
     },
@@ -125,6 +126,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
         "range(0, len(model.items), size)",
         *("candidates.split(max(1, NUMBERS_LOOKED_UP // (len(rounds) * items.shape[1])))", "batches"),
         "range(0, len(users), size)",
+        "by_size.split(max(1, NUMBERS_AT_ONCE // n_items ** 2))",
     },
     "rounds that somebody mines over": {
         *("which.unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)", "which.unique().tolist()", "rounds"),
@@ -135,6 +137,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "rounds in which somebody last took part": {"rounds.unique().tolist()", "self.matrices.keys() - set(self.rounds.tolist())"},
     "what all clients remember, one tensor for all": {"self.state.values()", "self.state.items()", "state.items()", "after.items()"},
     "two or three of a kind": {
+        *("self.betas", "(batch.offsets[:-1].long(), n_positives, n_negatives)", "scatter(ordered[None])"),
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
         *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "part", "(rows, others)"),
     },
@@ -200,12 +203,13 @@ def test_a_file_name_has_one_meaning():
     assert {name for name, count in names.items() if count > 1} - rooms == {"__main__"}  # Python gives it its meaning
 
 
-@pytest.mark.parametrize(("folder", "group"), [("attacks", "attack"), ("defenses", "defense")])
-def test_every_file_is_a_method(folder, group):
+@pytest.mark.parametrize(("folder", "group", "combined"), [("attacks", "attack", {"none"}), ("defenses", "defense", {"none", "union"})])
+def test_every_file_is_a_method(folder, group, combined):
+    """The yaml `union` combines two methods."""
     methods = {path.stem for path in (PACKAGE / folder).glob("*.py")} - {"__init__"}
     choices = {path.stem: path.read_text() for path in (ROOT / "conf" / group).glob("*.yaml")}
     again = {name for name, text in choices.items() if any(f"fedrec.{folder}.{method}." in text for method in methods - {name})}
-    assert methods | {"none"} == choices.keys() - again  # other defaults of a method have a yaml of their own name
+    assert methods | combined == choices.keys() - again  # other defaults of a method have a yaml of their own name
     assert not again & methods
 
 

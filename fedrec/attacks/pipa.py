@@ -75,5 +75,5 @@ class PipAttack(Attack):
             rows = rows + self.alignment * self.estimator.alignment_gradient(view.model.items[targets])
         if self.distance and len(view.clients):
             rows = rows + self.distance / len(view.clients) * self.moved
-            self.moved -= view.learning_rate * rows.sum(0)
+            self.moved -= (view.server_learning_rate or view.learning_rate) * rows.sum(0)
         return target_upload(view.clients, torch.arange(len(view.clients), device=rows.device), targets, rows, {})

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from fedrec.federation.server_optimizer import ServerOptimizer
 from fedrec.interfaces import Aggregation, GlobalModel, ItemChanges, ReplacedRows, Upload
 
 
@@ -19,19 +20,19 @@ def concatenate(benign: Upload, poison: Upload | None, clients: Tensor, is_malic
 
 
 def step(
-    model: GlobalModel, aggregation: Aggregation, learning_rate: float, *, in_place: bool
+    model: GlobalModel, aggregation: Aggregation, optimizer: ServerOptimizer, *, in_place: bool
 ) -> tuple[GlobalModel, ItemChanges, ReplacedRows]:
     """Return the next global model, how far each item moved, and which rows were replaced.
 
-    Gradient descent without momentum: an item that nobody sent a row for stays where it is, and so does a parameter of the scorer without
-    a gradient. If the aggregation names the items that it touches, only these are moved, in the same matrix if that is allowed.
+    Gradient descent without momentum leaves an item that nobody sent a row for where it is, and so a parameter of the scorer without a
+    gradient. If the aggregation names the items that it touches, it moves these alone, in the same matrix if that is allowed. Any other
+    optimizer moves everything, and never in the same matrix.
     """
-    gradient, touched = aggregation.gradient, aggregation.touched
-    change = -learning_rate * gradient.items  # [J, d]
-    before = model.items if touched is None else model.items.index_select(0, touched)
-    after = items = before + change
+    change, touched = optimizer.changes(aggregation, model)
+    before = model.items if touched is None else model.items.index_select(0, touched)  # [J, d]
+    after = items = before + change.items
     if touched is not None:
         items = (model.items if in_place else model.items.clone()).index_copy_(0, touched, after)
-    stepped = {name: model.scorer[name] - learning_rate * value for name, value in gradient.scorer.items()}
-    changes = ItemChanges(torch.linalg.vector_norm(change, dim=1), touched, len(items))
+    stepped = {name: model.scorer[name] + value for name, value in change.scorer.items()}
+    changes = ItemChanges(torch.linalg.vector_norm(change.items, dim=1), touched, len(items))
     return GlobalModel(items, {**model.scorer, **stepped}), changes, ReplacedRows(touched, before, after)

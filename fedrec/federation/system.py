@@ -4,9 +4,10 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Generator, Tensor
 
 from fedrec.aggregation.aggregate import aggregate
@@ -16,6 +17,7 @@ from fedrec.federation.benign_statistics import StatisticsOfRound
 from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.decorrelation import decorrelated
 from fedrec.federation.local import train_locally
+from fedrec.federation.server_optimizer import Kind, ServerOptimizer
 from fedrec.federation.server_step import concatenate, step
 from fedrec.federation.start import Start
 from fedrec.federation.telemetry.filtering import describe_filtering
@@ -48,6 +50,8 @@ from fedrec.models.losses import LOSSES
 from fedrec.ragged import silence_sparse_tensors
 from fedrec.randomness import derived_seed, generator
 
+Decay = Annotated[float, Field(ge=0, lt=1)]  # share that is left
+
 
 class TrainingDiverged(ArithmeticError):
     """The loss became NaN or infinite."""
@@ -67,6 +71,10 @@ class System:
     loss: Literal["bce", "bpr"]
     initial: Literal["random", "published"]
     malicious_share: Share
+    server_optimizer: Kind = "sgd"
+    server_learning_rate: Rate | None = None
+    server_momentum: Decay = 0.9
+    server_betas: tuple[Decay, Decay] = (0.9, 0.999)
 
     model: Model = field(init=False)
     attack: Attack = field(init=False)
@@ -81,6 +89,7 @@ class System:
     sampler: ClientSampler = field(init=False)
     users: Tensor = field(init=False)  # [U, d] the clients' own embeddings, which never reach the server
     global_model: GlobalModel = field(init=False)
+    optimizer: ServerOptimizer = field(init=False)  # of the server
     round: int = field(init=False, default=0)  # rounds finished
 
     def setup(
@@ -114,6 +123,8 @@ class System:
         start = start.to(device)
         self.data, self.users, self.global_model = start.data, start.users, start.global_model
         self.client_rates = self._draw_client_rates(generator(seed, "client_rates"))
+        rate = self.server_learning_rate or self.learning_rate
+        self.optimizer = ServerOptimizer(self.server_optimizer, rate, self.server_momentum, self.server_betas)
         self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed, start.order)
         if defense.server:
             own_seed, root = derived_seed(seed, "server"), self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
@@ -174,7 +185,7 @@ class System:
         poison = stopwatch.lap("seconds_attack", self._poison(malicious, benign))
         sampled, is_malicious = sampled.to(self.device), is_malicious.to(self.device)
         upload = concatenate(benign, poison, sampled, is_malicious)
-        view = ServerView(self.round, self.global_model, self.learning_rate)
+        view = ServerView(self.round, self.global_model, self.learning_rate, self.optimizer.change_of)
         aggregation, n_dropped = stopwatch.lap("seconds_aggregation", aggregate(self.defense, upload, view))
         changes = self._step(batch.clients, local.users, aggregation)
         loss, telemetry = self._checked_means(local, changes.lengths)
@@ -195,7 +206,8 @@ class System:
         if not len(clients):
             return None
         known = StatisticsOfRound(benign, self.n_items) if self.attack.prior_wanted().uploads else None
-        upload = self.attack.poison(AttackerView(self.round, clients, self.global_model, self.learning_rate, known))
+        rates = self.learning_rate, self.server_learning_rate
+        upload = self.attack.poison(AttackerView(self.round, clients, self.global_model, *rates, known))
         told = self.attack.known
         return decorrelated(upload, told.n_clients, told.n_items, told.seed) if self.attack.decorrelate else upload
 
@@ -203,7 +215,7 @@ class System:
         """Move the embeddings of clients [C] along their own gradients [C, d], and the global model; return how far each item moved."""
         self.users[clients] -= (self.client_rates if isinstance(self.client_rates, float) else self.client_rates[clients]) * own_gradients
         in_place = not self._models_are_kept
-        self.global_model, changes, replaced = step(self.global_model, aggregation, self.learning_rate, in_place=in_place)
+        self.global_model, changes, replaced = step(self.global_model, aggregation, self.optimizer, in_place=in_place)
         self.attack.follow(replaced)
         if self.defense.client:
             self.defense.client.follow(replaced)
@@ -227,6 +239,7 @@ class System:
         if math.isfinite(mean) or not len(values):
             return mean
         own_rate = f" or system.client_learning_rate = {self.client_learning_rate}" if self.client_learning_rate else ""
+        own_rate += f" or system.server_learning_rate = {self.server_learning_rate}" if self.server_learning_rate else ""
         cause = f"system.learning_rate = {self.learning_rate}{own_rate} is probably too high"
         if self.defense.client or self.attack.takes_part:
             cause += ", or the weights of the defense or attack are"
@@ -253,5 +266,5 @@ class System:
             part.load_state_dict(state[name])
 
     def _stateful_parts(self) -> dict[str, Any]:
-        parts = {"attack": self.attack, "client": self.defense.client, "server": self.defense.server}
+        parts = {"optimizer": self.optimizer, "attack": self.attack, "client": self.defense.client, "server": self.defense.server}
         return {name: part for name, part in parts.items() if part is not None}

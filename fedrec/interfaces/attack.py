@@ -24,7 +24,8 @@ class AttackerView:
     round: int  # from 0
     clients: Tensor  # [A] int64, the sampled malicious clients, numbered from 0
     model: GlobalModel
-    learning_rate: float  # eta, one for all, set by the server (Sec. III-A)
+    learning_rate: float  # eta, one for all, set by the server (Sec. III-A): what a user embedding, also a made-up one, moves with
+    server_learning_rate: float | None = None  # what the server moves items with, if it is not eta
     uploads: BenignUploads | None = None  # beyond the threat model, so None unless it was asked for
 
 

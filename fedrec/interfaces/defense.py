@@ -2,7 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -23,7 +23,12 @@ class ServerView:
 
     round: int
     model: GlobalModel
-    learning_rate: float  # eta
+    learning_rate: float  # eta, which clients are told
+    optimizer: Callable[[Tensor, Tensor], Tensor] | None = None  # what `change_of` asks; None: gradient descent with eta
+
+    def change_of(self, items: Tensor, rows: Tensor) -> Tensor:
+        """Return how far the server would move items [n] if rows [n, d] were their gradients, [n, d]."""
+        return -self.learning_rate * rows if self.optimizer is None else self.optimizer(items, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class Choice:
                 attack.follow(ReplacedRows(None, before, global_model.items))
             before = global_model.items
             uploads = benign_uploads(global_model, generator(round, "uploads")) if self.prior == "uploads" else None
-            yield AttackerView(round, torch.tensor(sampled, dtype=torch.int64), global_model, 0.1, uploads)
+            yield AttackerView(round, torch.tensor(sampled, dtype=torch.int64), global_model, 0.1, uploads=uploads)
 
 
 def benign_uploads(model: GlobalModel, drawing: torch.Generator) -> BenignUploads:

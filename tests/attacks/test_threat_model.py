@@ -160,10 +160,11 @@ def test_an_attack_is_given_its_own_clients_the_global_model_and_eta(choice):
     takes_part = kind(choice.name).takes_part
     assert bool(run.views) == takes_part
     for (view,), (round, global_model, sampled) in zip(run.views, run.broadcast, strict=True):
+        rates = {"learning_rate", "server_learning_rate"}
         assert type(view) is AttackerView
-        assert {field.name for field in fields(view)} == {"round", "clients", "model", "learning_rate", "uploads"}
+        assert {field.name for field in fields(view)} == {"round", "clients", "model", *rates, "uploads"}
         assert (view.uploads is not None) == (choice.prior == "uploads")
-        assert (view.round, view.learning_rate) == (round, run.system.learning_rate)
+        assert (view.round, view.learning_rate, view.server_learning_rate) == (round, run.system.learning_rate, None)
         assert view.clients.tolist() == [client - run.system.n_users for client in sampled.tolist() if client >= run.system.n_users]
         assert type(view.model) is GlobalModel and {field.name for field in fields(view.model)} == {"items", "scorer"}
         assert torch.equal(view.model.items, global_model.items)

@@ -41,7 +41,7 @@ from fedrec.interfaces import (
 from fedrec.models.losses import bce
 from fedrec.randomness import generator
 
-NAMES = sorted(path.stem for path in (FOLDER / "defense").glob("*.yaml") if path.stem not in ("none", "ours"))
+NAMES = sorted(path.stem for path in (FOLDER / "defense").glob("*.yaml") if path.stem not in ("none", "ours", "union_client"))
 MODELS = sorted(path.stem for path in (FOLDER / "model").glob("*.yaml"))
 N_CLIENTS, N_ITEMS = 60, 25
 EVERYBODY = list(range(N_CLIENTS))

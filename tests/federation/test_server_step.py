@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fedrec.federation.server_optimizer import ServerOptimizer
 from fedrec.federation.server_step import concatenate, step
 from fedrec.interfaces import Aggregation, DenseScorerGradients, GlobalModel, ReplacedRows, ScorerPart, Upload
 
@@ -34,7 +35,7 @@ def test_a_step_goes_along_the_gradient_and_measures_the_change():
     """The server gets no gradient for b, which stays; the change of item 0 has length 0.5 * |(3, 4)|."""
     model = GlobalModel(torch.ones(2, 2), {"h": torch.ones(2), "b": torch.ones(1)})
     gradient = GlobalModel(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), {"h": torch.tensor([2.0, 0.0])})
-    stepped, changes, replaced = step(model, Aggregation(gradient), 0.5, in_place=True)
+    stepped, changes, replaced = step(model, Aggregation(gradient), ServerOptimizer("sgd", 0.5), in_place=True)
     assert stepped.items.tolist() == [[-0.5, -1.0], [1.0, 1.0]]
     assert {name: value.tolist() for name, value in stepped.scorer.items()} == {"h": [0.0, 1.0], "b": [1.0]}
     assert changes.delta_norm().tolist() == replaced.lengths.tolist() == [2.5, 0.0]
@@ -49,8 +50,9 @@ def test_a_step_on_touched_items_is_the_step_on_all_of_them(in_place):
     before, rows = torch.randn(9, 32, generator=generator), torch.randn(3, 32, generator=generator)
     touched, model = torch.tensor([7, 0, 4]), GlobalModel(before.clone())
     dense = GlobalModel(torch.zeros(9, 32).index_copy(0, touched, rows))
-    expected, all_changes, _ = step(model, Aggregation(dense), 0.3, in_place=in_place)
-    stepped, changes, replaced = step(model, Aggregation(GlobalModel(rows), touched=touched), 0.3, in_place=in_place)
+    sgd = ServerOptimizer("sgd", 0.3)
+    expected, all_changes, _ = step(model, Aggregation(dense), sgd, in_place=in_place)
+    stepped, changes, replaced = step(model, Aggregation(GlobalModel(rows), touched=touched), sgd, in_place=in_place)
     assert stepped.items.equal(expected.items) and changes.delta_norm().equal(all_changes.delta_norm())
     assert model.items.equal(expected.items if in_place else before)
     assert replaced.before.equal(before[touched]) and replaced.after.equal(stepped.items[touched])
