@@ -19,7 +19,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "ragged": set(),
     "randomness": set(),
     "parent_process": set(),
-    "interfaces": {"ragged"},
+    "interfaces": {"ragged", "randomness"},
     "mining": {"interfaces", "ragged"},
     "data": {"interfaces", "ragged", "randomness"},
     "models": {"interfaces", "ragged"},

@@ -79,6 +79,7 @@ class System:
     sampler: ClientSampler = field(init=False)
     users: Tensor = field(init=False)  # [U, d] the clients' own embeddings, which never reach the server
     global_model: GlobalModel = field(init=False)
+    server_seed: int = field(init=False)  # the server's own
     round: int = field(init=False, default=0)  # rounds finished
 
     def setup(
@@ -113,9 +114,10 @@ class System:
         self.data, self.users, self.global_model = start.data, start.users, start.global_model
         self.client_rates = self._draw_client_rates(generator(seed, "client_rates"))
         self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed, start.order)
+        self.server_seed = derived_seed(seed, "server")
         if defense.server:
-            own_seed, root = derived_seed(seed, "server"), self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
-            defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
+            root = self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
+            defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, self.server_seed, device, root))
 
     def require_countable(self, n_interactions: int) -> None:
         """Raise ValueError if so many interactions to train on would make more pairs than can be counted; distinct ones may be fewer."""
@@ -172,7 +174,7 @@ class System:
         poison = stopwatch.lap("seconds_attack", self._poison(malicious))
         sampled, is_malicious = sampled.to(self.device), is_malicious.to(self.device)
         upload = concatenate(benign, poison, sampled, is_malicious)
-        view = ServerView(self.round, self.global_model, self.learning_rate)
+        view = ServerView(self.round, self.global_model, self.learning_rate, self.server_seed)
         aggregation, n_dropped = stopwatch.lap("seconds_aggregation", aggregate(self.defense, upload, view))
         changes = self._step(batch.clients, local.users, aggregation)
         loss, telemetry = self._checked_means(local, changes.lengths)
