@@ -36,12 +36,14 @@ class ClientSelection(Aggregator):
         accepted, factors = self.select(updates, view)
         n, n_accepted, items = len(accepted), int(accepted.sum()), updates.of_items.keys
         if not n_accepted:
-            gradient = upload.weighted(torch.full_like(factors, self.fallback == "sum"))
-            return Aggregation(GlobalModel(*gradient.total(len(view.model.items))), items, items[:0])
-        weighted = upload.weighted(factors * accepted * (n / n_accepted))
+            factors = torch.full_like(factors, self.fallback == "sum")
+            return Aggregation(self._total(upload, factors, view), items, items[:0])
         unguarded = items if self.n_tolerated(n) == 0 else items[:0]
-        gradient = GlobalModel(*weighted.total(len(view.model.items)))
+        gradient = self._total(upload, factors * accepted * (n / n_accepted), view)
         return Aggregation(gradient, items[:0], unguarded, updates.senders, accepted)
+
+    def _total(self, upload: Upload, weights: Tensor, view: ServerView) -> GlobalModel:
+        return GlobalModel(*upload.weighted(weights).total(len(view.model.items)))
 
 
 def shortened(lengths: Tensor, longest: Tensor) -> Tensor:

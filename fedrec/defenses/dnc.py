@@ -2,25 +2,22 @@
 
 Shejwalkar, Houmansadr, "Manipulating the Byzantine: Optimizing Model Poisoning Attacks and Defenses for Federated Learning", NDSS 2021,
 Algorithm 2. `iterations` times: take a random share of the coordinates, centre the updates, find their top right singular vector, and drop
-the f with the largest squared projections on it, of equal ones the last. Who is never dropped is accepted; the result is n times their mean.
-f = floor(malicious_share n), and the paper's filtering fraction c is 1: another share to expect does the same. The singular vector comes
-from the scalar products between the updates, so no update is made as a vector.
-With n < 2f + 1 clients, or if nobody is left, the rule falls back.
+the f with the largest squared projections on it, of equal ones the last. Who is never dropped is accepted; the result is n times the mean of
+the accepted. f = floor(malicious_share n), and the paper's filtering fraction c is 1: another share to expect does the same. With n < 2f + 1
+clients, or if nobody is left, the rule falls back.
 """
 
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from fedrec.aggregation import ClientSelection, Fallback, WholeUpdates, number_tolerated
 from fedrec.interfaces import Positive, ServerView, Share
 
-DIGITS = 9  # of a projection, relative to the largest; what follows them is rounding
+DIGITS = 9  # of a relative score; what follows them is rounding
 
 
 @dataclass(kw_only=True)
@@ -38,19 +35,18 @@ class DivideAndConquer(ClientSelection):
     def select(self, updates: WholeUpdates, view: ServerView) -> tuple[Tensor, Tensor]:
         n, generator = len(updates.senders), view.generator("dnc")
         f = self.n_tolerated(n)
-        accepted = np.full(n, n >= 2 * f + 1)
-        for _ in range(self.iterations * (f > 0)):
-            projections = outlier_scores(updates.products_within(updates.draw_coordinates(self.coordinates, generator)))
-            accepted[projections.argsort(kind="stable")[n - f :]] = False
-        return torch.from_numpy(accepted).to(updates.senders.device), torch.ones_like(updates.coefficients)
+        accepted = torch.full((n,), n > 2 * f)
+        for _ in range(self.iterations):
+            products = updates.products_within(updates.draw_coordinates(self.coordinates, generator))
+            accepted[outlier_scores(torch.from_numpy(products)).argsort(stable=True)[n - f :]] = False
+        return accepted.to(updates.senders.device), torch.ones_like(updates.coefficients)
 
 
-def outlier_scores(products: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the squared projection of each centred vector on their top right singular vector, [S]; from the scalar products, [S, S]."""
-    from scipy.linalg import eigh
+def outlier_scores(products: Tensor) -> Tensor:
+    """Return the squared projection of each centred vector on their top right singular vector, [S]; from the scalar products, [S, S].
 
-    n = len(products)
-    centred = products - products.mean(0) - products.mean(1, keepdims=True) + products.mean()
-    largest, left = eigh(centred, subset_by_index=[n - 1, n - 1])
-    scores = max(largest[0], 0.0) * left[:, 0] ** 2
-    return np.round(scores / scores.max(initial=np.finfo(float).tiny), DIGITS)
+    The scores are those relative to the largest. The left singular vectors are the eigenvectors of the products.
+    """
+    centred = products - products.mean(0) - products.mean(1, keepdim=True) + products.mean()
+    scores: Tensor = torch.linalg.eigh(centred).eigenvectors[:, -1].square()
+    return (scores / scores.max()).round(decimals=DIGITS)

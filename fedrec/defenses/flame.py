@@ -60,7 +60,8 @@ def majority(distances: NDArray[np.float64]) -> NDArray[np.bool_]:
     tree = linkage(squareform(distances, checks=False), "single")
     joined_at, sizes = tree[:, 2], tree[:, 3]
     clusters = fcluster(tree, joined_at[sizes > n // 2][0], "distance")
-    return clusters == np.bincount(clusters).argmax()
+    largest: NDArray[np.bool_] = clusters == np.bincount(clusters).argmax()
+    return largest
 
 
 def with_noise(gradient: GlobalModel, model: GlobalModel, deviation: float, generator: Generator) -> GlobalModel:

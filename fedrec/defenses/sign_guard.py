@@ -45,16 +45,16 @@ class SignGuard(ClientSelection):
 
 def sign_shares(updates: WholeUpdates, chosen: GlobalModel) -> Tensor:
     """Return the shares of positive, zero and negative signs among the chosen coordinates of each update, [S, 3]."""
-    rows, dtype = updates.of_items, updates.coefficients.dtype
+    rows, vector = updates.of_items, updates.join(chosen).to(updates.coefficients.dtype)  # 1 where a coordinate is chosen
+    n, masks, nothing = vector.sum(), updates.split(vector[0]), vector.new_zeros(1)
+    of_items = masks.items.index_select(0, rows.keys)
     signs = replace(rows, vectors=rows.vectors.sign(), coefficients=rows.coefficients.sign())
-    masks = chosen.items.index_select(0, rows.keys).to(dtype)
-    vectors = {name: value.flatten(1).sign() for name, value in updates.scorer[1].items()}
-    tensors = {name: chosen.scorer[name].flatten().to(dtype) for name in vectors}
-    nothing = masks.new_zeros(1)
-    surplus = updates.add_up(nothing, signs.along(masks), {name: value @ tensors[name] for name, value in vectors.items()})
-    sizes = replace(signs, vectors=signs.vectors.abs(), coefficients=signs.coefficients.abs())
-    n_signs = updates.add_up(nothing, sizes.along(masks), {name: value.abs() @ tensors[name] for name, value in vectors.items()})
-    n = sum((int(value.sum()) for value in chosen.scorer.values()), int(chosen.items.sum()))
+    tensors = {name: value.flatten(1).sign() for name, value in updates.scorer[1].items()}
+    of_tensors = {name: value @ masks.scorer[name].flatten() for name, value in tensors.items()}
+    surplus = updates.add_up(nothing, signs.along(of_items), of_tensors)  # of positive signs over negative ones
+    signs = replace(signs, vectors=signs.vectors.abs(), coefficients=signs.coefficients.abs())
+    of_tensors = {name: value.abs() @ masks.scorer[name].flatten() for name, value in tensors.items()}
+    n_signs = updates.add_up(nothing, signs.along(of_items), of_tensors)
     return torch.stack([(n_signs + surplus) / 2, n - n_signs, (n_signs - surplus) / 2], 1) / n
 
 
@@ -67,4 +67,5 @@ def largest_cluster(shares: NDArray[np.float64], quantile: float) -> NDArray[np.
     if not bandwidth:
         return np.ones(len(shares), np.bool_)
     clusters = MeanShift(bandwidth=bandwidth, bin_seeding=True, cluster_all=False).fit(features).labels_
-    return clusters == np.bincount(clusters[clusters >= 0]).argmax()
+    largest: NDArray[np.bool_] = clusters == np.bincount(clusters[clusters >= 0]).argmax()
+    return largest
