@@ -1,10 +1,10 @@
 """DnC (divide and conquer): leaves out the clients whose updates stand out along the direction in which updates differ most.
 
 Shejwalkar, Houmansadr, "Manipulating the Byzantine: Optimizing Model Poisoning Attacks and Defenses for Federated Learning", NDSS 2021,
-Algorithm 2. `iterations` times: take a random share of the coordinates, centre the updates, find their top right singular vector, and drop
-the f with the largest squared projections on it, of equal ones the last. Who is never dropped is accepted; the result is n times the mean of
-the accepted. f = floor(malicious_share n), and the paper's filtering fraction c is 1: another share to expect does the same. With n < 2f + 1
-clients, or if nobody is left, the rule falls back.
+Algorithm 2. `iterations` times: take a random share of the coordinates, centre the updates, find their top right singular vector, and
+drop the f with the largest squared projections on it, of equal ones the last. Who is never dropped is accepted; the result is n times the
+mean of the accepted. f = floor(malicious_share n), and the paper's filtering fraction c is 1: another share to expect does the same. With
+n < 2f + 1 clients, or if nobody is left, the rule falls back.
 """
 
 from dataclasses import dataclass

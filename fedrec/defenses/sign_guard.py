@@ -49,11 +49,11 @@ def sign_shares(updates: WholeUpdates, chosen: GlobalModel) -> Tensor:
     n, masks, nothing = vector.sum(), updates.split(vector[0]), vector.new_zeros(1)
     of_items = masks.items.index_select(0, rows.keys)
     signs = replace(rows, vectors=rows.vectors.sign(), coefficients=rows.coefficients.sign())
-    tensors = {name: value.flatten(1).sign() for name, value in updates.scorer[1].items()}
-    of_tensors = {name: value @ masks.scorer[name].flatten() for name, value in tensors.items()}
+    vectors = {name: value.flatten(1).sign() for name, value in updates.scorer[1].items()}
+    of_tensors = {name: value @ masks.scorer[name].flatten() for name, value in vectors.items()}
     surplus = updates.add_up(nothing, signs.along(of_items), of_tensors)  # of positive signs over negative ones
     signs = replace(signs, vectors=signs.vectors.abs(), coefficients=signs.coefficients.abs())
-    of_tensors = {name: value.abs() @ masks.scorer[name].flatten() for name, value in tensors.items()}
+    of_tensors = {name: value.abs() @ masks.scorer[name].flatten() for name, value in vectors.items()}
     n_signs = updates.add_up(nothing, signs.along(of_items), of_tensors)
     return torch.stack([(n_signs + surplus) / 2, n - n_signs, (n_signs - surplus) / 2], 1) / n
 
