@@ -9,6 +9,7 @@ coordinates are drawn one by one and not as a stretch. Where the bandwidth is 0,
 and everybody passes. f = floor((n - 1) / 2). If nobody passes both filters, the rule falls back.
 """
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from pydantic import Field
 from torch import Tensor
 
 from fedrec.aggregation import ClientSelection, Fallback, WholeUpdates, shortened
-from fedrec.interfaces import GlobalModel, NonNegative, Rate, ServerView
+from fedrec.interfaces import GlobalModel, NonNegative, Rate, ServerKnowledge, ServerView
 
 TINY = 1e-8  # keeps a share of 0 finite, from the authors' code
 
@@ -33,6 +34,10 @@ class SignGuard(ClientSelection):
     coordinates: Annotated[float, Field(gt=0, le=1)]
     quantile: Annotated[float, Field(gt=0, le=1)]
     fallback: Fallback
+
+    def setup(self, known: ServerKnowledge) -> None:
+        if self.shortest >= self.longest:
+            raise ValueError(f"defense.shortest = {self.shortest}: no length is between it and defense.longest = {self.longest}")
 
     def select(self, updates: WholeUpdates, view: ServerView) -> tuple[Tensor, Tensor]:
         lengths = updates.lengths()
@@ -59,13 +64,20 @@ def sign_shares(updates: WholeUpdates, chosen: GlobalModel) -> Tensor:
 
 
 def largest_cluster(shares: NDArray[np.float64], quantile: float) -> NDArray[np.bool_]:
-    """Return who belongs to the largest cluster of the shares of signs [S, 3], [S] bool."""
-    from sklearn.cluster import MeanShift, estimate_bandwidth
+    """Return who belongs to the largest cluster of the shares of signs [S, 3], [S] bool.
+
+    The bandwidth is the mean distance to the last of the nearest points. scikit-learn would estimate it as more than 0 for equal points.
+    """
+    from scipy.spatial.distance import cdist
+    from sklearn.cluster import MeanShift
 
     features = shares / (shares.max(0) + TINY)
-    bandwidth = estimate_bandwidth(features, quantile=quantile)
+    last = max(1, int(quantile * len(features))) - 1
+    bandwidth = np.partition(cdist(features, features), last, 1)[:, last].mean()
     if not bandwidth:
         return np.ones(len(shares), np.bool_)
-    clusters = MeanShift(bandwidth=bandwidth, bin_seeding=True, cluster_all=False).fit(features).labels_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where every point has a bin of its own, the points are the seeds
+        clusters = MeanShift(bandwidth=bandwidth, bin_seeding=True, cluster_all=False).fit(features).labels_
     largest: NDArray[np.bool_] = clusters == np.bincount(clusters[clusters >= 0]).argmax()
     return largest

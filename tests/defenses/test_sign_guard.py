@@ -1,5 +1,6 @@
 """SignGuard against the oracle, with mean shift written out."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -7,6 +8,9 @@ from hypothesis import strategies as st
 
 from fedrec.aggregation import WholeUpdates
 from fedrec.defenses.sign_guard import SignGuard, largest_cluster, sign_shares
+from fedrec.interfaces import ServerKnowledge
+from fedrec.models.losses import bce
+from fedrec.models.mf import MatrixFactorization
 from tests.defenses.selections import check, chosen, run
 from tests.defenses.uploads import MORE, cases
 from tests.reference.defenses import by_sender, vector_of
@@ -46,6 +50,17 @@ def test_mean_shift(seed):
     members, doubtful = mean_shift(list(features), bandwidth)
     assert not doubtful
     assert largest_cluster(points.numpy(), 0.5).nonzero()[0].tolist() == members
+
+
+@pytest.mark.parametrize("n", [2, 5, 30, 200])
+def test_equal_shares_are_one_cluster(n):
+    assert largest_cluster(np.array([[0.013, 0.95, 0.037]] * n), 0.5).all()
+
+
+def test_lengths_that_nobody_can_have():
+    rule = SignGuard(shortest=3.0, longest=3.0, coordinates=0.1, quantile=0.5, fallback="sum")
+    with pytest.raises(ValueError, match=r"defense\.shortest = 3\.0: no length"):
+        rule.setup(ServerKnowledge(3, 3, MatrixFactorization(dim=2, init_std=1.0), bce, 0, torch.device("cpu")))
 
 
 def test_whom_it_accepts():
