@@ -10,11 +10,10 @@ from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.flame import Flame, cosine_distances, majority
 from fedrec.interfaces import Defense
 from tests.defenses.selections import check, of_vectors, run
-from tests.defenses.uploads import MORE, cases
+from tests.defenses.uploads import cases
 from tests.reference.whole_update_rules import FlameSum
 
 
-@MORE
 @given(one=cases())
 def test_equals_the_oracle(one):
     check(one, Flame(noise=0.0), FlameSum())

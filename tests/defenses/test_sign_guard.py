@@ -12,7 +12,7 @@ from fedrec.interfaces import ServerKnowledge
 from fedrec.models.losses import bce
 from fedrec.models.mf import MatrixFactorization
 from tests.defenses.selections import check, chosen, run
-from tests.defenses.uploads import MORE, cases
+from tests.defenses.uploads import cases
 from tests.reference.defenses import by_sender, vector_of
 from tests.reference.whole_update_rules import SignGuardSum, mean_shift
 
@@ -21,13 +21,11 @@ def build(coordinates: float = 1.0, fallback: str = "sum") -> SignGuard:
     return SignGuard(shortest=0.1, longest=3.0, coordinates=coordinates, quantile=0.5, fallback=fallback)
 
 
-@MORE
 @given(one=cases(broken=False), coordinates=st.sampled_from([0.01, 0.3, 1.0]), fallback=st.sampled_from(["sum", "skip"]))
 def test_equals_the_oracle(one, coordinates, fallback):
     check(one, build(coordinates, fallback), SignGuardSum(fallback, chosen(one, coordinates, "sign_guard")[0]))
 
 
-@MORE
 @given(one=cases(broken=False), coordinates=st.sampled_from([0.01, 0.3, 1.0]))
 def test_shares_of_signs(one, coordinates):
     """Rows of zeros, ties and several rows of a client for an item included."""
