@@ -124,7 +124,7 @@ class Choice:
         return Upload(torch.tensor(clients, dtype=torch.int64), tuple(groups), gradients)
 
 
-LISTED = ("[norm_bound,krum]", "[nnm,median]", "[norm_bound,nnm,trimmed_mean]", "[bucketing,median]", "[arc,krum]", "[bucketing,arc,flame]")
+LISTED = ("[norm_bound,krum]", "[nnm,median]", "[norm_bound,nnm,trimmed_mean]", "[bucketing,median]", "[bucketing,arc,flame]")
 CHOICES = [Choice(name, model) for name in (*NAMES, *LISTED) for model in MODELS]
 for option, value in (("scope", "whole_update"), ("score", "original"), ("scorer_share", "senders")):
     offering = [name for name in NAMES if option in composed(f"defense={name}").defense]
