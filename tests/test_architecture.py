@@ -19,7 +19,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "ragged": set(),
     "randomness": set(),
     "parent_process": set(),
-    "interfaces": {"ragged"},
+    "interfaces": {"ragged", "randomness"},
     "mining": {"interfaces", "ragged"},
     "data": {"interfaces", "ragged", "randomness"},
     "models": {"interfaces", "ragged"},
@@ -77,7 +77,16 @@ HOT = sorted(
 )
 MAY_LOOP_OVER = {  # never over clients, users or items
     "groups, parts and summands of an upload": {
-        *("self.groups", "zip(self.groups, parts, strict=True)", "upload.groups", "group.parts", "self.parts", "gradients.rows", "of"),
+        *(
+            "self.groups",
+            "zip(self.groups, parts, strict=True)",
+            "zip(upload.groups, parts, strict=True)",
+            "upload.groups",
+            "group.parts",
+            "self.parts",
+            "gradients.rows",
+            "of",
+        ),
         *("self.scorer", "upload.scorer", "parts", "parts[0]", "groups", "of_groups", "decided"),
     },
     "parameters by name": {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedrec.interfaces import Upload
-from fedrec.ragged import lexicographic_order, positions, repeat_each, scalar_segment_sum, segment_sum
+from fedrec.ragged import lexicographic_order, positions, repeat_each, scalar_segment_sum, segment_products, segment_sum
 
 if TYPE_CHECKING:
     from fedrec.aggregation.compiled_loops import Uploads
@@ -84,6 +84,10 @@ class GroupedUploads:
         groups = self.repeat_by_group(torch.arange(len(self.sizes), device=self.sizes.device))
         distances: Tensor = torch.linalg.vector_norm(self.rows - centres.index_select(0, groups), dim=1)
         return distances
+
+    def along(self, directions: Tensor) -> Tensor:
+        """Return the scalar product of each upload with the direction of its group, [J, p] -> [N]."""
+        return segment_products(directions, self.vectors, self.offsets, self.pointers) * self.coefficients
 
     def medians(self) -> Tensor:
         """Return the median of each coordinate in each group, [J, p]; of an even number of values the mean of the two in the middle."""

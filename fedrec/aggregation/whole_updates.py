@@ -1,12 +1,13 @@
 """A client's whole update as one vector: all its rows and its gradients of the scorer, 0 where it sends nothing."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from fedrec.aggregation.grouped_uploads import GroupedUploads
 from fedrec.interfaces import GlobalModel, Upload
@@ -77,6 +78,31 @@ class WholeUpdates(GroupedUploads):
             there = centre.scorer[name]
             of_tensors[name] = (value - there).flatten(1).square().sum(1, dtype=wide) - there.square().sum(dtype=wide)  # [c]
         return self.add_up(centres.square().sum(1, dtype=wide), of_rows, of_tensors).clamp_(min=0).sqrt_().to(centres.dtype)
+
+    def along(self, directions: Tensor) -> Tensor:
+        """Return the scalar product of each update with the direction [1, P], [S]."""
+        direction, rows = self.split(directions[0]), self.of_items
+        of_rows = rows.along(direction.items.index_select(0, rows.keys))  # [N]
+        of_tensors = {name: value.flatten(1) @ direction.scorer[name].flatten() for name, value in self.scorer[1].items()}
+        return self.add_up(directions.new_zeros(1), of_rows, of_tensors)
+
+    def draw_coordinates(self, share: float, generator: Generator) -> GlobalModel:
+        """Return true for a share of all P coordinates that is drawn at random, for one of them at least; in the shapes of the model."""
+        n = self.model.items.numel() + sum(value.numel() for value in self.model.scorer.values())
+        drawn = torch.randperm(n, generator=generator)[: max(1, math.floor(share * n + 1e-9))]
+        return self.split(torch.zeros(n, dtype=torch.bool).index_fill_(0, drawn, True).to(self.model.items.device))
+
+    def products_within(self, chosen: GlobalModel) -> NDArray[np.float64]:
+        """Return the scalar products between the updates in the chosen coordinates only, [S, S]."""
+        from fedrec.aggregation.compiled_loops import matrix_product, products_within
+
+        rows, of_items = self.of_items, chosen.items.index_select(0, self.of_items.keys)
+        products = products_within(*rows.arrays(np.float64), of_items.cpu().numpy(), rows.senders.cpu().numpy(), len(self.senders))
+        senders = self.scorer[0].cpu().numpy()
+        for name, value in self.scorer[1].items():
+            part = np.ascontiguousarray(value.flatten(1)[:, chosen.scorer[name].flatten()].cpu(), np.float64)
+            products[np.ix_(senders, senders)] += matrix_product(part, part.T.copy())
+        return products
 
     def products(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scalar products between the updates, [S, S]."""

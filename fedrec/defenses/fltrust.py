@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from fedrec.aggregation import Fallback, GroupedUploads, Scope, WholeUpdates, assembled_for_touched, grouped, inspected
 from fedrec.interfaces import Aggregation, Aggregator, ClientBatch, GlobalModel, ServerKnowledge, ServerView, Upload
-from fedrec.ragged import repeat_each, scalar_segment_sum, segment_products
+from fedrec.ragged import repeat_each, scalar_segment_sum
 
 
 @dataclass(kw_only=True)
@@ -68,17 +68,15 @@ class FLTrust(Aggregator):
     def _combine(self, uploads: GroupedUploads, own: Tensor) -> tuple[Tensor, Tensor]:
         """Return the results [J, p] and whom the server trusts [N] bool, from its own gradient for each group, [J, p]."""
         lengths = torch.linalg.vector_norm(own, dim=1)
-        weights, trust = weigh(_products(own, uploads), uploads.lengths(), lengths, uploads.offsets)
+        weights, trust = weigh(uploads.along(own), uploads.lengths(), lengths, uploads.offsets)
         weights = torch.where(uploads.repeat_by_group(lengths > 0), weights, float(self.fallback == "sum"))
         return uploads.sum(weights), trust > 0
 
     def _of_whole_updates(self, upload: Upload, own: GlobalModel) -> Aggregation:
         updates = WholeUpdates.of(upload, own)
-        rows, zero = updates.of_items, own.items.new_zeros(1)
-        vectors = {name: value.flatten(1) for name, value in updates.scorer[1].items()}
-        of_tensors = {name: value @ own.scorer[name].flatten() for name, value in vectors.items()}
-        products = updates.add_up(zero, _products(own.items.index_select(0, rows.keys), rows), of_tensors)
-        squares = updates.add_up(zero, rows.lengths().square(), {name: value.square().sum(1) for name, value in vectors.items()})
+        rows, products = updates.of_items, updates.along(updates.join(own))
+        of_tensors = {name: value.flatten(1).square().sum(1) for name, value in updates.scorer[1].items()}
+        squares = updates.add_up(own.items.new_zeros(1), rows.lengths().square(), of_tensors)
         length = torch.stack([torch.linalg.vector_norm(value) for value in (own.items, *own.scorer.values())]).norm()[None]
         weights, trust = weigh(products, squares.sqrt(), length, updates.offsets)
         weights = weights if length else torch.full_like(weights, self.fallback == "sum")
@@ -98,8 +96,3 @@ def weigh(products: Tensor, lengths: Tensor, own_lengths: Tensor, offsets: Tenso
     trust = (products / lengths / own.clamp(min=tiny)).clamp(min=0)  # Eq. (2)
     totals = repeat_each(scalar_segment_sum(trust, offsets), sizes)
     return trust / totals.clamp(min=tiny) * repeat_each(sizes, sizes) * (own / lengths), trust  # Eqs. (3) and (4)
-
-
-def _products(own: Tensor, uploads: GroupedUploads) -> Tensor:
-    """Return the scalar product of each upload with the server's gradient for its group, [J, p] -> [N]."""
-    return segment_products(own, uploads.vectors, uploads.offsets, uploads.pointers) * uploads.coefficients

@@ -90,6 +90,7 @@ class System:
     users: Tensor = field(init=False)  # [U, d] the clients' own embeddings, which never reach the server
     global_model: GlobalModel = field(init=False)
     optimizer: ServerOptimizer = field(init=False)  # of the server
+    server_seed: int = field(init=False)  # the server's own
     round: int = field(init=False, default=0)  # rounds finished
 
     def setup(
@@ -126,9 +127,10 @@ class System:
         rate = self.server_learning_rate or self.learning_rate
         self.optimizer = ServerOptimizer(self.server_optimizer, rate, self.server_momentum, self.server_betas)
         self.sampler = ClientSampler(n_clients, self.clients_per_round, self.sampling, seed, start.order)
+        self.server_seed = derived_seed(seed, "server")
         if defense.server:
-            own_seed, root = derived_seed(seed, "server"), self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
-            defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, own_seed, device, root))
+            root = self._draw_root_data(defense.server.root_wanted(), generator(seed, "root"))
+            defense.server.setup(ServerKnowledge(n_clients, self.n_items, model, loss, self.server_seed, device, root))
 
     def require_countable(self, n_interactions: int) -> None:
         """Raise ValueError if so many interactions to train on would make more pairs than can be counted; distinct ones may be fewer."""
@@ -185,7 +187,7 @@ class System:
         poison = stopwatch.lap("seconds_attack", self._poison(malicious, benign))
         sampled, is_malicious = sampled.to(self.device), is_malicious.to(self.device)
         upload = concatenate(benign, poison, sampled, is_malicious)
-        view = ServerView(self.round, self.global_model, self.learning_rate, self.optimizer.change_of)
+        view = ServerView(self.round, self.global_model, self.learning_rate, self.optimizer.change_of, self.server_seed)
         aggregation, n_dropped = stopwatch.lap("seconds_aggregation", aggregate(self.defense, upload, view))
         changes = self._step(batch.clients, local.users, aggregation)
         loss, telemetry = self._checked_means(local, changes.lengths)

@@ -7,28 +7,34 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from fedrec.interfaces.gradient_rows import DenseRows
 from fedrec.interfaces.model import Loss, Model
 from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, LocalModel, ReplacedRows, gather
 from fedrec.interfaces.upload import Upload
+from fedrec.randomness import generator
 
 MANY_ITEMS = 20_000  # from so many on a sum names the items that it touches, because a step on all would cost more than the rest of a round
 
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """What an aggregator is told in a round besides the upload: what the server has broadcast."""
+    """What a transform and an aggregator are told in a round besides the upload: what the server has broadcast."""
 
     round: int
     model: GlobalModel
     learning_rate: float  # eta, which clients are told
     optimizer: Callable[[Tensor, Tensor], Tensor] | None = None  # what `change_of` asks; None: gradient descent with eta
+    seed: int = 0  # the server's own, the same in every round
 
     def change_of(self, items: Tensor, rows: Tensor) -> Tensor:
         """Return how far the server would move items [n] if rows [n, d] were their gradients, [n, d]."""
         return -self.learning_rate * rows if self.optimizer is None else self.optimizer(items, rows)
+
+    def generator(self, name: str) -> Generator:
+        """Return the random numbers called `name` of this round. They follow from seed, round and name alone."""
+        return generator(self.seed, f"{name}/{self.round}")
 
 
 @dataclass(frozen=True, slots=True)

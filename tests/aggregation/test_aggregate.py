@@ -3,7 +3,7 @@
 import torch
 
 from fedrec.aggregation.aggregate import Sum, aggregate
-from fedrec.interfaces import Aggregation, Defense, Transform, Upload
+from fedrec.interfaces import Aggregation, Defense, GlobalModel, ServerView, Transform, Upload
 from tests.defenses.uploads import of_rows
 
 ROWS = torch.tensor([[1.0, 2.0], [torch.inf, 0.0], [3.0, 4.0]]).double()
@@ -65,3 +65,11 @@ def test_an_upload_without_rows():
     empty = one.upload.only(torch.zeros(1, dtype=torch.bool))
     for defense in (Defense(), Defense(server=Recorder())):
         assert aggregate(defense, empty, one.view)[0].gradient.items.tolist() == [[0.0, 0.0]]
+
+
+def test_random_numbers_of_a_round_follow_from_seed_round_and_name():
+    model = GlobalModel(torch.zeros(1, 1))
+    views = [ServerView(round, model, 1.0, seed) for round, seed in ((0, 0), (0, 0), (1, 0), (0, 1))]
+    drawn = [torch.rand(3, generator=view.generator("a")).tolist() for view in views]
+    assert drawn[0] == drawn[1] and len({*map(tuple, drawn)}) == 3
+    assert torch.rand(3, generator=views[0].generator("b")).tolist() not in drawn

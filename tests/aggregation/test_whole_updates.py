@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fedrec.aggregation import WholeUpdates
 from fedrec.interfaces import GlobalModel
-from tests.defenses.uploads import cases
+from tests.defenses.uploads import cases, of_rows
 from tests.reference.defenses import by_sender, vector_of
 
 
@@ -30,6 +30,7 @@ def test_numbers_of_updates(one, seed):
     assert torch.allclose(updates.distances(centre), (vectors - centre).norm(dim=1))
     assert torch.allclose(updates.lengths(), vectors.norm(dim=1), atol=1e-7)
     assert torch.allclose(torch.from_numpy(updates.for_loops().products), vectors @ vectors.T)
+    assert torch.allclose(updates.along(centre), vectors @ centre[0])
     assert torch.allclose(updates.totals(weights), weights.sum())
     assert torch.allclose(updates.uniform_weights, torch.full_like(weights, 1 / len(vectors)))
 
@@ -46,3 +47,19 @@ def test_splitting_undoes_joining(one):
     without = updates.join(GlobalModel(model.items))  # a missing tensor is 0
     assert torch.equal(without[0, : model.items.numel()], vectors[0, : model.items.numel()])
     assert not without[0, model.items.numel() :].any()
+
+
+@given(one=cases(broken=False), share=st.sampled_from([1e-6, 0.2, 0.5, 1.0]), seed=st.integers(0, 9))
+def test_products_in_coordinates_that_are_drawn(one, share, seed):
+    updates, vectors = made(one)
+    drawn = updates.draw_coordinates(share, torch.Generator().manual_seed(seed))
+    chosen = updates.join(drawn)[0].bool()
+    assert int(chosen.sum()) == max(1, int(share * len(chosen)))
+    assert torch.allclose(torch.from_numpy(updates.products_within(drawn)), vectors[:, chosen] @ vectors[:, chosen].T)
+
+
+def test_other_coordinates_are_drawn_each_time():
+    updates, _ = made(of_rows(torch.zeros(1).int(), torch.zeros(1).long(), torch.ones(1, 100).double(), 1))
+    drawing = torch.Generator().manual_seed(0)
+    first, second = (updates.draw_coordinates(0.2, drawing).items for _ in range(2))
+    assert first.sum() == second.sum() == 20 and not torch.equal(first, second)

@@ -14,6 +14,8 @@ import torch
 
 from fedrec.aggregation import selecting
 from fedrec.aggregation.aggregate import aggregate
+from fedrec.defenses.arc import AdaptiveRobustClipping
+from fedrec.defenses.bucketing import Bucketing
 from fedrec.defenses.centered_clipping import CenteredClipping
 from fedrec.defenses.geometric_median import GeometricMedian
 from fedrec.defenses.krum import Krum
@@ -138,3 +140,23 @@ def test_norm_bound(byzfl, n, f, d, seed):
     rows, one = drawn(n, d, seed)
     clipped = of_one(one, n, None, [NormBound(C=1.5, scope="per_item")])
     same(clipped, [byzfl.Clipping(1.5)(group.copy()).mean(0) for group in rows])
+
+
+@for_all
+def test_adaptive_robust_clipping(byzfl, n, f, d, seed):
+    rows, one = drawn(n, d, seed)
+    clipped = AdaptiveRobustClipping(malicious_share=f / n, scope="per_item")(one.upload, one.view)
+    same(clipped.rows.view(N_ITEMS, n, d).numpy(), [byzfl.ARC(f)(group.copy()) for group in rows])
+
+
+@for_all
+@pytest.mark.parametrize("s", [2, 3])
+def test_bucketing_before_median(byzfl, n, f, d, seed, s, monkeypatch):
+    """ByzFL is given the same shuffle. It passes on one mean for each bucket, so only buckets of the same size make the same median."""
+    if n % s:
+        pytest.skip("the last bucket is smaller")
+    rows, one = drawn(n, d, seed)
+    order = torch.randperm(n, generator=one.view.generator("bucketing")).argsort().numpy()
+    monkeypatch.setattr(np.random, "permutation", lambda vectors: vectors[order])
+    actual = of_one(one, n, Median(), [Bucketing(s=s, scope="per_item")])
+    same(actual, [byzfl.Median()(byzfl.Bucketing(s)(group)) for group in rows])

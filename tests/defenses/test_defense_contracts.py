@@ -124,7 +124,7 @@ class Choice:
         return Upload(torch.tensor(clients, dtype=torch.int64), tuple(groups), gradients)
 
 
-LISTED = ("[norm_bound,krum]", "[nnm,median]", "[norm_bound,nnm,trimmed_mean]")
+LISTED = ("[norm_bound,krum]", "[nnm,median]", "[norm_bound,nnm,trimmed_mean]", "[bucketing,median]", "[bucketing,arc,flame]")
 CHOICES = [Choice(name, model) for name in (*NAMES, *LISTED) for model in MODELS]
 for option, value in (("scope", "whole_update"), ("score", "original"), ("scorer_share", "senders")):
     offering = [name for name in NAMES if option in composed(f"defense={name}").defense]
@@ -282,7 +282,7 @@ def test_saving_and_loading_changes_nothing(choice):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("name", ["trimmed_mean", "krum", "multi_krum", "bulyan", "nnm"])
+@pytest.mark.parametrize("name", ["trimmed_mean", "krum", "multi_krum", "bulyan", "nnm", "arc", "dnc"])
 def test_without_malicious_clients_to_expect_most_rules_are_the_sum(name, model):
     """With f = 0 all rules are the sum but Krum, which still takes one upload for all; NNM makes every upload the mean."""
     choice = Choice(name, model, ("defense.malicious_share=0",))
