@@ -54,7 +54,7 @@ class LightGCN(Model):
         return self.base.score(stars.users, stars.items(items / 2, own.holds), scorer)
 
     def score_all(self, users: Tensor, model: GlobalModel, space: Tensor, own: Tensor | None = None) -> Tensor:
-        """Score all pairs as if no item were the user's own, and then those of own items anew."""
+        """Score all pairs as if no item were the user's own, and then correct those of own items."""
         halves = GlobalModel(model.items / 2, model.scorer)
         if own is None:
             return self.base.score_all(users / 2, halves, space)
@@ -65,6 +65,10 @@ class LightGCN(Model):
         total = scatter_sum(users.new_ones(len(own)), model.items, offsets, owners.int(), len(users))  # [B, d]
         stars = Stars.of(users, total, numbers.to(users.dtype))
         scores = self.base.score_all(stars.users, halves, space)
+        if self.scorer == "product":
+            gained = (stars.users * stars.shifts).sum(1)  # [B]: all own items of a user gain as much
+            scores.view(-1).index_add_(0, own, gained.index_select(0, owners))
+            return scores
         for start in range(0, len(own), PAIRS_AT_ONCE):
             part = slice(start, start + PAIRS_AT_ONCE)
             rows = halves.items.index_select(0, items[part]) + stars.shifts.index_select(0, owners[part])
