@@ -43,7 +43,7 @@ class StarClient(BenignClient):
         for draw in range(self.n_positives):
             own.setdefault(int(self.pairs[draw]), rows[draw])
         found = scores(self.embedding.weight[0], own, dict(zip(self.pairs.tolist(), rows, strict=True)), scorer)
-        return torch.stack([found[item] for item in self.pairs.tolist()]) if found else rows.sum(1)
+        return torch.stack([found[item] for item in self.pairs.tolist()]) if found else super().forward(rows, scorer)
 
 
 def _of_a_lonely_user(users: Tensor, rows: Tensor, scorer: Parameters) -> Tensor:
