@@ -60,10 +60,10 @@ class LightGCN(Model):
             return self.base.score_all(users / 2, halves, space)
         own = own.unique_consecutive()
         items, owners = own // len(users), own % len(users)
-        n_owners, numbers = (torch.bincount(part, minlength=n) for part, n in ((items, len(model.items)), (owners, len(users))))
+        n_owners = torch.bincount(items, minlength=len(model.items))  # [M]
         offsets = torch.cat([n_owners.new_zeros(1), n_owners.cumsum(0)]).int()
         total = scatter_sum(users.new_ones(len(own)), model.items, offsets, owners.int(), len(users))  # [B, d]
-        stars = Stars.of(users, total, numbers.to(users.dtype))
+        stars = Stars.of(users, total, torch.bincount(owners, minlength=len(users)).to(users.dtype))
         scores = self.base.score_all(stars.users, halves, space)
         if self.scorer == "product":
             gained = (stars.users * stars.shifts).sum(1)  # [B]: all own items of a user gain as much
