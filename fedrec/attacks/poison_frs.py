@@ -60,9 +60,8 @@ class PoisonFRS(Attack):
         targets, fillers = self.known.target_items, self._fillers(items, self.snapshot)
         chosen = torch.cat([targets, fillers])  # [kappa]
         wanted = torch.cat([self._wanted(items).expand(len(targets), -1), self.snapshot.index_select(0, fillers)])
-        rows = (items.index_select(0, chosen) - wanted) / ((view.server_learning_rate or view.learning_rate) * n_clients) + self._noise(
-            view, len(chosen)
-        )  # [A, kappa, d]
+        step = (view.server_learning_rate or view.learning_rate) * n_clients
+        rows = (items.index_select(0, chosen) - wanted) / step + self._noise(view, len(chosen))  # [A, kappa, d]
         segments = torch.arange(n_clients, device=items.device).repeat_interleave(len(chosen))
         return Upload.of_rows(view.clients, chosen.repeat(n_clients), segments, rows.flatten(0, 1))
 

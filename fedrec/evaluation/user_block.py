@@ -77,7 +77,7 @@ class UserBlock:
         A rank is -1 if the user has no held-out item, or is left out for the target. `space` [M * W or more] may be overwritten.
         """
         space = space[: len(global_model.items) * len(users)].view(-1, len(users))
-        scores = model.score_all(users, global_model, space)  # [M, W]: comparing rows is vectorised
+        scores = model.score_all(users, global_model, space, self.seen)  # [M, W]: comparing rows is vectorised
         ranks: dict[str, Tensor] = {}
         for prefix, one in self.lists.items():
             ranks |= {

@@ -13,7 +13,17 @@ from fedrec.interfaces.defense import MANY_ITEMS, Aggregation, Aggregator, Clien
 from fedrec.interfaces.gradient_rows import DenseRows, FactoredRows, ProjectedRows, RowGroup, Rows, SharedRows
 from fedrec.interfaces.model import Loss, Model, PairwiseScorerGradients
 from fedrec.interfaces.ranges import Countable, EachOnce, ItemId, NonNegative, Number, Positive, Rate, Share
-from fedrec.interfaces.round import ClientBatch, GlobalModel, ItemChanges, LocalGradients, LocalModel, ReplacedRows, RoundResult, gather
+from fedrec.interfaces.round import (
+    ClientBatch,
+    GlobalModel,
+    ItemChanges,
+    LocalGradients,
+    LocalModel,
+    OwnItems,
+    ReplacedRows,
+    RoundResult,
+    gather,
+)
 from fedrec.interfaces.upload import DenseScorerGradients, ScorerGradients, ScorerPart, Upload
 
 __all__ = ["Attack", "AttackerKnowledge", "AttackerView", "PriorKnowledge", "PriorWanted"]
@@ -23,6 +33,7 @@ __all__ += ["Dataset", "Ids", "Interactions", "Split"]
 __all__ += ["MANY_ITEMS", "Aggregation", "Aggregator", "ClientDefense", "Defense", "ServerKnowledge", "ServerView", "Transform"]
 __all__ += ["Loss", "Model", "PairwiseScorerGradients"]
 __all__ += ["Countable", "EachOnce", "ItemId", "NonNegative", "Number", "Positive", "Rate", "Share"]
-__all__ += ["ClientBatch", "GlobalModel", "ItemChanges", "LocalGradients", "LocalModel", "ReplacedRows", "RoundResult", "gather"]
+__all__ += ["ClientBatch", "GlobalModel", "ItemChanges", "LocalGradients", "LocalModel", "OwnItems", "ReplacedRows", "RoundResult"]
+__all__ += ["gather"]
 __all__ += ["DenseRows", "FactoredRows", "ProjectedRows", "RowGroup", "Rows", "SharedRows"]
 __all__ += ["DenseScorerGradients", "ScorerGradients", "ScorerPart", "Upload"]

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import torch
@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from torch.func import grad, vmap
 
 from fedrec.interfaces.gradient_rows import DenseRows, RowGroup
-from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, gather
+from fedrec.interfaces.round import ClientBatch, GlobalModel, LocalGradients, OwnItems, gather
 from fedrec.interfaces.upload import ScorerGradients
 from fedrec.ragged import segment_sum
 
@@ -36,18 +36,24 @@ class Model(ABC):
         """Draw the user embeddings [U, d], which stay with the clients, and the global model."""
 
     @abstractmethod
-    def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
+    def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], own: OwnItems | None = None) -> Tensor:
         """Return Psi(u, v) before its sigmoid, a logit; [..., d], [..., d] -> [...], differentiable.
 
-        MF-FRS: u . v. DL-FRS: h . phi_L(... phi_1(u + v)), where + is concatenation and phi_l(x) = ReLU(W_l x + b_l) (Eq. 1).
+        MF-FRS: u . v. DL-FRS: h . phi_L(... phi_1(u + v)), where + is concatenation and phi_l(x) = ReLU(W_l x + b_l) (Eq. 1). A model of
+        a user's graph also looks at the user's `own` items; None: the users have none, as those whom an attacker makes up.
         """
 
-    def score_all(self, users: Tensor, model: GlobalModel, space: Tensor) -> Tensor:
-        """Return the score of every item for every user, [M, B], in `space` [M, B] or in memory of its own; users [B, d]."""
+    def score_all(self, users: Tensor, model: GlobalModel, space: Tensor, own: Tensor | None = None) -> Tensor:
+        """Return the score of every item for every user, [M, B], in `space` [M, B] or in memory of its own; users [B, d].
+
+        `own` int64 holds the flat positions in [M, B] of the users' own items, ascending; an item may occur twice. None: there are none.
+        """
         size = max(1, NUMBERS_AT_ONCE // users.numel())
+        stars = None if own is None else _stars(model.items, own, len(users))
         for start in range(0, len(model.items), size):
             items = slice(start, start + size)
-            space[items] = self.score(users[None], model.items[items, None], model.scorer)
+            of_pairs = None if stars is None else replace(stars, holds=stars.holds[items])
+            space[items] = self.score(users[None], model.items[items, None], model.scorer, of_pairs)
         return space
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:
@@ -55,7 +61,7 @@ class Model(ABC):
         local = gather(users, global_model, batch)
         parameters = {name: value.detach().clone().requires_grad_() for name, value in global_model.scorer.items()}
         with torch.enable_grad():
-            scores = self.score(local.users[batch.segments], local.rows, parameters)  # [E]
+            scores = self.score(local.users[batch.segments], local.rows, parameters, batch.own_items(local.rows))  # [E]
             value, derivative = loss(scores.detach(), batch)
             leaves = (local.users, local.rows, *parameters.values())
             user_gradient, rows, *total = torch.autograd.grad(scores, leaves, derivative, materialize_grads=True)
@@ -84,6 +90,13 @@ class Model(ABC):
         return users
 
 
+def _stars(items: Tensor, own: Tensor, n_users: int) -> OwnItems:
+    """Return what the own items of users 0..B-1 are to each pair, from their flat positions in [M, B]: [1, B, d], [1, B], [M, B]."""
+    holds = items.new_zeros(len(items), n_users)
+    holds.view(-1)[own] = 1
+    return OwnItems((holds.T @ items)[None], holds.sum(0)[None], holds)
+
+
 @dataclass(frozen=True, slots=True)
 class PairwiseScorerGradients:
     """Gradients of the scorer by automatic differentiation; those of each client are made pair by pair."""
@@ -102,8 +115,15 @@ class PairwiseScorerGradients:
         batch, scorer, pairs = self.batch, dict(self.global_model.scorer), torch.arange(len(self.derivative), device=self.derivative.device)
         if not len(pairs):  # vmap needs one
             return {name: value.new_zeros(len(batch.clients), *value.shape) for name, value in scorer.items()}
-        by_pair = vmap(grad(lambda parameters, user, row: self.model.score(user, row, parameters)), in_dims=(None, 0, 0))
-        gradients: dict[str, Tensor] = by_pair(scorer, self.users[batch.segments], self.global_model.items[batch.items])  # {name: [E, ...]}
+        rows = self.global_model.items[batch.items]  # [E, d]
+        own = batch.own_items(rows)
+
+        def score(parameters: Mapping[str, Tensor], user: Tensor, row: Tensor, *star: Tensor) -> Tensor:
+            return self.model.score(user, row, parameters, OwnItems(*star) if star else None)
+
+        stars = () if own is None else (own.total, own.numbers, own.holds)
+        by_pair = vmap(grad(score), in_dims=(None, 0, 0, *(0 for _ in stars)))
+        gradients: dict[str, Tensor] = by_pair(scorer, self.users[batch.segments], rows, *stars)  # {name: [E, ...]}
         for name, value in gradients.items():
             flat = value.reshape(len(pairs), math.prod(value.shape[1:]))
             total = segment_sum(flat, pairs, batch.offsets.long(), self.derivative)

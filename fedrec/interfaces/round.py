@@ -21,6 +21,7 @@ class ClientBatch:
     items: Tensor  # [E] int32, distinct in a client
     labels: Tensor  # [E] float32 in {0, 1}
     counts: Tensor  # [E] float32 >= 1, how often the client has the pair: each time counts in its loss, but it uploads one row
+    positives_are_own: bool = True  # False: an attacker makes up the clients and what they shall like, and they have no items of their own
 
     @cached_property
     def sizes(self) -> Tensor:
@@ -35,6 +36,23 @@ class ClientBatch:
     def segments(self) -> Tensor:
         """The position in `clients` of each pair's client, [E] int32."""
         return segment_numbers(self.offsets)
+
+    def own_items(self, rows: Tensor) -> "OwnItems | None":
+        """Return what the clients' own items are to each pair; None if they have none. rows [E, d] are the embeddings of the items."""
+        if not self.positives_are_own:
+            return None
+        total = rows.new_zeros(len(self.clients), rows.shape[1]).index_add(0, self.segments, rows * self.labels[:, None])  # [C, d]
+        numbers = scalar_segment_sum(self.labels, self.offsets)  # [C]
+        return OwnItems(total[self.segments], numbers[self.segments], self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnItems:
+    """The items that the user of each pair has interacted with, as far as a score may depend on them: a star around the user."""
+
+    total: Tensor  # [..., d] the sum of their embeddings
+    numbers: Tensor  # [...] how many they are
+    holds: Tensor  # [...] in {0, 1}, whether the pair's item is one of them
 
 
 @dataclass(frozen=True, slots=True)

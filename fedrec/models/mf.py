@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import conv2d, pad
 
-from fedrec.interfaces import ClientBatch, FactoredRows, GlobalModel, LocalGradients, Loss, Model, Positive, Rate
+from fedrec.interfaces import ClientBatch, FactoredRows, GlobalModel, LocalGradients, Loss, Model, OwnItems, Positive, Rate
 from fedrec.ragged import on_gpu, segment_products, segment_sum
 
 IMAGES = 16  # from so many on, torch gives a convolution to oneDNN
@@ -30,11 +30,11 @@ class MatrixFactorization(Model):
         users = torch.randn(n_users, self.dim, generator=generator).mul_(self.init_std)
         return users, GlobalModel(torch.randn(n_items, self.dim, generator=generator).mul_(self.init_std))
 
-    def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
+    def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], own: OwnItems | None = None) -> Tensor:
         """Psi(u, v) before its sigmoid: u . v (Sec. III-A)."""
         return (users * items).sum(-1)
 
-    def score_all(self, users: Tensor, model: GlobalModel, space: Tensor) -> Tensor:
+    def score_all(self, users: Tensor, model: GlobalModel, space: Tensor, own: Tensor | None = None) -> Tensor:
         if on_gpu(users) or len(users) < WIDE:
             return torch.mm(model.items, users.T, out=space)
         return products(model.items, users)

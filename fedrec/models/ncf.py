@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn.functional import relu
 
-from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, Positive, ProjectedRows, Rate
+from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, OwnItems, Positive, ProjectedRows, Rate
 from fedrec.models.perceptron import Perceptron, PerceptronGradients, UserDescent, kaiming_uniform
 from fedrec.ragged import on_gpu, repeat_each, scalar_segment_sum
 
@@ -41,7 +41,7 @@ class NeuralCollaborativeFiltering(Model):
         scorer["h"] = kaiming_uniform(self.layers[-1], 1, generator)[:, 0]
         return users, GlobalModel(items, scorer | ({"c": torch.zeros(1)} if self.output_bias else {}))
 
-    def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor]) -> Tensor:
+    def score(self, users: Tensor, items: Tensor, scorer: Mapping[str, Tensor], own: OwnItems | None = None) -> Tensor:
         """Psi(u, v) before its sigmoid, Eq. (1): h . phi_L(... phi_1(u + v)) + c, phi_l(x) = ReLU(W_l x + b_l); u + v is concatenation."""
         layers = Perceptron.of(scorer)
         hidden = relu(users @ layers.first_users + items @ layers.first_items + layers.biases[0])
@@ -49,7 +49,7 @@ class NeuralCollaborativeFiltering(Model):
             hidden = relu(hidden @ weight + bias)
         return hidden @ layers.projection + layers.output_bias[0]
 
-    def score_all(self, users: Tensor, model: GlobalModel, space: Tensor) -> Tensor:
+    def score_all(self, users: Tensor, model: GlobalModel, space: Tensor, own: Tensor | None = None) -> Tensor:
         layers = Perceptron.of(model.scorer)
         of_users, of_items = layers.first(users, model.items)  # [h, B], [h, M]
         size = max(1, NUMBERS_AT_ONCE // (len(users) * max(self.layers)))
@@ -63,10 +63,8 @@ class NeuralCollaborativeFiltering(Model):
         """Closed form: the backpropagation of `fedrec.models.perceptron`, of all pairs of all clients at once."""
         layers = Perceptron.of(global_model.scorer)
         of_users, of_items = layers.first(users, global_model.items)  # [h, C], [h, M]
-        outputs = layers.forward(of_items.index_select(1, batch.items).add_(repeat_each(of_users, batch.sizes)))
-        bias = layers.output_bias.expand(len(batch.items))  # addmv would make one score of no pairs out of [1]
-        value, derivative = loss(torch.addmv(bias, outputs[-1].T, layers.projection), batch)
-        slopes = layers.backward(derivative, outputs)
+        first = of_items.index_select(1, batch.items).add_(repeat_each(of_users, batch.sizes))
+        value, derivative, outputs, slopes = layers.differentiate(first, batch, loss)
         rows = ProjectedRows(slopes[0], batch.counts, layers.first_items.T, batch.items, len(global_model.items))
         by_client = scalar_segment_sum(slopes[0], batch.offsets)  # [h, C]
         scorer = PerceptronGradients(users, global_model.items, batch, outputs, slopes, derivative, by_client, self.output_bias, rows)

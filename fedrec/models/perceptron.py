@@ -18,7 +18,7 @@ import torch
 from scipy.special import expit
 from torch import Generator, Tensor
 
-from fedrec.interfaces import ClientBatch, ProjectedRows
+from fedrec.interfaces import ClientBatch, Loss, ProjectedRows
 from fedrec.ragged import scalar_segment_sum
 
 
@@ -59,6 +59,13 @@ class Perceptron:
         for weight, output in zip(reversed(self.others), reversed(outputs[:-1]), strict=True):
             slopes.append(_through_relu_(weight @ slopes[-1], output))
         return slopes[::-1]
+
+    def differentiate(self, first: Tensor, batch: ClientBatch, loss: Loss) -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:
+        """Return the losses [C], e [E], the outputs z_l and the slopes s_l of all pairs; `first` [h_1, E] is overwritten."""
+        outputs = self.forward(first)
+        bias = self.output_bias.expand(first.shape[1])  # addmv would make one score of no pairs out of [1]
+        value, derivative = loss(torch.addmv(bias, outputs[-1].T, self.projection), batch)
+        return value, derivative, outputs, self.backward(derivative, outputs)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class FakeProfiles(Attack):
         profiles, owners = self.profiles[own := clients[active]].to(device), active.to(device)
         labels = self.users.new_zeros(profiles.shape)
         labels[:, : profiles.shape[1] // 2] = 1
-        batch = equal_batch(profiles, labels)
+        batch = equal_batch(profiles, labels, positives_are_own=True)
         gradients = self.known.model.local_gradients(self.users[own], view.model, batch, self.known.loss)
         self.users[own] -= view.learning_rate * gradients.users
         scorer = () if gradients.scorer is None else (ScorerPart(owners, gradients.scorer),)

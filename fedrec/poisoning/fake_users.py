@@ -52,11 +52,15 @@ def _all_positive(n_users: int, n_targets: int, dtype: torch.dtype, device: torc
     return equal_batch(items, torch.ones(items.shape, dtype=dtype, device=device))
 
 
-def equal_batch(items: Tensor, labels: Tensor) -> ClientBatch:
-    """Return the training pairs of n users with k items each; items [n, k], labels [n, k] in {0, 1}, positives first."""
+def equal_batch(items: Tensor, labels: Tensor, positives_are_own: bool = False) -> ClientBatch:
+    """Return the training pairs of n users with k items each; items [n, k], labels [n, k] in {0, 1}, positives first.
+
+    The users have no items of their own unless `positives_are_own`: they stand for users as a score sees them, and a positive says what
+    they shall like. As an own item a target would change a fake user's graph, and the true users have no such item in theirs.
+    """
     users = torch.arange(len(items), device=items.device)
     offsets = torch.arange(0, items.numel() + 1, items.shape[1], dtype=torch.int32, device=items.device)
-    return ClientBatch(users, offsets, items.flatten().int(), labels.flatten(), torch.ones_like(labels).flatten())
+    return ClientBatch(users, offsets, items.flatten().int(), labels.flatten(), torch.ones_like(labels).flatten(), positives_are_own)
 
 
 def promotion_loss(scores: Tensor, batch: ClientBatch) -> tuple[Tensor, Tensor]:

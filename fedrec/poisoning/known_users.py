@@ -1,7 +1,12 @@
-"""The attacker centre of FedRecA: its own copies of the users whose interactions it knows in part."""
+"""The attacker centre of FedRecA: its own copies of the users whose interactions it knows in part.
+
+Under a model of users' graphs a copy has no items of its own, known ones neither. It is free to become what the true user and its graph
+make together, so that a few known items are not taken for the whole graph.
+"""
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -30,7 +35,7 @@ class KnownUsers:
     def fit(self, round: int, global_model: GlobalModel) -> Tensor:
         """Train for one epoch of Bayesian personalised ranking with a drawn negative for each known item; return the embeddings [n, d]."""
         data = FederatedData.draw(self.pairs, 1, "distinct", generator(self.seed, f"negatives/{round}")).to(self.users.device)
-        batch = data.batch(torch.arange(len(self.users), device=self.users.device))
+        batch = replace(data.batch(torch.arange(len(self.users), device=self.users.device)), positives_are_own=False)
         self.users.grad = self.model.local_gradients(self.users.detach(), global_model, batch, bpr).users
         self.optimizer.step()
         return self.users.detach().clone()

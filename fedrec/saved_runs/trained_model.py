@@ -63,11 +63,12 @@ class TrainedModel:
         """Return the scores of all items for the users start to stop - 1, [M, stop - start]; -inf for what is not recommended."""
         n_items, n_users = len(self.global_model.items), stop - start
         users = self.users[torch.arange(start, start + n_users + -n_users % WIDTH_MULTIPLE).clamp(max=stop - 1)]
+        seen = self.training.of(torch.arange(start, stop))
+        own = (seen.items * len(users) + seen.users).sort().values  # positions in the scores
         with torch.no_grad():
-            scores = self.model.score_all(users, self.global_model, users.new_empty(n_items, len(users)))
+            scores = self.model.score_all(users, self.global_model, users.new_empty(n_items, len(users)), own)
         if exclude_seen:
-            own = self.training.of(torch.arange(start, stop))
-            scores.view(-1).index_fill_(0, own.items * len(users) + own.users, -torch.inf)
+            scores.view(-1).index_fill_(0, own, -torch.inf)
         return scores.nan_to_num_(-torch.inf, torch.inf, -torch.inf)[:, :n_users]
 
     def _highest(self, scores: Tensor, k: int) -> tuple[Numbers, Scores]:

@@ -42,7 +42,8 @@ def options(node: Any, option: str = "") -> Iterator[tuple[str, str]]:
         if isinstance(value, dict) and value:
             yield from [(name, ", ".join(value))] if name.endswith("space") else options(value, f"{name}.")
         elif key not in ("defaults", "_target_", "_recursive_"):
-            yield name, re.sub(r"\$\{env_or:\w+,(.*)\}", r"\1", shown(value))  # what it is without the variable
+            text = re.sub(r"\$\{env_or:\w+,(.*)\}", r"\1", shown(value))  # what it is without the variable
+            yield name, re.sub(r"\$\{if_equal:\$\{[^}]*\},(\w+),([^,]*),([^,]*)\}", r"\3; \1: \2", text)
 
 
 def written(group: str) -> Options:

@@ -53,7 +53,7 @@ class Scored:
         candidates = int(str(changes.get("protocol", "uni4")).removeprefix("uni").replace("full", "4"))
         evaluator = Evaluator(**{**OPTIONS, "candidates": candidates, **changes})
         matrix = torch.tensor(self.scores).T.contiguous()  # [M, U]
-        model: Any = SimpleNamespace(score_all=lambda users, global_model, space: matrix[:, users[:, 0].long()].contiguous())
+        model: Any = SimpleNamespace(score_all=lambda users, global_model, space, own: matrix[:, users[:, 0].long()].contiguous())
         users = torch.arange(float(len(self.scores)))[:, None]
         state: Any = SimpleNamespace(users=users, global_model=GlobalModel(torch.zeros(self.n_items, 1)))
         train, test = (interactions(rows, self.n_items) for rows in (self.train, self.test))

@@ -15,6 +15,7 @@ from fedrec.aggregation import aggregate, rule
 from fedrec.federation.system import TrainingDiverged
 from fedrec.interfaces import MANY_ITEMS
 from tests.reference.federations import ATTACKS, RULES, SYSTEM, Case, build_oracle, build_system, cases, copy_state
+from tests.reference.light_graph import attacks_on_star_graphs
 
 
 def assert_close(actual, expected, tolerance, floor=0.0):
@@ -39,7 +40,21 @@ FAMILIES = {"mf": ["mf"], "ncf": ["ncf", "ncf_flat"]}
 @given(data=st.data())
 def test_every_round_equals_the_oracle(data, attack, family):
     """The engine runs in float64: gradients, updates, mining, the attack and the defense."""
-    case = data.draw(cases([attack], FAMILIES[family]))
+    assert_every_round_equals_the_oracle(data.draw(cases([attack], FAMILIES[family])))
+
+
+QUICK = ("none", "pieck_uea")
+
+
+@pytest.mark.parametrize("model", ["lightgcn", "lightgcn_mlp"])
+@pytest.mark.parametrize("attack", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in ATTACKS if name not in QUICK)])
+@given(data=st.data())
+def test_every_round_on_star_graphs_equals_the_oracle(data, attack, model):
+    with attacks_on_star_graphs():
+        assert_every_round_equals_the_oracle(data.draw(cases([attack], [model])))
+
+
+def assert_every_round_equals_the_oracle(case):
     torch.set_default_dtype(torch.float64)
     try:
         system = build_system(case)

@@ -57,7 +57,7 @@ class Scaled(MatrixFactorization):
         users, global_model = super().initialise(n_users, n_items, generator)
         return users, GlobalModel(global_model.items, {"scale": torch.tensor(2.0)})
 
-    def score(self, users, items, scorer):
+    def score(self, users, items, scorer, own=None):
         return (users * items).sum(-1) * scorer["scale"]
 
     local_gradients = Model.local_gradients

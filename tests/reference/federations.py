@@ -41,6 +41,7 @@ from fedrec.defenses.trimmed_mean import TrimmedMean
 from fedrec.federation.system import System
 from fedrec.interfaces import Aggregator, Attack, Defense, Interactions
 from fedrec.mining import PopularItemMiner
+from fedrec.models.lightgcn import LightGCN
 from fedrec.models.mf import MatrixFactorization
 from fedrec.models.ncf import NeuralCollaborativeFiltering
 from fedrec.poisoning.fake_profiles import FakeProfiles
@@ -53,6 +54,7 @@ from tests.reference import defenses as oracle_defenses
 from tests.reference import federation as oracle
 from tests.reference import promoting_attacks as promoting
 from tests.reference import untargeted_attacks
+from tests.reference.light_graph import StarClient
 from tests.reference.statistics_of_uploads import Omniscient
 
 ATTACKS = {
@@ -83,7 +85,10 @@ MODELS = {  # embeddings start large enough that every direction matters
     "mf": MatrixFactorization(dim=3, init_std=0.3),
     "ncf": NeuralCollaborativeFiltering(dim=3, init_std=0.3, layers=[4, 2], output_bias=True),
     "ncf_flat": NeuralCollaborativeFiltering(dim=2, init_std=0.3, layers=[5], output_bias=False),
+    "lightgcn": LightGCN(dim=3, init_std=0.3, scorer="product", layers=[1]),
+    "lightgcn_mlp": LightGCN(dim=2, init_std=0.3, scorer="mlp", layers=[4, 2]),
 }
+OF_PAPER = ("mf", "ncf", "ncf_flat")
 
 RULES = {"median": Median, "trimmed_mean": TrimmedMean, "krum": Krum, "multi_krum": MultiKrum, "bulyan": Bulyan}
 RULE_OPTIONS: Mapping[str, Any] = {
@@ -130,7 +135,7 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequence[str] = tuple(MODELS)) -> Case:
+def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequence[str] = OF_PAPER) -> Case:
     """Draw users with duplicates, one interaction, or no item left for a negative; rounds may lack benign or malicious clients."""
     n_items = draw(st.integers(4, 12))
     user = st.lists(st.integers(0, n_items - 1), min_size=1, max_size=n_items + 2)
@@ -152,7 +157,7 @@ def cases(draw: st.DrawFn, attacks: Sequence[str] = tuple(ATTACKS), models: Sequ
     }
     model = draw(st.sampled_from(models))
     system = {
-        "learning_rate": 1.0 if model == "mf" else 0.05,  # a perceptron would diverge
+        "learning_rate": 1.0 if model in ("mf", "lightgcn") else 0.05,  # a perceptron would diverge
         "client_learning_rate": draw(st.sampled_from([None, 0.1, (0.1, 1.0)])),
         "clients_per_round": draw(st.integers(1, 5)),
         "epochs": 5,
@@ -319,7 +324,8 @@ def build_oracle(case: Case, system: System) -> oracle.Server:
         assert sorted(draws[:n_positives].tolist()) == sorted(positives)
         rate = rates if isinstance(rates, float) else float(rates[user])
         defense = oracle.Ours(**case.defense) if case.defense else None
-        benign.append(oracle.BenignClient(system.users[user], draws, n_positives, case.system["loss"], rate, defense))
+        client = StarClient if case.model.startswith("lightgcn") else oracle.BenignClient
+        benign.append(client(system.users[user], draws, n_positives, case.system["loss"], rate, defense))
         if defense:
             benign[user].miner.settle_ties = partial(_same_changes, system.defense.client.miner, user)
     attacker = build_attacker(case, system.attack, system.n_malicious)

@@ -23,7 +23,7 @@ class Bilinear(Model):
         users, items, weight = (torch.randn(n, 3, generator=generator) for n in (n_users, n_items, 3))
         return users, GlobalModel(items, {"W": weight, "b": torch.randn(3, generator=generator)})
 
-    def score(self, users, items, scorer):
+    def score(self, users, items, scorer, own=None):
         return ((users @ scorer["W"] + scorer["b"]) * items).sum(-1)
 
 

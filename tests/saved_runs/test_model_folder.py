@@ -72,7 +72,7 @@ class Distance(Model):
         users, items = (torch.randn(n, self.dim, generator=generator) for n in (n_users, n_items))
         return users, GlobalModel(items, {"scale": torch.tensor([-2.0])})
 
-    def score(self, users, items, scorer):
+    def score(self, users, items, scorer, own=None):
         return scorer["scale"] * ((users - items) ** 2).sum(-1)
 """
 
