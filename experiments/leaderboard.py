@@ -123,7 +123,7 @@ class Campaign:
         results = self.store.results() if self.store else {}
         match part:
             case "combinations":
-                return Race(self.wanted, self._strongest(results, None), lambda cell: results.get(cell.key), self.failed).cells()
+                return Race(self.wanted, self._strongest(results, None), lambda cell: results.get(cell.key)).cells()
             case "large":
                 if not self.is_dry and any(cell.key not in {*results, *self.failed} for cell in self.wanted.ml100k()):
                     raise ConfigError("parts=large: which attacks are strongest is not known before parts=ml100k has been measured")

@@ -3,7 +3,7 @@
 A worst case only grows with every attack, so a combination that one attack has broken cannot keep to what is asked of a defense.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from experiments.leaderboards.boards import Run, exposure_of, hits_of, lost
@@ -24,8 +24,7 @@ class Race:
 
     wanted: Wanted
     attacks: Sequence[str]  # the strongest first, since they break most
-    result: Callable[[Cell], Run | None]  # of a cell that has been measured
-    failed: Collection[str] = ()  # keys of cells that could not be measured: their combinations are dropped
+    result: Callable[[Cell], Run | None]  # None: not measured yet, or the cell failed, which drops its combination
 
     def cells(self) -> list[Cell]:
         """Return all cells that are wanted as far as one can tell today, those that have been measured included."""
