@@ -23,28 +23,21 @@ If FEDREC_DATA names a folder with the published splits (ml-100k, ml-1m, az), th
 Exit status: 0 everything is measured, 1 some cells failed (they are named), 2 bad input, 130 Ctrl-C, 143 SIGTERM.
 """
 
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
+from experiments.command import conducted, make_planner, measure_missing
 from experiments.options import STORE, Options, parse
 from experiments.planned_cells import experiments, in_order, plan, plan_as_json, published_splits, show_plan
 from experiments.recording import Record
 from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.estimates import Estimates
-from fedrec.campaigns.measuring import Measurer, measure
-from fedrec.campaigns.progress import shown
-from fedrec.campaigns.store import Store, attributes, read_table
+from fedrec.campaigns.store import Store, read_table
 from fedrec.cli.ending import exit_after
-from fedrec.cli.terminal_width import fitted
-from fedrec.config.compose import initialized
-from fedrec.config.secrets import stowed
-from fedrec.config.validation import ConfigError
 from fedrec.sweeps.study_storage import FILE, locate
 from fedrec.sweeps.worker_files import remove_worker_files
 
@@ -55,29 +48,12 @@ SNAPSHOT_ROUNDS = (4, 8, 20, 80)  # Fig. 4
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit status."""
-    flags = {flag for flag in ("--dry-run", "--json", "--help", "-h") if flag in arguments}
-    if flags & {"--help", "-h"}:
-        print(fitted(__doc__ or ""))
-        return 0
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        if flags == {"--json"}:
-            raise ConfigError("--json: only together with --dry-run")
-        options, passed = parse([stowed(argument) for argument in arguments if argument not in flags])
-        with initialized():
-            return _run(options, passed, "--dry-run" in flags, "--json" in flags)
-    except KeyboardInterrupt as interrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
-    except Exception as error:
-        from fedrec.cli.errors import explain, show
-
-        return show(error, None if type(error) is ValueError else explain(error))  # wrong input raises a ConfigError
+    return conducted(_program, __doc__ or "", ("--dry-run", "--json"), arguments)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # schedulers send it repeatedly
-    raise KeyboardInterrupt(number)
+def _program(arguments: list[str], flags: Set[str]) -> int:
+    options, passed = parse(arguments)
+    return _run(options, passed, "--dry-run" in flags, "--json" in flags)
 
 
 def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> int:
@@ -87,7 +63,7 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
     folder = Path(options.folder).absolute()
     is_new = options.storage is None and not (folder / FILE).is_file()
     address = None if dry and is_new else locate(options.storage, folder, "storage")
-    planner = _planner(options, passed, folder)
+    planner = make_planner(options, passed, folder, published_splits(), Record.__module__)
     with Console(stderr=True).status("composing every cell"):
         cells = plan(options, planner)
     runs = list({cell.key: cell for cell in reversed(cells)}.values())[::-1]  # the first experiment that shares a run has it
@@ -112,23 +88,11 @@ def _run(options: Options, passed: Sequence[str], dry: bool, as_json: bool) -> i
     return 1 if failures else 0
 
 
-def _planner(options: Options, passed: Sequence[str], folder: Path) -> Planner:
-    """Return the planner of the runs. Raises Hydra's error if the launcher does not exist."""
-    launcher = [] if options.launcher == "joblib" else [f"hydra/launcher={options.launcher}"]
-    settings = [*launcher, *(text for text in passed if text.startswith("hydra"))]
-    arguments = [f"tracking={options.tracking}", f"device={options.device}", *(text for text in passed if not text.startswith("hydra"))]
-    return Planner.of(folder, settings, arguments, published_splits(), Record.__module__)
-
-
 def _measure(planner: Planner, store: Store, cells: Sequence[Cell], missing: Sequence[Cell], estimates: Estimates, workers: int) -> None:
     """Measure what is missing, cells that failed before included; what is timed comes last, one run at a time."""
-    store.study.queue([attributes(cell) for cell, _ in store.failures(missing)], again=True)
-    sharing = {cell.key: [other.experiment for other in cells if other.key == cell.key] for cell in missing}
     timed = [cell for cell in missing if cell.experiment in TIMED]
     for some, at_once in (([cell for cell in missing if cell not in timed], workers), (timed, 1)):
-        if some:
-            with shown(store, some, estimates, at_once):
-                measure(Measurer(planner, store, some, sharing, partial(Record, SNAPSHOT_ROUNDS)), at_once)
+        measure_missing(planner, store, cells, some, estimates, at_once, partial(Record, SNAPSHOT_ROUNDS))
 
 
 if __name__ == "__main__":

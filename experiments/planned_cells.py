@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -36,11 +36,11 @@ def experiments(only: Sequence[str] = ()) -> list[str]:
     return [name for name in names if not only or any(_starts(name, wanted) for wanted in only)]
 
 
-def published_splits() -> dict[str, Path]:
-    """Return the folders of the published splits that lie in FEDREC_DATA, by data set."""
+def published_splits(names: Mapping[str, str] = SPLITS) -> dict[str, Path]:
+    """Return the folders of the published splits that lie in FEDREC_DATA, by data set; `names` are those of the folders."""
     if not (published := os.environ.get("FEDREC_DATA")):
         return {}
-    return {dataset: folder for dataset, name in SPLITS.items() if (folder := Path(published, name)).is_dir()}
+    return {dataset: folder for dataset, name in names.items() if (folder := Path(published, name)).is_dir()}
 
 
 def plan(options: Options, planner: Planner) -> list[Cell]:

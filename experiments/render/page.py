@@ -7,76 +7,21 @@ from typing import Any
 
 from experiments.analysis.figures import Figure, Panel, Series
 from experiments.analysis.names import unescaped
+from experiments.render.html_frame import framed
 from experiments.render.plots import style
 from fedrec.comparison.colours import MARKERS
 
 _PLOTLY_MARKERS = dict(zip(MARKERS, ("circle", "triangle-up", "square", "diamond", "triangle-down", "cross"), strict=True))
 _HEIGHT = 380  # pixels of a row of panels
 
-_FRAME = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The paper, measured</title>
-<style>
-body {{ font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1500px; padding: 1em 2em; color: #222; }}
-table {{ border-collapse: collapse; display: block; overflow-x: auto; font-size: 13px; }}
-th, td {{ border: 1px solid #ccc; padding: 3px 7px; vertical-align: top; }}
-th {{ background: #eee; cursor: pointer; position: sticky; top: 0; }}
-td strong {{ color: #a3420b; }}
-code {{ background: #f3f3f3; padding: 0 3px; }}
-input {{ margin: .3em 0; padding: 3px 6px; width: 22em; }}
-</style>
-<script>{library}</script>
-</head>
-<body>
-{body}
-<script>{script}</script>
-</body>
-</html>
-"""
-
-_SCRIPT = """
-for (const table of document.querySelectorAll("table")) {
-  const rows = [...table.tBodies[0].rows];
-  const filter = document.createElement("input");
-  filter.placeholder = "show rows that contain ...";
-  const words = () => filter.value.toLowerCase().split(" ");
-  filter.oninput = () => rows.forEach(row => row.hidden = !words().every(word => row.textContent.toLowerCase().includes(word)));
-  if (rows.length > 5) table.before(filter);
-  const value = (row, column) => {
-    const text = row.cells[column].textContent.replace(/,/g, "");
-    const number = parseFloat(text);
-    return isNaN(number) ? text : number;
-  };
-  [...table.tHead.rows[0].cells].forEach((head, column) => {
-    head.title = "sort";
-    head.onclick = () => {
-      const descending = head.dataset.order !== "descending";
-      head.dataset.order = descending ? "descending" : "ascending";
-      const sign = descending ? -1 : 1;
-      const order = (a, b) => {
-        const [x, y] = [value(a, column), value(b, column)];
-        if (typeof x !== typeof y) return typeof x === "number" ? -1 : 1; // numbers before words, either way
-        return sign * (x < y ? -1 : x > y ? 1 : 0);
-      };
-      rows.sort(order).forEach(row => table.tBodies[0].append(row));
-    };
-  });
-}
-"""
-
 
 def page(text: str, drawn: Sequence[Figure]) -> str:
     """Return the Markdown report as a page, with every picture replaced by an interactive one."""
-    from markdown_it import MarkdownIt
     from plotly.offline import get_plotlyjs
 
-    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     plots = {figure.name: _plot(figure) for figure in drawn}
-    body = re.sub(r'<img src="(\w+)\.png"[^>]*>', lambda picture: plots[picture[1]], body)
-    return _FRAME.format(library=get_plotlyjs(), body=body, script=_SCRIPT)
+    whole = framed("The paper, measured", text, library=get_plotlyjs())
+    return re.sub(r'<img src="(\w+)\.png"[^>]*>', lambda picture: plots[picture[1]], whole)
 
 
 def _plot(figure: Figure) -> str:

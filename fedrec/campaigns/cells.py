@@ -1,9 +1,10 @@
 """Experiments of conf/experiment as cells: each cell is an ordinary run, and its key says what its result depends on."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -75,11 +76,16 @@ class Planner:
     def cells(self, experiment: str, point: tuple[str, ...], seeds: Callable[[str], range]) -> list[Cell]:
         """Return the cells of a point with the seeds of its data set. Raises ConfigError if an option is wrong or data cannot be read."""
         config = self.compose(experiment, point)
-        dataset = str(config.hydra.runtime.choices.dataset)
-        found = seeds(dataset)
+        found = seeds(str(config.hydra.runtime.choices.dataset))
         if found:
             check(config)
-        return [Cell(experiment, point, dataset, seed, *self.identify(config, seed)) for seed in found]
+        return self.cells_of(config, experiment, point, found)
+
+    def cells_of(self, config: DictConfig, experiment: str, point: tuple[str, ...], seeds: Iterable[int]) -> list[Cell]:
+        """Return the cells of a point whose configuration is known. Raises ConfigError if its data cannot be obtained."""
+        dataset = str(config.hydra.runtime.choices.dataset)
+        counted = counted_options(config)
+        return [Cell(experiment, point, dataset, seed, *self._identity(counted, config.dataset, seed)) for seed in seeds]
 
     def compose(self, experiment: str, point: Sequence[str]) -> DictConfig:
         """Return the configuration of a point, with the node `hydra`. No data is read."""
@@ -90,12 +96,14 @@ class Planner:
 
     def identify(self, config: DictConfig, seed: int) -> tuple[str, str, str]:
         """Return setting, version and key of a run. Raises ConfigError if its data cannot be obtained."""
-        counted = counted_options(config)
-        version, setting = version_of(counted, (*ALONE, self.recorder)), digest([counted, self._checksum(config.dataset, seed)])
+        return self._identity(counted_options(config), config.dataset, seed)
+
+    def _identity(self, counted: Mapping[str, Any], dataset: DictConfig, seed: int) -> tuple[str, str, str]:
+        version, setting = version_of(counted, (*ALONE, self.recorder)), digest([counted, self.checksum(dataset, seed)])
         return setting, version, digest([setting, seed, version])
 
-    def _checksum(self, dataset: DictConfig, seed: int) -> str:
-        """Return the checksum of a split, which is computed once for each data set and seed."""
+    def checksum(self, dataset: DictConfig, seed: int) -> str:
+        """Return the checksum of a split, which is computed once for each data set and seed. Raises ConfigError without data."""
         name = json.dumps([OmegaConf.to_container(dataset, resolve=True), seed])
         if name not in self._checksums:
             try:

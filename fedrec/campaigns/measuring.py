@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fedrec.campaigns.cells import Cell, Planner
-from fedrec.campaigns.store import CELL, KEY, RESULT, Store, attributes, cell_of
+from fedrec.campaigns.store import CELL, KEY, RESULT, Store, attributes, cell_of, value_of
 from fedrec.conduct import run
 from fedrec.config.build import check
 from fedrec.config.secrets import masked
 from fedrec.config.validation import ConfigError
+from fedrec.federation.system import TrainingDiverged
 from fedrec.interfaces import Callback, RunInfo
 from fedrec.sweeps.devices import use_own_device
 from fedrec.sweeps.hydra_jobs import run_single
@@ -35,6 +36,7 @@ _PAUSE = 0.5  # seconds between two looks at what other workers do
 class Recorder(Callback):
     """Keeps of a run what the campaign stores."""
 
+    keeps_diverged: ClassVar[bool] = False  # whether a run whose training diverges is measured; its result then has `diverged`, the reason
     result: dict[str, Any]  # complete once the run has ended; ER@10 of the best epoch is in ["best"]["ER@10"]
 
     def on_run_start(self, info: RunInfo) -> None:
@@ -77,7 +79,7 @@ class Measurer:
             with self.store.study.running(trial):
                 run_single(partial(_run, record), self._configuration(cell), self.planner.context, f"runs/{cell.key}", trial.number)
                 trial.set_user_attr(RESULT, record.result)
-                self.store.study.tell(trial, [record.result["best"]["ER@10"]])
+                self.store.study.tell(trial, [value_of(record.result)])
         except ConfigError:
             pass  # the store has its message
         except Exception:
@@ -99,7 +101,12 @@ class Measurer:
 
 
 def _run(record: Recorder, config: DictConfig) -> None:
-    run(check(config), Path(HydraConfig.get().runtime.output_dir), [record])
+    try:
+        run(check(config), Path(HydraConfig.get().runtime.output_dir), [record])
+    except TrainingDiverged as error:
+        if not record.keeps_diverged:
+            raise
+        record.result["diverged"] = str(error)
 
 
 def measure(measurer: Measurer, workers: int) -> None:

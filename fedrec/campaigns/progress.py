@@ -7,6 +7,7 @@ from datetime import timedelta
 from threading import Event, Thread
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fedrec.campaigns.cells import Cell
@@ -29,14 +30,14 @@ def shown(store: Store, cells: Sequence[Cell], estimates: Estimates, workers: in
             with suppress(Exception):  # a busy database may be asked again
                 for key, result in store.results().items():
                     if cell := open_cells.pop(key, None):
-                        bar.console.print(_line(cell, result), highlight=False, soft_wrap=True)
+                        bar.console.print(_line(cell, result), highlight=False, markup=False, soft_wrap=True)
                 for cell, _ in store.failures(tuple(open_cells.values())):
                     del open_cells[cell.key]
                 done = total - sum(map(estimates.seconds, open_cells.values()))
                 pace = (time.monotonic() - started) * workers / done if done else 1.0  # of this machine, against the estimates
                 left = timedelta(seconds=round(estimates.total(open_cells.values(), workers) * pace))
                 count = f"{len(cells) - len(open_cells)}/{len(cells)}"
-                bar.update(task, completed=done, count=count, left=str(left), description="; ".join(store.running()))
+                bar.update(task, completed=done, count=count, left=str(left), description=escape("; ".join(store.running())))
 
         def follow() -> None:
             while not ended.wait(_PAUSE):
@@ -53,5 +54,6 @@ def shown(store: Store, cells: Sequence[Cell], estimates: Estimates, workers: in
 
 
 def _line(cell: Cell, result: Result) -> str:
-    best = result["best"]
-    return f"{cell.title}: ER@10 {best['ER@10']:.2%}, HR@10 {best['HR@10']:.2%} ({result['seconds']['total']:.1f} s)"
+    best = result.get("best") or {}
+    said = [f"{name} {best[name]:.2%}" for name in ("ER@10", "HR@10") if name in best]
+    return f"{cell.title}: {', '.join([*said, *(['diverged'] if 'diverged' in result else [])])} ({result['seconds']['total']:.1f} s)"

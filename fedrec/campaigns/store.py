@@ -64,12 +64,8 @@ class Store:
 
     def table(self, experiments: Iterable[str]) -> "pd.DataFrame":
         """Return the cells of the experiments that were asked for and measured, one row a seed, with `COLUMNS`."""
-        import pandas as pd
-
         results = self.results()
-        cells = [cell for experiment in experiments for cell in self.asked_for(experiment) if cell.key in results]
-        rows = [{**asdict(cell), "point": json.dumps(cell.point), "result": json.dumps(results[cell.key])} for cell in cells]
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        return table_of((cell for experiment in experiments for cell in self.asked_for(experiment) if cell.key in results), results)
 
     def take(self, table: "pd.DataFrame", cells: Iterable[Cell]) -> None:
         """Copy the results of these cells from the table of another store."""
@@ -80,8 +76,22 @@ class Store:
         for key, text in table.drop_duplicates(KEY).set_index(KEY)[RESULT].items():
             if cell := missing.get(str(key)):
                 told = {**attributes(cell), RESULT: json.loads(text)}
-                state, values = optuna.trial.TrialState.COMPLETE, [told[RESULT]["best"]["ER@10"]]
+                state, values = optuna.trial.TrialState.COMPLETE, [value_of(told[RESULT])]
                 self.study.study.add_trial(optuna.create_trial(state=state, values=values, user_attrs=told))
+
+
+def table_of(cells: Iterable[Cell], results: Mapping[str, Result]) -> "pd.DataFrame":
+    """Return cells with their results, one row each, with `COLUMNS`."""
+    import pandas as pd
+
+    rows = [{**asdict(cell), "point": json.dumps(cell.point), "result": json.dumps(results[cell.key])} for cell in cells]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def value_of(result: Result) -> float:
+    """Return the number by which Optuna knows a run: ER@10 at the best epoch, HR@10 if no item was promoted, 0 without an evaluation."""
+    best = result.get("best") or {}
+    return float(best.get("ER@10", best.get("HR@10", 0.0)))
 
 
 def read_table(file: Path) -> "pd.DataFrame":

@@ -10,7 +10,7 @@ from tests.campaigns.planners import planner, two
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, planner(tmp_path_factory.mktemp("runs")) as made:
-        patch.setattr(Planner, "_checksum", lambda self, dataset, seed: str(dataset._target_))
+        patch.setattr(Planner, "checksum", lambda self, dataset, seed: str(dataset._target_))
         yield made
 
 
@@ -48,7 +48,7 @@ def test_the_key_follows_from_options_seed_data_and_code_and_from_nothing_else(p
     monkeypatch.setattr("fedrec.identity.run_identity.code_version", lambda modules, alone: "other code")
     assert first(plans, "attack=pieck_uea").setting == cells[0].setting
     assert first(plans, "attack=pieck_uea").key != cells[0].key
-    monkeypatch.setattr(Planner, "_checksum", lambda self, dataset, seed: "other data")
+    monkeypatch.setattr(Planner, "checksum", lambda self, dataset, seed: "other data")
     assert first(plans, "attack=pieck_uea").setting != cells[0].setting
 
 

@@ -10,12 +10,16 @@ from fedrec.campaigns.estimates import Estimates
 
 
 def table(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
-    told = [(experiment, dataset, setting, json.dumps({"seconds": {"total": total}})) for experiment, dataset, setting, total in rows]
-    return pd.DataFrame(told, columns=["experiment", "dataset", "setting", "result"])
+    return pd.DataFrame([told(*row) for row in rows])
 
 
-def cell(experiment: str, setting: str) -> Cell:
-    return Cell(experiment, (), "ml100k", 0, setting, "", "")
+def told(experiment: str, dataset: str, setting: str, total: float, *point: str, **more: float) -> dict[str, str]:
+    result = json.dumps({"seconds": {"total": total, **more}})
+    return {"experiment": experiment, "dataset": dataset, "setting": setting, "point": json.dumps(point), "result": result}
+
+
+def cell(experiment: str, setting: str, *point: str) -> Cell:
+    return Cell(experiment, point, "ml100k", 0, setting, "", "")
 
 
 def test_the_same_setting_counts_before_the_mean_of_its_experiment():
@@ -32,3 +36,16 @@ def test_workers_share_the_time_but_no_run_is_shared():
     assert estimates.total(cells, 2) == 4.0
     assert estimates.total([*cells, cell("table3", "long")], 2) == 30.0
     assert estimates.total([], 2) == 0.0
+
+
+def test_runs_that_differ_in_one_choice_count_before_all_others():
+    rows = [("board", "ml100k", "a", 2.0, "attack=none", "defense=krum"), ("board", "ml100k", "b", 8.0, "attack=none", "defense=nnm")]
+    estimates = Estimates([pd.DataFrame([told(*row) for row in rows])])
+    assert estimates.seconds(cell("board", "unknown", "attack=pipa", "defense=krum")) == 2.0
+    assert estimates.seconds(cell("board", "unknown", "attack=none", "defense=ours")) == 5.0
+    assert estimates.seconds(cell("board", "unknown", "attack=pipa", "defense=ours")) == 5.0
+
+
+def test_cpu_time_counts_where_it_was_kept():
+    estimates = Estimates([pd.DataFrame([told("board", "ml100k", "a", 9.0, cpu=2.0)])])
+    assert estimates.seconds(cell("board", "a")) == 2.0

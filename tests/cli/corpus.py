@@ -29,6 +29,7 @@ PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # name in the corpus ->
     "compare": ("fedrec.compare", ()),
     "paper": ("experiments.paper", ()),
     "report": ("experiments.report", ()),
+    "board": ("experiments.leaderboard", ()),
 }
 TEXT = Path(__file__).with_name("bad_inputs.txt").read_text(encoding="utf-8")
 MEGABYTE = 2**20

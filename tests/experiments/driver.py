@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import paper, report
+from experiments import leaderboard, paper, report
 from tests.cli.program import ENVIRONMENT
 from tests.sweeps.sweeps import trials
 
 USERS, ITEMS = 40, 200
 QUICK = ("datasets=ml100k", "tracking=none", "workers=1")
-MAIN = {"paper": paper.main, "report": report.main}
+MAIN = {"paper": paper.main, "report": report.main, "leaderboard": leaderboard.main}
 
 
 @dataclass(frozen=True)

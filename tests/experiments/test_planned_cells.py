@@ -17,7 +17,7 @@ from tests.campaigns.planners import planner, two
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, planner(tmp_path_factory.mktemp("runs")) as made:
-        patch.setattr(Planner, "_checksum", lambda self, dataset, seed: str(dataset._target_))
+        patch.setattr(Planner, "checksum", lambda self, dataset, seed: str(dataset._target_))
         yield made
 
 
