@@ -44,7 +44,7 @@ def write(table: "pd.DataFrame", to: Path) -> str:
     to.mkdir(parents=True, exist_ok=True)
     found = boards(table, [*EXPERIMENTS["ml100k"], *EXPERIMENTS["large"]])
     text = "\n\n".join(_markdown(table, found)) + "\n"
-    pictures = [_front(board) for board in found if standings(board)]
+    pictures = [_front(board) for board in found]
     (to / "README.md").write_text(text, encoding="utf-8")
     (to / "leaderboard.html").write_text(board_page(text, pictures), encoding="utf-8")
     for picture in pictures:

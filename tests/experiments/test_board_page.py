@@ -106,3 +106,7 @@ def test_a_browser_sorts_filters_colours_and_chooses_boards(folder: Path) -> Non
 
 def _rows(standing):
     return standing.find_elements("css selector", "tbody tr")
+
+
+def test_a_board_without_an_attack_gives_a_page(tmp_path: Path) -> None:
+    assert write(table(row("none", "none", 0, run(0, 0.5))), tmp_path).endswith("1 boards: 1 runs")
