@@ -51,12 +51,14 @@ def _text(choice: Any) -> str:
 def _told(group: str, node: Any) -> str:
     """Return the choice of a group: the file of fedrec with its class and most of its options, else the module of the class.
 
-    Of a defense it is the names of its parts, which are those of their files.
+    Of a defense it is the file that lists its parts, else the names of these, which are those of their files.
     """
     if not isinstance(node, Mapping):
         return "none"
     if group == "defense":
-        return "+".join(str(name) for half in (*HALVES, "transforms") for name in node.get(half) or {}) or "none"
+        parts = [str(name) for half in (*HALVES, "transforms") for name in node.get(half) or {}]
+        whole = [path.stem for path in (FOLDER / group).glob("*.yaml") if len(parts) > 1 and read_yaml(path).get("defaults") == parts]
+        return whole[0] if whole else "+".join(parts) or "none"
     target = node.get("_target_")
     files = {path.stem: read_yaml(path) for path in sorted((FOLDER / group).glob("*.yaml"))}
     alike = {
