@@ -49,7 +49,7 @@ def test_everything_in_the_public_api_is_there():
     assert set(fedrec.__all__) <= set(dir(fedrec))
     for name in fedrec.__all__:
         assert getattr(fedrec, name).__doc__
-    for given in (["attack=pieck_uea", "attack.N=7"], ["attack=pieck_uea attack.N=7"], [["attack=pieck_uea"], "attack.N=7"]):
+    for given in (["attack=pieck_uea", "attack.N=7"], ["attack=pieck_uea attack.N=7"], [["attack=pieck_uea", "attack.N=7"]]):
         assert fedrec.compose(*given).attack.N == 7
     with pytest.raises(AttributeError, match="module 'fedrec' has no attribute 'nothing'"):
         fedrec.nothing  # noqa: B018

@@ -18,15 +18,15 @@ def compose(*overrides: Overrides, config_dir: str | Path | None = None) -> Dict
         fedrec.compose(["attack=pieck_uea", "attack.N=20"])
 
     Args:
-        overrides: As on the command line, in lists or in texts.
+        overrides: As on the command line: a text each, or a list of texts, or one text that holds several.
         config_dir: A folder with configuration files of your own, as `--config-dir`.
 
     Raises ValueError in one line, the same as on the command line, for bad input.
     """
     try:
-        chosen = [text for given in overrides for text in overrides_of(given, None)]
+        chosen = overrides_of(overrides[0] if len(overrides) == 1 else overrides, config_dir)  # type: ignore[arg-type]
         with initialized():
-            return hydra.compose("config", [*chosen, *overrides_of((), config_dir)])
+            return hydra.compose("config", chosen)
     except Exception as error:
         raised = in_one_line(error)
     raise raised

@@ -69,7 +69,7 @@ def test_an_upload_without_rows():
 
 def test_random_numbers_of_a_round_follow_from_seed_round_and_name():
     model = GlobalModel(torch.zeros(1, 1))
-    views = [ServerView(round, model, 1.0, seed) for round, seed in ((0, 0), (0, 0), (1, 0), (0, 1))]
+    views = [ServerView(round, model, 1.0, seed=seed) for round, seed in ((0, 0), (0, 0), (1, 0), (0, 1))]
     drawn = [torch.rand(3, generator=view.generator("a")).tolist() for view in views]
     assert drawn[0] == drawn[1] and len({*map(tuple, drawn)}) == 3
     assert torch.rand(3, generator=views[0].generator("b")).tolist() not in drawn

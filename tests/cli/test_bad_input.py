@@ -131,7 +131,7 @@ def test_a_model_without_system_settings(program: Program, tmp_path: Path) -> No
     shutil.copy(FOLDER / "model/mf.yaml", tmp_path / "mine/model/mine.yaml")
     line = one_line(program("--config-dir", "mine", *TINY, "model=mine"))
     assert "there is no system/mine.yaml" in line
-    assert "or choose system=mf or system=ncf" in line
+    assert "or choose system=lightgcn or system=mf or system=ncf" in line
     assert program("--config-dir", "mine", *TINY, "model=mine", "system=mf").returncode == 0
 
 

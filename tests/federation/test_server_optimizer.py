@@ -15,7 +15,7 @@ from tests.reference.federations import SYSTEM, Case, build_system
 
 KINDS = ("sgd", "momentum", "adam")
 OPTIONS = {"N": 2, "mining_times": 2, "starts": "first", "multi_target": "copy", "batches": 1, "rounds": 1}
-OPTIONS |= {"repetitions": "inner", "poison_scorer": False}
+OPTIONS |= {"repetitions": "inner", "poison_scorer": False, "adaptive": False, "gamma": 0.0}
 
 
 def reference(kind, parameters, rate):

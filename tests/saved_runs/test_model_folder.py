@@ -63,7 +63,6 @@ from dataclasses import dataclass
 import torch
 from fedrec.interfaces import GlobalModel, Model, Positive
 
-@pytest.mark.slow
 @dataclass(kw_only=True)
 class Distance(Model):
     dim: Positive
@@ -77,6 +76,7 @@ class Distance(Model):
 """
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_is_saved_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its yaml need not name the option. It cannot be opened where its class is not."""
     (tmp_path / "mine/model").mkdir(parents=True)
