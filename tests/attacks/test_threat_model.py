@@ -184,11 +184,17 @@ def test_before_training_an_attack_is_told_sizes_structure_loss_and_targets(choi
     assert {path for path in tensors(known) if not path.startswith("given.prior.")} == {"given.target_items"}
 
 
+def _parts(model: Model) -> list[Model]:
+    """Models that a model is built on."""
+    return [part for part in vars(model).values() if isinstance(part, Model)]
+
+
 @every_choice
 def test_the_model_is_structure_only(choice):
     ((known,),) = run_of(choice).knowledge
     assert isinstance(known.model, Model) and not tensors(known.model)
-    assert set(vars(known.model)) == set(inspect.signature(type(known.model)).parameters)
+    for model in (known.model, *_parts(known.model)):
+        assert set(vars(model)) == set(inspect.signature(type(model)).parameters) | ({"base"} if _parts(model) else set())
     assert known.loss in LOSSES.values() and known.loss.__closure__ is None and not vars(known.loss)
 
 
