@@ -96,7 +96,7 @@ class ClusterAttack(Attack):
         if not self.clusters <= self.most_clusters <= known.n_items:
             allowed = f"from attack.clusters = {self.clusters} to {known.n_items} (the items)"
             raise ValueError(f"attack.most_clusters = {self.most_clusters}: allowed is {allowed}")
-        self.honest = HonestUsers(known, self.kappa)
+        self.honest = HonestUsers(known, self.kappa, own_items=True)
         self.count = ClusterCount(self.clusters, self.most_clusters, self.patience, self.decay)
 
     def poison(self, view: AttackerView) -> Upload:

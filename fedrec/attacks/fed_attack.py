@@ -49,7 +49,7 @@ class FedAttack(Attack):
 
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)
-        self.honest = HonestUsers(known, self.kappa)
+        self.honest = HonestUsers(known, self.kappa, own_items=False)
         most = min(self.kappa // 2, known.n_items - self.kappa // 2)
         if self.hardest > most:
             raise ValueError(f"attack.hardest = {self.hardest}: at most {most}, as many as a profile has positives and leaves items")

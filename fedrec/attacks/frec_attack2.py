@@ -95,7 +95,7 @@ class FRecAttack2(Attack):
         n_listed = int(self.alpha * known.n_items)
         if not n_listed:
             raise ValueError(f"attack.alpha = {self.alpha}: not one of {known.n_items} items; at least {1 / known.n_items}")
-        self.honest, self.received = HonestUsers(known, self.kappa), LastReceived(known.n_clients)
+        self.honest, self.received = HonestUsers(known, self.kappa, own_items=False), LastReceived(known.n_clients)
         self.hard = HardItems(known.n_clients, n_listed, self.patience, self.later_patience, known.target_items.device)
 
     def poison(self, view: AttackerView) -> Upload:

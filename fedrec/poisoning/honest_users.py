@@ -20,11 +20,13 @@ LEAST = 1e-9  # weight of an item without interactions
 class HonestUsers:
     """All malicious clients. A profile is `kappa` items drawn once, the first half positives, the other half negatives.
 
+    With `own_items` the positives are a client's own items under a model of users' graphs, so that it sends what an honest client sends.
+    Without them it has none, and its embedding becomes what a user and its graph make together: that is what virtual users resemble.
     Raises ValueError if the data set has too few items.
     """
 
-    def __init__(self, known: AttackerKnowledge, kappa: int) -> None:
-        self.kappa = kappa
+    def __init__(self, known: AttackerKnowledge, kappa: int, *, own_items: bool) -> None:
+        self.kappa, self.own_items = kappa, own_items
         if not 2 <= kappa <= known.n_items:
             raise ValueError(f"attack.kappa = {kappa}: allowed is from 2 to {known.n_items} (the items)")
         self.known, device = known, known.target_items.device
@@ -53,7 +55,7 @@ class HonestUsers:
         profiles = self.profiles[clients]
         labels = self.users.new_zeros(profiles.shape)
         labels[:, : profiles.shape[1] // 2] = 1
-        batch = equal_batch(profiles, labels)
+        batch = equal_batch(profiles, labels, self.own_items)
         gradients = self.known.model.local_gradients(self.users[clients], model, batch, self.known.loss)
         self.users[clients] -= learning_rate * gradients.users
         return batch, gradients

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
-from tests.attacks.choices import MODELS, Choice
+from tests.attacks.choices import Choice
 from tests.reference.attacks import Pieck
 
 CHOICE = Choice("pieck_uea", None, "mf")

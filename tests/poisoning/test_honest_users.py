@@ -32,7 +32,7 @@ def test_popularity_decides_the_draw():
     choice = Choice("fed_attack", "popularity", "mf")
     known = choice.begun([]).known
     popularity = torch.zeros(N_ITEMS, dtype=torch.int64).index_fill_(0, torch.arange(20), 5)
-    positives = HonestUsers(replace(known, prior=PriorKnowledge(popularity=popularity)), 40).positives
+    positives = HonestUsers(replace(known, prior=PriorKnowledge(popularity=popularity)), 40, own_items=False).positives
     assert positives.sort(dim=1).values.tolist() == [list(range(20))] * N_CLIENTS
 
 

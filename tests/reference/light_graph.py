@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 import torch
 from torch import Tensor
 
-from tests.reference import attacks
+from tests.reference import attacks, promoting_attacks, untargeted_attacks
 from tests.reference.federation import BenignClient, Parameters, psi
 
 USER = -1  # the node of the user; an item's node is its number
@@ -50,8 +50,20 @@ def _of_a_lonely_user(users: Tensor, rows: Tensor, scorer: Parameters) -> Tensor
     return psi(users / 2, rows / 2, scorer)
 
 
+class LonelyClient(BenignClient):
+    """A user without items, which only an attacker makes up."""
+
+    def forward(self, rows: Tensor, scorer: Parameters) -> Tensor:
+        return _of_a_lonely_user(self.embedding.weight, rows, scorer)
+
+
 @contextmanager
 def attacks_on_star_graphs() -> Iterator[None]:
-    """Let the oracles of the attacks score users without items, and train fake profiles as honest clients would."""
-    with mock.patch.multiple(attacks, psi=_of_a_lonely_user, BenignClient=StarClient):
+    """Let the oracles of the attacks score users without items. What passes for an honest upload is that of a user with items."""
+    with ExitStack() as patches:
+        patches.enter_context(mock.patch.multiple(attacks, psi=_of_a_lonely_user, BenignClient=StarClient))
+        patches.enter_context(mock.patch.multiple(promoting_attacks, psi=_of_a_lonely_user, BenignClient=LonelyClient))
+        patches.enter_context(mock.patch.object(untargeted_attacks, "psi", _of_a_lonely_user))
+        patches.enter_context(mock.patch.object(untargeted_attacks.Honest, "trained", LonelyClient))
+        patches.enter_context(mock.patch.object(untargeted_attacks.ClusterAttack, "trained", StarClient))
         yield

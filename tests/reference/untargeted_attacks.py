@@ -51,12 +51,14 @@ class Spattack(Attacker):
 class Honest(Attacker):
     """Malicious clients with embeddings [n_clients, d] and profiles, positives first, which they train as honest users would."""
 
+    trained = BenignClient  # what an honest user is
+
     def __init__(self, options: Mapping[str, object], users: Tensor, profiles: Sequence[list[int]], loss: str) -> None:
         self.options, self.users, self.profiles, self.loss = options, list(users), profiles, loss
 
     def honest_step(self, client: int, items: Tensor, scorer: Parameters) -> Sent:
         profile = self.profiles[client]
-        honest = BenignClient(self.users[client].to(items.dtype), torch.tensor(profile), len(profile) // 2, self.loss, self.rate)
+        honest = self.trained(self.users[client].to(items.dtype), torch.tensor(profile), len(profile) // 2, self.loss, self.rate)
         sent, _ = honest.train_on(items, scorer)
         self.users[client] = honest.user
         return sent
