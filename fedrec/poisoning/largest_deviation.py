@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 from fedrec.interfaces import UploadStatistics
 from fedrec.poisoning.omniscient import OmniscientAttack
 
+ROUNDING = 1000  # a coordinate so many roundings from 0 at most, of the largest one, has no sign: benign uploads cancel out there
 LARGEST_STEP = 20.0  # no search that starts at 10, with steps that are halved, goes farther
 
 
@@ -40,7 +41,8 @@ class LargestDeviation(OmniscientAttack):
         towards = means if goal is None else goal.double().expand_as(means)
         if self.deviation == "unit":
             return -normalize(towards, eps=1e-300)
-        signs = -towards.sign()
+        rounding = ROUNDING * torch.finfo(uploads.means.dtype).eps * towards.abs().amax(1, keepdim=True)  # [J, 1]
+        signs = torch.where(towards.abs() > rounding, -towards.sign(), 0)
         if self.deviation == "sign":
             return signs
         return uploads.stds.double() * (signs if goal is not None else -1)

@@ -54,7 +54,7 @@ def test_help_uses_the_room_of_a_wide_terminal(help_text: str) -> None:
     """Options stand in two columns, and most lists of choices take one line."""
     wide, narrow = (text.partition(CARDS)[0].splitlines() for text in (at(160), help_text))
     assert len(wide) <= len(narrow) - 8
-    assert any("seed=1 " in line and "system.negatives_per_positive=4 " in line for line in wide)
+    assert any("seed=1 " in line and "attack.targets=unpopular " in line for line in wide)
     assert at(400) == at(160)  # nobody reads longer lines
 
 

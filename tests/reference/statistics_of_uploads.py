@@ -104,7 +104,7 @@ class Omniscient(Attacker):
         elif self.options["deviation"] == "unit":
             direction = -towards / towards.norm() if towards.any() else towards
         else:
-            direction = -torch.sign(towards)
+            direction = -torch.sign(towards) * (towards.abs() > 1e3 * torch.finfo(towards.dtype).eps * towards.abs().max())
         measure = {"min_max": self.farthest, "min_sum": self.squares}[self.name]
         limit = max(measure(rows, row) for row in rows)
         return centre + halving_search(lambda step: measure(rows, centre + step * direction) <= limit, self.tolerance) * direction
