@@ -57,6 +57,9 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
     sampler, pruner = config.hydra.sweeper.sampler, config.hydra.sweeper.pruner
     make_sampler(sampler, space, 0)
     make_pruner(pruner, len(objective.directions))
+    rivals = [check(composer.compose(fixed, [f"attack={one}"])) for one in tuned_attacks(space, inner_space)]
+    for rival in rivals:
+        _require_measures(rival, objective)
     n_trials, fresh = settings["n_trials"], base.seed + objective.seeds
     return Sweep(
         name=settings["study_name"],
@@ -72,7 +75,7 @@ def plan_sweep(config: DictConfig, context: HydraContext, arguments: Sequence[st
         fresh_seeds=range(fresh, fresh + objective.fresh_seeds),
         selection=base.evaluation.selection,
         exposed_above=base.evaluation.exposed_above,
-        harm=harm_of([check(composer.compose(fixed, [f"attack={one}"])) for one in tuned_attacks(space, inner_space)] or [checked]),
+        harm=harm_of(rivals or [checked]),
     )
 
 
@@ -137,6 +140,15 @@ def _objective(checked: Checked, direction: Direction | list[Direction]) -> Obje
         raise ConfigError(f"hydra.sweeper.direction={shown(direction)} is not allowed: this sweep must {' and '.join(own)}")
     if not config.dataset.get("validation"):
         raise ConfigError("dataset.validation must be true: sweeps are tuned on the validation item, never on the test item")
+    _require_measures(checked, objective)
+    if objective.objective == "near_best" and config.evaluation.every > NEAR:
+        raise ConfigError(f"sweep.objective=near_best is a mean over {2 * NEAR + 1} epochs: evaluation.every must be at most {NEAR}")
+    return objective
+
+
+def _require_measures(checked: Checked, objective: Objective) -> None:
+    """Raise ConfigError if a run would not measure what its attack is judged by."""
+    config = checked.config
     metric, _, k = config.evaluation.selection.partition("@")
     needed = {"ER", metric} if has_exposure(checked) else {metric}
     if metric == "ER" or not needed <= {*config.evaluation.metrics} or int(k) not in config.evaluation.k:
@@ -146,6 +158,3 @@ def _objective(checked: Checked, direction: Direction | list[Direction]) -> Obje
         require_quality(objective.objective)
         if config.reference is None:
             raise ConfigError("reference=null is not allowed: the attack has no target item, so it is compared with the run without it")
-    if objective.objective == "near_best" and config.evaluation.every > NEAR:
-        raise ConfigError(f"sweep.objective=near_best is a mean over {2 * NEAR + 1} epochs: evaluation.every must be at most {NEAR}")
-    return objective

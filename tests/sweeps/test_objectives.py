@@ -171,6 +171,10 @@ def test_a_defense_is_charged_with_what_it_costs_without_the_attack(tmp_path: Pa
         ("reference=null", "reference=null is not allowed: the attack has no target item, so it is compared with the run without it"),
     ],
 )
-def test_what_an_attack_without_targets_cannot_be_tuned_by(tmp_path: Path, option: str, told: str) -> None:
-    ended = sweep(tmp_path, *SHORTEST, *build_noise(tmp_path), "sweep=attack", "attack=noise", "attack.strength=interval(1,2)", option)
+@pytest.mark.parametrize(
+    "attack", [("attack=noise", "attack.strength=interval(1,2)"), ("attack=choice(a_ra,noise)",)], ids=["one", "both kinds"]
+)
+def test_what_an_attack_without_targets_cannot_be_tuned_by(tmp_path: Path, attack: tuple[str, ...], option: str, told: str) -> None:
+    """Nor can several attacks, of which it is one: this is said before the first run."""
+    ended = sweep(tmp_path, *SHORTEST, *build_noise(tmp_path), "sweep=attack", *attack, option)
     assert (ended.status, len(ended.errors.splitlines())) == (2, 1) and told in ended.errors
