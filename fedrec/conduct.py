@@ -118,7 +118,10 @@ def compare_with_unattacked(experiment: Experiment, checked: Checked, frame: "pd
 
     def make(own: Path) -> WithoutAttack:
         other = prepare(clean, own, (), frame)
-        return WithoutAttack(other.train()["name"], own, other.evaluations)
+        try:
+            return WithoutAttack(other.train()["name"], own, other.evaluations)
+        except ArithmeticError as error:  # TrainingDiverged
+            raise ConfigError(f"the run without the attack has diverged: {error}; reference=null leaves it out") from error
 
     without_attack = References(Path(folder).resolve()).obtain(identity, make)
     experiment.info = replace(experiment.info, without_attack=without_attack)
