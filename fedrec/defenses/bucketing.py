@@ -5,8 +5,8 @@ follows gets the ceil(n / s) means. Here it gets each mean once for every upload
 the last, smaller bucket has its due weight, and a decision of the rule is one about clients. With `scope=whole_update` clients are put into
 buckets, and a client sends 0 for an item that it sends no row for, as in the paper; `scope=per_item` makes buckets of the rows for each
 item, and of those for each tensor of the scorer. One malicious upload spoils its bucket, so a rule behind it should expect up to s times
-the share: set its `malicious_share`. FoolsGold behind it would take the clients of a bucket for copies,
-and Krum has a twin at distance 0 of each upload. There is no f and no fallback.
+the share: set its `malicious_share`. FoolsGold behind it would take the clients of a bucket for copies, and Krum finds a twin of each
+upload at distance 0. There is no f and no fallback.
 """
 
 from dataclasses import dataclass
