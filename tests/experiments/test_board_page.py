@@ -109,4 +109,4 @@ def _rows(standing):
 
 
 def test_a_board_without_an_attack_gives_a_page(tmp_path: Path) -> None:
-    assert write(table(row("none", "none", 0, run(0, 0.5))), tmp_path).endswith("1 boards: 1 runs")
+    assert write(table(row("none", "none", 0, run(0, 0.5))), tmp_path).endswith("1 board: 1 run")
