@@ -52,7 +52,7 @@ def write(table: "pd.DataFrame", to: Path) -> str:
     _write_rows(_standing_rows(found), to / "standings.csv")
     _write_rows(_cell_rows(found), to / "cells.csv")
     table.to_parquet(to / "runs.parquet", index=False, compression="zstd")
-    return f"{to}/README.md, leaderboard.html, {len(found)} board{'s' * (len(found) != 1)}: {len(table)} runs"
+    return f"{to}/README.md, leaderboard.html, {len(found)} board{'s' * (len(found) != 1)}: {len(table)} run{'s' * (len(table) != 1)}"
 
 
 def _markdown(table: "pd.DataFrame", found: Sequence[Board]) -> Iterator[str]:
