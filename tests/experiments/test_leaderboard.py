@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
     write_data(path / "data")
     ended = call(path, "leaderboard", *SMALL)
     assert ended.returncode == 0, ended.stderr
-    assert "README.md, leaderboard.html, 1 boards: 9 runs" in ended.stdout
+    assert "README.md, leaderboard.html, 1 board: 9 runs" in ended.stdout
     return path
 
 
