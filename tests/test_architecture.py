@@ -70,7 +70,11 @@ HOT_FILES = [
     ),
     *("federation/**/*.py", "poisoning/*.py"),
 ]
-COMPILED = ("aggregation/compiled_loops", "aggregation/trimming")  # their loops are machine code, so they may go over uploads
+COMPILED = (
+    "aggregation/compiled_loops",
+    "aggregation/replaced_items",
+    "aggregation/trimming",
+)  # their loops are machine code, so they may go over uploads
 ONCE = {"__init__", "targets", "prior_knowledge", "start"}  # what works once, before training, may loop
 HOT = sorted(
     path.relative_to(PACKAGE).with_suffix("").as_posix() for pattern in HOT_FILES for path in PACKAGE.glob(pattern) if path.stem not in ONCE
@@ -129,14 +133,14 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     },
     "the width of a layer": {"values", "before"},
     "parts of a system": {"defense.transforms", "mined.items()", "self._stateful_parts().items()"},
-    "steps": {"range(steps)", "range(self.steps)", "range(self.iterations)"},
+    "steps": {"range(steps)", "range(self.steps)", "range(self.iterations)", "range(MOST_STEPS)"},
+    "modes of mean shift": {"centres", "kept"},
     "targets": {"targets", "self.targets"},
     "blocks": {
         "range(0, len(model.items), size)",
         *("candidates.split(max(1, NUMBERS_LOOKED_UP // (len(rounds) * items.shape[1])))", "batches"),
         "range(0, len(own), PAIRS_AT_ONCE)",
         "range(0, len(users), size)",
-        "by_size.split(max(1, NUMBERS_AT_ONCE // n_items ** 2))",
     },
     "rounds that somebody mines over": {
         *("which.unbind(1)", "zip(rounds.tolist(), counts.tolist(), strict=True)", "which.unique().tolist()", "rounds"),
@@ -149,7 +153,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "two or three of a kind": {
         *("self.betas", "(batch.offsets[:-1].long(), n_positives, n_negatives)", "scatter(ordered[None])"),
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
-        *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "part", "(rows, others)"),
+        *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "part", "(rest, rows)", "(rows, others)"),
     },
 }
 

@@ -12,8 +12,7 @@ from fedrec.config.yaml_files import read_yaml
 
 NONE = "none"
 NAMED = (  # combinations that have a row beside the single defenses; a name that conf/ lacks takes its combination along
-    *("[ours,norm_bound]", "[ours,median]", "[ours,centered_clipping]", "[norm_bound,median]"),
-    *("[nnm,median]", "[bucketing,median]", "[arc,median]"),
+    *("[norm_bound,flame]", "[norm_bound,median]", "[bucketing,median]", "[arc,median]"),
 )
 _HALVES = ("client", "transforms", "server")  # the parts of a defense
 

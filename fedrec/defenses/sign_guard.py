@@ -9,7 +9,6 @@ coordinates are drawn one by one and not as a stretch. Where the bandwidth is 0,
 and everybody passes. f = floor((n - 1) / 2). If nobody passes both filters, the rule falls back.
 """
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -22,7 +21,10 @@ from torch import Tensor
 from fedrec.aggregation import ClientSelection, Fallback, WholeUpdates, shortened
 from fedrec.interfaces import GlobalModel, NonNegative, Rate, ServerKnowledge, ServerView
 
+Points = NDArray[np.float64]  # [n, 3]
 TINY = 1e-8  # keeps a share of 0 finite, from the authors' code
+MOST_STEPS = 301  # of mean shift, from scikit-learn
+STANDS_STILL = 1e-3  # bandwidths; a mean that moves no farther has arrived, from scikit-learn
 
 
 @dataclass(kw_only=True)
@@ -63,21 +65,48 @@ def sign_shares(updates: WholeUpdates, chosen: GlobalModel) -> Tensor:
     return torch.stack([(n_signs + surplus) / 2, n - n_signs, (n_signs - surplus) / 2], 1) / n
 
 
-def largest_cluster(shares: NDArray[np.float64], quantile: float) -> NDArray[np.bool_]:
+def largest_cluster(shares: Points, quantile: float) -> NDArray[np.bool_]:
     """Return who belongs to the largest cluster of the shares of signs [S, 3], [S] bool.
 
-    The bandwidth is the mean distance to the last of the nearest points. scikit-learn would estimate it as more than 0 for equal points.
+    The bandwidth is the mean distance to the last of the nearest points. Of clusters of equal size the one with the denser mode counts.
     """
     from scipy.spatial.distance import cdist
-    from sklearn.cluster import MeanShift
 
     features = shares / (shares.max(0) + TINY)
     last = max(1, int(quantile * len(features))) - 1
-    bandwidth = np.partition(cdist(features, features), last, 1)[:, last].mean()
+    bandwidth = float(np.partition(cdist(features, features), last, 1)[:, last].mean())
     if not bandwidth:
         return np.ones(len(shares), np.bool_)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where every point has a bin of its own, the points are the seeds
-        clusters = MeanShift(bandwidth=bandwidth, bin_seeding=True, cluster_all=False).fit(features).labels_
-    largest: NDArray[np.bool_] = clusters == np.bincount(clusters[clusters >= 0]).argmax()
-    return largest
+    distances = cdist(features, modes(features, bandwidth))
+    nearest, is_near = distances.argmin(1), distances.min(1) <= bandwidth
+    belongs: NDArray[np.bool_] = is_near & (nearest == np.bincount(nearest[is_near]).argmax())
+    return belongs
+
+
+def modes(points: Points, bandwidth: float) -> Points:
+    """Return where mean shift ends, [n, 3], the densest first; a mode within the bandwidth of a denser one is left out.
+
+    It begins in each bin of a grid that holds a point, and moves to the mean of the points within the bandwidth, all bins at once.
+    scikit-learn's MeanShift does the same point by point: it takes a hundred times as long.
+    """
+    from scipy.spatial.distance import cdist
+
+    bins = np.unique(np.round(points / bandwidth), axis=0)
+    centres = points.copy() if len(bins) == len(points) else bins * bandwidth
+    counts, moving = np.zeros(len(centres)), np.arange(len(centres))
+    for _ in range(MOST_STEPS):
+        within = cdist(centres[moving], points) <= bandwidth
+        counts[moving] = within.sum(1)
+        moving, within = moving[counts[moving] > 0], within[counts[moving] > 0]
+        means = within @ points / counts[moving, None]
+        steps = np.linalg.norm(means - centres[moving], axis=1)
+        centres[moving] = means
+        moving = moving[steps > STANDS_STILL * bandwidth]
+        if not len(moving):
+            break
+    centres = centres[np.lexsort((*centres.T[::-1], counts))[::-1]][: np.count_nonzero(counts)]
+    kept: list[Points] = []
+    for centre in centres:
+        if all(np.linalg.norm(centre - other) > bandwidth for other in kept):
+            kept.append(centre)
+    return np.array(kept)

@@ -20,10 +20,8 @@ from torch import Tensor
 from fedrec.aggregation import GroupedUploads
 from fedrec.aggregation.aggregate import Sum
 from fedrec.interfaces import Aggregation, Aggregator, Positive, ServerKnowledge, ServerView, Upload
-from fedrec.ragged import repeat_each
 from fedrec.randomness import generator
 
-NUMBERS_AT_ONCE = 4_000_000  # of distances held at once
 WIDE = torch.float64  # a client moves a mean distance by little
 ROUNDING = 1e-12  # of a mean distance
 
@@ -51,6 +49,8 @@ class UnionServer(Aggregator):
 
     def spread(self, upload: Upload, view: ServerView, sample: Tensor) -> Tensor:
         """Return the mean distance between the sampled items [s] after the step that each client alone would cause, [S]."""
+        from fedrec.aggregation.replaced_items import total_distances
+
         everything, numbers = view.model.items, torch.arange(len(sample), device=sample.device)
         places = torch.full((len(everything),), -1, device=sample.device).index_copy_(0, sample, numbers)
         uploads = GroupedUploads.by_item(upload, len(everything))
@@ -60,34 +60,11 @@ class UnionServer(Aggregator):
         rest = everything.index_select(0, sample)
         rest = rest.to(WIDE) + view.change_of(sample, torch.zeros_like(rest))
         rows = everything.index_select(0, items).to(WIDE) + view.change_of(items, own.rows.index_select(0, order))
-        sizes = torch.bincount(own.senders, minlength=len(upload.clients))
-        return mean_distances(rest, places.index_select(0, items), rows, sizes)
-
-
-def mean_distances(items: Tensor, places: Tensor, rows: Tensor, sizes: Tensor) -> Tensor:
-    """Return the mean distance between items [s, d] of which each client replaces some, [S].
-
-    The rows [n, d] lie client after client, sizes [S] of each; row k takes the place places[k] among the items. Only distances to a row
-    are computed; that between two rows of a client occurs twice.
-    """
-    distances, n_items = torch.cdist(items, items).fill_diagonal_(0), len(items)
-    clients, starts = repeat_each(torch.arange(len(sizes), device=sizes.device), sizes), sizes.cumsum(0) - sizes
-    is_own = items.new_zeros(len(sizes), n_items).index_put_((clients, places), items.new_ones(()))
-    before = is_own * (distances.sum(1) - is_own @ distances / 2)  # a distance between two rows of a client counts once
-    totals = distances.sum() / 2 - before.sum(1)
-    by_size = sizes.argsort(stable=True)
-    by_size = by_size[sizes.index_select(0, by_size) > 0]
-    for block in by_size.split(max(1, NUMBERS_AT_ONCE // n_items**2)):
-        numbers = torch.arange(int(sizes[block[-1:]].sum()), device=sizes.device)  # [K]; the block may be empty if nobody sends rows
-        filled = numbers < sizes[block, None]  # [B, K]
-        index = torch.where(filled, starts[block, None] + numbers, 0)
-        own, number = places[index], torch.arange(len(block), device=sizes.device)[:, None].expand_as(index)
-        replaced = items.repeat(len(block), 1, 1)  # [B, s, d]
-        replaced[number[filled], own[filled]] = rows[index[filled]]
-        after = torch.cdist(rows[index], replaced)  # [B, K, s]
-        after.scatter_(2, own[:, :, None], 0.0)  # of the distance of a row to itself rounding leaves something
-        totals[block] += (torch.bmm(after, 1 - is_own[block, :, None] / 2)[:, :, 0] * filled).sum(1)
-    return totals * (2 / max(1, n_items * (n_items - 1)))
+        ends = torch.bincount(own.senders, minlength=len(upload.clients)).cumsum(0)
+        offsets = torch.cat([ends.new_zeros(1), ends]).cpu().numpy()
+        before, after = (one.to(everything.dtype).cpu().numpy() for one in (rest, rows))
+        totals = torch.from_numpy(total_distances(before, places.index_select(0, items).cpu().numpy(), after, offsets))
+        return totals.to(sample.device) * (2 / max(1, len(sample) * (len(sample) - 1)))
 
 
 def minority(values: Tensor, uniform: Tensor) -> Tensor:
