@@ -37,7 +37,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from experiments.command import conducted, make_planner, measure_missing
 from experiments.leaderboards.board_options import FLAGS, parse_board
 from experiments.leaderboards.board_record import BoardRecord
 from experiments.leaderboards.boards import Run, boards
@@ -47,9 +46,11 @@ from experiments.leaderboards.merging import current, merge, read_rows, remember
 from experiments.leaderboards.standings import strongest
 from experiments.leaderboards.wanted_cells import EXPERIMENTS, Wanted
 from experiments.leaderboards.written import write
-from experiments.planned_cells import SPLITS, plan_as_json, published_splits, show_plan
+from experiments.planned_cells import SPLITS, published_splits
+from fedrec.campaigns.campaign_command import conducted, make_planner, measure_missing
 from fedrec.campaigns.cells import Cell
 from fedrec.campaigns.estimates import Estimates
+from fedrec.campaigns.plans import plan_as_json, show_plan
 from fedrec.campaigns.store import Store, read_table, table_of
 from fedrec.cli.ending import exit_after
 from fedrec.config.validation import ConfigError

@@ -1,32 +1,14 @@
-"""The options of `python -m experiments.paper`, as KEY=VALUE on its command line, and how such options are read."""
+"""The options of `python -m experiments.paper`, as KEY=VALUE on its command line."""
 
-import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fedrec.config.validation import ConfigError, convert, unknown
+from fedrec.campaigns.campaign_options import SHARED_DEFAULTS, Seeds, Shared, read_options
 
 STORE = "paper"  # the name of the store in which results are kept
-Count = Annotated[int, Field(ge=1)]
-Seeds = Annotated[int, Field(ge=1, le=1000)]
-Kind = TypeVar("Kind", bound="Shared")
-_BETWEEN = re.compile(r",(?![^\[]*\])")  # the commas of a list, but not those of a choice such as [ours,median]
-
-
-@dataclass(frozen=True)
-class Shared:
-    """Where and on what to measure: options of every program that measures many runs."""
-
-    device: Literal["cpu", "cuda"]
-    launcher: Annotated[str, Field(min_length=1)]
-    workers: Count
-    folder: Annotated[str, Field(min_length=1)]
-    storage: str | None
-    tracking: Literal["mlflow", "none"]
 
 
 @dataclass(frozen=True)
@@ -41,13 +23,6 @@ class Options(Shared):
     known: str | None
 
 
-SHARED_DEFAULTS: Mapping[str, Any] = {
-    "device": "cpu",
-    "launcher": "joblib",
-    "workers": os.cpu_count() or 1,
-    "storage": None,
-    "tracking": "mlflow",
-}
 DEFAULTS: Mapping[str, Any] = {
     "only": [],
     "datasets": ["ml100k", "ml1m", "amazon_music"],
@@ -63,23 +38,3 @@ DEFAULTS: Mapping[str, Any] = {
 def parse(arguments: Sequence[str]) -> tuple[Options, list[str]]:
     """Return the options of the paper's program and the arguments that are passed on to Hydra. Raises ConfigError."""
     return read_options(arguments, Options, DEFAULTS, "--dry-run, --json or --help")
-
-
-def read_options(arguments: Sequence[str], kind: type[Kind], defaults: Mapping[str, Any], flags: str) -> tuple[Kind, list[str]]:
-    """Return options of a kind and the arguments that are passed on to Hydra. Raises ConfigError if an argument is wrong."""
-    values, passed = dict(defaults), []
-    for argument in arguments:
-        name, equals, text = argument.partition("=")
-        if not equals or argument.startswith("-"):
-            raise ConfigError(f"{argument}: expected KEY=VALUE, {flags}")
-        if name.startswith(("hydra.", "hydra/", "tracking.")):
-            passed.append(argument)
-        elif name not in values:
-            raise unknown(name.partition(".")[0], values)
-        elif isinstance(defaults[name], list):
-            values[name] = [part for part in _BETWEEN.split(text) if part]
-        else:
-            number = isinstance(defaults[name], int) and text.isdigit()
-            values[name] = int(text) if number else None if text == "null" else text
-    checked = {one.name: convert(one.name, values[one.name], one.type) for one in fields(kind)}
-    return kind(**checked), passed

@@ -30,12 +30,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.command import conducted, make_planner, measure_missing
 from experiments.options import STORE, Options, parse
-from experiments.planned_cells import experiments, in_order, plan, plan_as_json, published_splits, show_plan
+from experiments.planned_cells import experiments, in_order, plan, published_splits
 from experiments.recording import Record
+from fedrec.campaigns.campaign_command import conducted, make_planner, measure_missing
 from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.estimates import Estimates
+from fedrec.campaigns.plans import plan_as_json, show_plan
 from fedrec.campaigns.store import Store, read_table
 from fedrec.cli.ending import exit_after
 from fedrec.sweeps.study_storage import FILE, locate

@@ -1,16 +1,10 @@
-"""Which cells a command asks for, in which order they are measured, and how long they will take."""
+"""Which cells the command of the paper asks for, and in which order they are measured."""
 
-import json
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from experiments.options import Options
 from fedrec.campaigns.cells import Cell, Planner
@@ -61,29 +55,6 @@ def in_order(cells: Sequence[Cell], estimates: Estimates) -> list[Cell]:
     return sorted(cells, key=lambda cell: (cell.experiment.startswith("beyond/"), cell.dataset in LARGE, -estimates.seconds(cell)))
 
 
-def show_plan(cells: Sequence[Cell], missing: Sequence[Cell], estimates: Estimates, workers: int) -> None:
-    """Print a table with the cells of each experiment, the runs that are still to be measured, and the time that they take."""
-    table = Table("experiment", "cells", "runs to measure", "time", title=f"on {workers} workers")
-    open_keys = {cell.key for cell in missing}
-    for experiment in dict.fromkeys(cell.experiment for cell in cells):
-        own = [cell for cell in cells if cell.experiment == experiment]
-        new = list({cell.key: cell for cell in own if cell.key in open_keys}.values())
-        open_keys -= {cell.key for cell in new}
-        table.add_row(experiment, str(len(own)), str(len(new)), _duration(estimates.total(new, workers)))
-    table.add_section()
-    table.add_row("all", str(len(cells)), str(len(missing)), _duration(estimates.total(missing, workers)))
-    Console().print(table)
-    print("A run that several experiments share is counted for the first of them.")
-    print("The times are those of the machine that measured the committed report, or guesses for what it has not measured.")
-
-
-def plan_as_json(cells: Sequence[Cell], missing: Sequence[Cell], estimates: Estimates) -> str:
-    """Return every cell with its command, whether it has been measured, and the seconds that it takes."""
-    open_keys = {cell.key for cell in missing}
-    facts = ((cell, {"measured": cell.key not in open_keys, "seconds": estimates.seconds(cell)}) for cell in cells)
-    return json.dumps([{**asdict(cell), "overrides": cell.overrides, **more} for cell, more in facts], indent=2)
-
-
 def _seeds(options: Options, experiment: str) -> Callable[[str], range]:
     """Return the function that maps a data set to its seeds in an experiment."""
     few = options.beyond_seeds if experiment.startswith("beyond/") else options.seeds
@@ -106,7 +77,3 @@ def _place(path: Path) -> tuple[bool, int, str]:
     """Sort tables before figures, and table9 before table10."""
     number = re.search(r"\d+", path.stem)
     return not path.stem.startswith("table"), int(number[0]) if number else 0, path.stem
-
-
-def _duration(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))

@@ -51,7 +51,7 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "catalog": {"config", "cli"},
     "recommend": {"config", "cli", "tracking", "saved_runs"},
     "api": {"interfaces", "config", "cli", "data", "tracking", "saved_runs", "experiment", "sweeps", "comparison", "main"},
-    "campaigns": {"identity", "interfaces", "randomness", "federation", "config", "tracking", "conduct", "sweeps", "main"},
+    "campaigns": {"identity", "interfaces", "randomness", "federation", "config", "cli", "tracking", "conduct", "sweeps", "main"},
 }
 # modules in the root of the package
 LOOSE = {"__init__", "__main__", "main", "compare", "catalog", "recommend", "conduct", "experiment"}

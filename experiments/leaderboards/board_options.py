@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from experiments.options import SHARED_DEFAULTS, Seeds, Shared, read_options
+from fedrec.campaigns.campaign_options import SHARED_DEFAULTS, Seeds, Shared, read_options
 from fedrec.config.validation import ConfigError
 
 PARTS = ("ml100k", "shares", "combinations", "large")  # in the order in which they are measured

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from types import FrameType
 
-from experiments.options import Shared
+from fedrec.campaigns.campaign_options import Shared
 from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.estimates import Estimates
 from fedrec.campaigns.measuring import Measurer, Recorder, measure
