@@ -147,7 +147,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "rounds in which somebody last took part": {"rounds.unique().tolist()", "self.matrices.keys() - set(self.rounds.tolist())"},
     "what all clients remember, one tensor for all": {"self.state.values()", "self.state.items()", "state.items()", "after.items()"},
     "two to four of a kind": {
-        *("self.betas", "(batch.offsets[:-1].long(), n_positives, n_negatives)", "scatter(ordered[None])"),
+        *("self.betas", "scatter(ordered[None])"),
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
         *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "part", "(rows, others)"),
         *("(vectors, coefficients, signs)", "(pointers, upload.segments, upload.items, buckets)"),
