@@ -70,11 +70,7 @@ HOT_FILES = [
     ),
     *("federation/**/*.py", "poisoning/*.py"),
 ]
-COMPILED = (
-    "aggregation/compiled_loops",
-    "aggregation/replaced_items",
-    "aggregation/trimming",
-)  # their loops are machine code, so they may go over uploads
+COMPILED = tuple(f"aggregation/{name}" for name in ("compiled_loops", "replaced_items", "sketch_sums", "trimming"))  # may loop over uploads
 ONCE = {"__init__", "targets", "prior_knowledge", "start"}  # what works once, before training, may loop
 HOT = sorted(
     path.relative_to(PACKAGE).with_suffix("").as_posix() for pattern in HOT_FILES for path in PACKAGE.glob(pattern) if path.stem not in ONCE
@@ -150,10 +146,11 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     },
     "rounds in which somebody last took part": {"rounds.unique().tolist()", "self.matrices.keys() - set(self.rounds.tolist())"},
     "what all clients remember, one tensor for all": {"self.state.values()", "self.state.items()", "state.items()", "after.items()"},
-    "two or three of a kind": {
-        *("self.betas", "(batch.offsets[:-1].long(), n_positives, n_negatives)", "scatter(ordered[None])"),
+    "two to four of a kind": {
+        *("self.betas", "scatter(ordered[None])"),
         "(('fallback', aggregation.fell_back), ('unguarded', aggregation.unguarded))",
         *("(before, slope)", "(self.outputs, self.slopes)", "range(3)", "part", "(rest, rows)", "(rows, others)"),
+        *("(vectors, coefficients, signs)", "(pointers, upload.segments, upload.items, buckets)"),
     },
 }
 

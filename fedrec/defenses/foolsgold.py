@@ -34,7 +34,7 @@ class FoolsGold(Aggregator):
     def setup(self, known: ServerKnowledge) -> None:
         generator = Generator().manual_seed(known.seed)
         _, model = known.model.initialise(1, known.n_items, generator)
-        self.sketch = CountSketch.draw(self.sketch_size, model, generator, known.device)
+        self.sketch = CountSketch.draw(self.sketch_size, model, generator)
         self.history = model.items.new_zeros(known.n_clients, self.sketch_size, device=known.device)
 
     def __call__(self, upload: Upload, view: ServerView) -> Aggregation:

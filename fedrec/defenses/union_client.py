@@ -23,9 +23,9 @@ from fedrec.ragged import repeat_each, scalar_segment_sum, scatter_sum, segment_
 class Comparisons(NamedTuple):
     """What the loss compares, as positions of pairs in the batch."""
 
-    anchors: Tensor  # [A] int64
-    candidates: Tensor  # [A, 1 + negatives] int64, the partner first
-    clients: Tensor  # [A] int64, positions in the batch of the anchors' clients
+    anchors: Tensor  # [A] int32
+    candidates: Tensor  # [A, 1 + negatives] int32, the partner first
+    clients: Tensor  # [A] int32, positions in the batch of the anchors' clients
     shares: Tensor  # [A], 1 / number of anchors of the client
 
 
@@ -44,36 +44,40 @@ class UnionClient(ClientDefense):
 
     def penalty(self, local: LocalModel, batch: ClientBatch) -> Tensor:
         chosen = self._comparisons(batch)
-        scores = (local.rows[chosen.candidates] * local.rows[chosen.anchors][:, None]).sum(2)  # [A, 1 + negatives]
+        scores = (local.rows[chosen.candidates.long()] * local.rows[chosen.anchors.long()][:, None]).sum(2)  # [A, 1 + negatives]
         losses = -log_softmax(scores, 1)[:, 0] * chosen.shares
         return self.weight * losses.new_zeros(len(batch.clients)).index_add(0, chosen.clients, losses)
 
     def penalty_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch) -> LocalGradients:
         """Return the gradients of `penalty` in closed form; a row is not divided by how often a client has its item."""
-        chosen, items = self._comparisons(batch), batch.items.long()
-        vectors = global_model.items.index_select(0, items.index_select(0, chosen.anchors))  # [A, d]
-        columns, places = items.index_select(0, chosen.candidates.flatten()), chosen.candidates.flatten().int()  # [A * (1 + negatives)]
-        offsets = torch.arange(len(vectors) + 1, dtype=torch.int32, device=items.device) * chosen.candidates.shape[1]
-        scores = segment_products(vectors, global_model.items, offsets, columns.int()).view(chosen.candidates.shape)
+        chosen = self._comparisons(batch)
+        places, width = chosen.candidates.flatten(), chosen.candidates.shape[1]  # [A * (1 + negatives)]
+        vectors = global_model.items.index_select(0, batch.items.index_select(0, chosen.anchors))  # [A, d]
+        columns = batch.items.index_select(0, places)
+        offsets = torch.arange(0, len(places) + 1, width, dtype=torch.int32, device=places.device)
+        scores = segment_products(vectors, global_model.items, offsets, columns).view(-1, width)
         log_shares = log_softmax(scores, 1)
         losses = -log_shares[:, 0] * chosen.shares
-        slopes = log_shares.exp()
+        slopes = log_shares.exp_()
         slopes[:, 0] -= 1
-        slopes = (slopes * (self.weight * chosen.shares)[:, None]).flatten()
-        rows = scatter_sum(slopes, vectors, offsets, places, len(items))  # of partners and negatives, [E, d]
-        rows.index_add_(0, chosen.anchors, segment_sum(global_model.items, columns.int(), offsets, slopes))
+        slopes = slopes.mul_((self.weight * chosen.shares)[:, None]).flatten()
+        rows = scatter_sum(slopes, vectors, offsets, places, len(batch.items))  # of partners and negatives, [E, d]
+        rows.index_add_(0, chosen.anchors.long(), segment_sum(global_model.items, columns, offsets, slopes))
         loss = losses.new_zeros(len(batch.clients)).index_add_(0, chosen.clients, losses).mul_(self.weight)
         return LocalGradients(loss, torch.zeros_like(users), (DenseRows(rows),))
 
     def _comparisons(self, batch: ClientBatch) -> Comparisons:
-        n_positives = scalar_segment_sum(batch.labels, batch.offsets).long()  # [C]
-        n_negatives = batch.sizes.long() - n_positives
+        n_positives = scalar_segment_sum(batch.labels, batch.offsets).int()  # [C]
+        n_negatives = batch.sizes - n_positives
         n_anchors = n_positives * (n_positives > 1) * (n_negatives > 0)
-        clients = repeat_each(torch.arange(len(n_anchors), device=n_anchors.device), n_anchors)  # [A]
-        first, positives, others = (part.index_select(0, clients) for part in (batch.offsets[:-1].long(), n_positives, n_negatives))
-        numbers = torch.arange(len(clients), device=clients.device) - (n_anchors.cumsum(0) - n_anchors).index_select(0, clients)
+        before = n_anchors.cumsum(0, dtype=torch.int32) - n_anchors
+        clients = repeat_each(torch.arange(len(n_anchors), dtype=torch.int32, device=before.device), n_anchors)  # [A]
+        of_clients = torch.stack([batch.offsets[:-1], before, n_positives, n_negatives])
+        first, before, positives, others = of_clients.index_select(1, clients)  # [A] each
+        numbers = torch.arange(len(clients), dtype=torch.int32, device=clients.device) - before
         partners = (numbers + 1 + self.round % (positives - 1)) % positives
-        turns = (numbers * self.negatives + self.round)[:, None] + torch.arange(self.negatives, device=clients.device)
-        negatives = positives[:, None] + turns % others[:, None]
-        candidates = torch.cat([partners[:, None], negatives], 1) + first[:, None]
+        turns = torch.arange(-1, self.negatives, dtype=torch.int32, device=clients.device)  # turn -1 leaves room for the partner
+        candidates = (numbers * self.negatives + self.round)[:, None] + turns
+        candidates.remainder_(others[:, None]).add_((first + positives)[:, None])
+        candidates[:, 0] = first + partners
         return Comparisons(first + numbers, candidates, clients, 1 / positives.to(batch.labels.dtype))
