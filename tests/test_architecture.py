@@ -70,7 +70,8 @@ HOT_FILES = [
     ),
     *("federation/**/*.py", "poisoning/*.py"),
 ]
-COMPILED = ("aggregation/compiled_loops", "aggregation/trimming")  # their loops are machine code, so they may go over uploads
+# their loops are machine code, so they may go over uploads
+COMPILED = ("aggregation/compiled_loops", "aggregation/trimming", "aggregation/chosen_coordinates")
 ONCE = {"__init__", "targets", "prior_knowledge", "start"}  # what works once, before training, may loop
 HOT = sorted(
     path.relative_to(PACKAGE).with_suffix("").as_posix() for pattern in HOT_FILES for path in PACKAGE.glob(pattern) if path.stem not in ONCE
