@@ -135,7 +135,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "blocks": {
         "range(0, len(model.items), size)",
         *("candidates.split(max(1, NUMBERS_LOOKED_UP // (len(rounds) * items.shape[1])))", "batches"),
-        "range(0, len(own), PAIRS_AT_ONCE)",
+        "range(0, len(own), size)",
         "range(0, len(users), size)",
         "by_size.split(max(1, NUMBERS_AT_ONCE // n_items ** 2))",
     },
