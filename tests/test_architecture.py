@@ -70,7 +70,9 @@ HOT_FILES = [
     ),
     *("federation/**/*.py", "poisoning/*.py"),
 ]
-COMPILED = tuple(f"aggregation/{name}" for name in ("compiled_loops", "replaced_items", "sketch_sums", "trimming"))  # may loop over uploads
+COMPILED = tuple(  # their loops are machine code, so they may go over uploads
+    f"aggregation/{name}" for name in ("chosen_coordinates", "compiled_loops", "replaced_items", "sketch_sums", "trimming")
+)
 ONCE = {"__init__", "targets", "prior_knowledge", "start"}  # what works once, before training, may loop
 HOT = sorted(
     path.relative_to(PACKAGE).with_suffix("").as_posix() for pattern in HOT_FILES for path in PACKAGE.glob(pattern) if path.stem not in ONCE
@@ -135,7 +137,7 @@ MAY_LOOP_OVER = {  # never over clients, users or items
     "blocks": {
         "range(0, len(model.items), size)",
         *("candidates.split(max(1, NUMBERS_LOOKED_UP // (len(rounds) * items.shape[1])))", "batches"),
-        "range(0, len(own), PAIRS_AT_ONCE)",
+        "range(0, len(own), size)",
         "range(0, len(users), size)",
     },
     "rounds that somebody mines over": {

@@ -217,31 +217,3 @@ def products_of_senders(uploads: Uploads, senders: Integers, n: int) -> Numbers:
                 product = coefficients[i] * coefficients[k] * products[pointers[i], pointers[k]]
                 sums[of_group[i], of_group[k]] += product
     return sums
-
-
-@compiled
-def products_within(
-    vectors: Numbers,
-    pointers: Places,
-    coefficients: Numbers,
-    offsets: Integers,
-    chosen: NDArray[np.bool_],
-    senders: Integers,
-    n: int,
-) -> Numbers:
-    """Return what `products_of_senders` returns, of the coordinates that are chosen in each group only, [J, p]."""
-    sums = np.zeros((n, n))
-    for group in range(len(offsets) - 1):
-        start, stop = offsets[group], offsets[group + 1]
-        columns = np.flatnonzero(chosen[group])
-        of_group, values = senders[start:stop], np.empty((len(columns), stop - start))
-        for i in range(stop - start):
-            vector, coefficient = vectors[pointers[start + i]], coefficients[start + i]
-            for c in range(len(columns)):
-                values[c, i] = coefficient * vector[columns[c]]
-        products = matrix_product(values.T.copy(), values)
-        for i in range(stop - start):
-            row, sums_of_one = products[i], sums[of_group[i]]
-            for k in range(stop - start):
-                sums_of_one[of_group[k]] += row[k]
-    return sums

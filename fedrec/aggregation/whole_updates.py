@@ -92,18 +92,6 @@ class WholeUpdates(GroupedUploads):
         drawn = torch.randperm(n, generator=generator)[: max(1, math.floor(share * n + 1e-9))]
         return self.split(torch.zeros(n, dtype=torch.bool).index_fill_(0, drawn, True).to(self.model.items.device))
 
-    def products_within(self, chosen: GlobalModel) -> NDArray[np.float64]:
-        """Return the scalar products between the updates in the chosen coordinates only, [S, S]."""
-        from fedrec.aggregation.compiled_loops import matrix_product, products_within
-
-        rows, of_items = self.of_items, chosen.items.index_select(0, self.of_items.keys)
-        products = products_within(*rows.arrays(np.float64), of_items.cpu().numpy(), rows.senders.cpu().numpy(), len(self.senders))
-        senders = self.scorer[0].cpu().numpy()
-        for name, value in self.scorer[1].items():
-            part = np.ascontiguousarray(value.flatten(1)[:, chosen.scorer[name].flatten()].cpu(), np.float64)
-            products[np.ix_(senders, senders)] += matrix_product(part, part.T.copy())
-        return products
-
     def products(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scalar products between the updates, [S, S]."""
         from fedrec.aggregation.compiled_loops import matrix_product, products_of_senders

@@ -10,14 +10,18 @@ n < 2f + 1 clients, or if nobody is left, the rule falls back.
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import torch
 from pydantic import Field
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
 from fedrec.aggregation import ClientSelection, Fallback, WholeUpdates, number_tolerated
-from fedrec.interfaces import Positive, ServerView, Share
+from fedrec.interfaces import GlobalModel, Positive, ServerView, Share
 
 DIGITS = 9  # of a relative score; what follows them is rounding
+SMALL = 32  # up to so many clients all eigenvectors cost as little as one
+BASIS, RESTARTS = 12, 40  # vectors of Lanczos' method; after so many restarts it has cost as much as all eigenvectors
 
 
 @dataclass(kw_only=True)
@@ -37,9 +41,23 @@ class DivideAndConquer(ClientSelection):
         f = self.n_tolerated(n)
         accepted = torch.full((n,), n > 2 * f)
         for _ in range(self.iterations):
-            products = updates.products_within(updates.draw_coordinates(self.coordinates, generator))
-            accepted[outlier_scores(torch.from_numpy(products)).argsort(stable=True)[n - f :]] = False
+            products = products_within(updates, updates.draw_coordinates(self.coordinates, generator))
+            accepted[outlier_scores(products).argsort(stable=True)[n - f :]] = False
         return accepted.to(updates.senders.device), torch.ones_like(updates.coefficients)
+
+
+def products_within(updates: WholeUpdates, chosen: GlobalModel) -> Tensor:
+    """Return the scalar products between the updates in the chosen coordinates only, [S, S]."""
+    from fedrec.aggregation.chosen_coordinates import products_of_chosen
+    from fedrec.aggregation.compiled_loops import matrix_product
+
+    rows, of_items = updates.of_items, chosen.items.index_select(0, updates.of_items.keys).cpu().numpy()
+    products = products_of_chosen(*rows.arrays(np.float64), of_items, rows.senders.cpu().numpy().astype(np.uint64), len(updates.senders))
+    senders = updates.scorer[0].cpu().numpy()
+    for name, value in updates.scorer[1].items():
+        part = np.ascontiguousarray(value.flatten(1)[:, chosen.scorer[name].flatten()].cpu(), np.float64)
+        products[np.ix_(senders, senders)] += matrix_product(part, part.T.copy())
+    return torch.from_numpy(products)
 
 
 def outlier_scores(products: Tensor) -> Tensor:
@@ -47,6 +65,21 @@ def outlier_scores(products: Tensor) -> Tensor:
 
     The scores are those relative to the largest. The left singular vectors are the eigenvectors of the products.
     """
-    centred = products - products.mean(0) - products.mean(1, keepdim=True) + products.mean()
-    scores: Tensor = torch.linalg.eigh(centred).eigenvectors[:, -1].square()
+    means = products.mean(1)
+    scores = top_eigenvector(products - means - (means - means.mean())[:, None]).square()
     return (scores / scores.max()).round(decimals=DIGITS)
+
+
+def top_eigenvector(matrix: Tensor) -> Tensor:
+    """Return the eigenvector of the largest eigenvalue of a symmetric matrix, [S, S] -> [S]; to machine precision, by Lanczos' method."""
+    n, largest = len(matrix), float(matrix.abs().max())
+    if n > SMALL and largest > 0:
+        scaled = matrix / largest  # the method takes tiny numbers for zero
+        operator = LinearOperator((n, n), lambda vector: (scaled @ torch.from_numpy(vector)).numpy(), dtype=np.float64)
+        try:
+            start = np.random.default_rng(0).standard_normal(n)  # no symmetry of the updates is its own
+            return torch.from_numpy(eigsh(operator, 1, which="LA", v0=start, ncv=BASIS, maxiter=RESTARTS)[1][:, 0])
+        except ArpackNoConvergence:
+            pass
+    vectors: Tensor = torch.linalg.eigh(matrix).eigenvectors
+    return vectors[:, -1]

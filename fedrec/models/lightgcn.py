@@ -19,11 +19,10 @@ from torch import Generator, Tensor
 
 from fedrec.interfaces import ClientBatch, GlobalModel, LocalGradients, Loss, Model, OwnItems, Positive, Rate, ScorerGradients
 from fedrec.models.mf import MatrixFactorization
-from fedrec.models.ncf import NeuralCollaborativeFiltering
+from fedrec.models.ncf import NUMBERS_AT_ONCE, NeuralCollaborativeFiltering
+from fedrec.models.perceptron import Perceptron
 from fedrec.models.star_graph import Stars, perceptron_gradients, product_gradients, through_stars
 from fedrec.ragged import scalar_segment_sum, scatter_sum, segment_sum
-
-PAIRS_AT_ONCE = 20_000  # of users and their own items, while every item is scored: a layer's outputs stay in the cache
 
 
 @dataclass(kw_only=True)
@@ -69,10 +68,15 @@ class LightGCN(Model):
             gained = (stars.users * stars.shifts).sum(1)  # [B]: all own items of a user gain as much
             scores.view(-1).index_add_(0, own, gained.index_select(0, owners))
             return scores
-        for start in range(0, len(own), PAIRS_AT_ONCE):
-            part = slice(start, start + PAIRS_AT_ONCE)
-            rows = halves.items.index_select(0, items[part]) + stars.shifts.index_select(0, owners[part])
-            scores.view(-1)[own[part]] = self.base.score(stars.users.index_select(0, owners[part]), rows, model.scorer)
+        layers = Perceptron.of(model.scorer)
+        of_users, of_items = layers.first(stars.users, halves.items)  # [h, B], [h, M]
+        of_users += layers.first_items.T @ stars.shifts.T  # so that an own item, too, passes the first layer once
+        size = max(1, NUMBERS_AT_ONCE // max(self.layers))
+        for start in range(0, len(own), size):
+            part = slice(start, start + size)
+            first = of_items.index_select(1, items[part]).add_(of_users.index_select(1, owners[part]))
+            bias = layers.output_bias.expand(first.shape[1])
+            scores.view(-1)[own[part]] = torch.addmv(bias, layers.forward(first)[-1].T, layers.projection)
         return scores
 
     def local_gradients(self, users: Tensor, global_model: GlobalModel, batch: ClientBatch, loss: Loss) -> LocalGradients:

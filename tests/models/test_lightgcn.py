@@ -85,14 +85,14 @@ def test_gradients_equal_those_of_each_client_alone(scorer, loss, clients, seed)
 
 
 @both_scorers
-@given(owned=st.lists(some_items, min_size=1, max_size=4), pairs_at_once=st.sampled_from([1, 3, 100]))
-def test_score_all_is_the_score_of_every_pair(scorer, owned, pairs_at_once):
+@given(owned=st.lists(some_items, min_size=1, max_size=4), numbers_at_once=st.sampled_from([1, 12, 400]))
+def test_score_all_is_the_score_of_every_pair(scorer, owned, numbers_at_once):
     """A user may have no item, or have trained on one twice; the general way of all models gives the same."""
     model, users, global_model = make(scorer, len(owned))
     expected = torch.stack([torch.stack(scores_of(user, own, global_model)) for user, own in zip(users, owned, strict=True)], 1)  # [M, B]
     positions = torch.tensor([item * len(users) + user for user, own in enumerate(owned) for item in own], dtype=torch.int64).sort().values
     for score_all in (model.score_all, partial(Model.score_all, model)):
-        with mock.patch.object(lightgcn, "PAIRS_AT_ONCE", pairs_at_once):
+        with mock.patch.object(lightgcn, "NUMBERS_AT_ONCE", numbers_at_once):
             assert torch.allclose(score_all(users, global_model, torch.empty_like(expected), positions), expected)
 
 
