@@ -11,6 +11,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from fedrec.evaluation.degradation import DEGRADATION
 from fedrec.tracking.mlflow.notes import NOTE, experiment_note, is_ours
 from fedrec.tracking.mlflow.reported import TOTAL, metric_name
 from fedrec.tracking.mlflow.user_interface import VIEW
@@ -20,7 +21,16 @@ _OURS = {"writtenBy": "fedrec"}  # MLflow ignores it; a view without it belongs 
 _NARROW = {"attributes.`Run Name`": 190, "runDateAndNestInfo": 132}  # pixels; the second is the column Created
 _WIDTHS = {"attack": 85, "defense": 85, "model": 55, "dataset": 77}  # so that all columns fit a window of 1400 pixels
 _SEED_WIDTH, _METRIC_WIDTH = 50, 85
-_SECTIONS = ("best", "near_best", "validation", "peak", "final", "seconds", "Model metrics")  # that MLflow makes for the names of metrics
+_SECTIONS = (
+    "best",
+    "near_best",
+    "validation",
+    "peak",
+    "final",
+    DEGRADATION,
+    "seconds",
+    "Model metrics",
+)  # that MLflow makes for the names of metrics
 
 
 def describe_experiment(client: MlflowClient, experiment: str, about: Mapping[str, str]) -> None:
@@ -40,7 +50,7 @@ def describe_experiment(client: MlflowClient, experiment: str, about: Mapping[st
 
 def shared_view(exposure: str, quality: str) -> dict[str, Any]:
     """Return the state of MLflow's page of runs. The arguments are names of metrics in MLflow."""
-    metrics = [f"best/{exposure}", f"near_best/{exposure}", f"final/{exposure}", f"best/{quality}", TOTAL]
+    metrics = [f"best/{exposure}", f"near_best/{exposure}", f"final/{exposure}", f"best/{quality}", f"{DEGRADATION}/{quality}", TOTAL]
     widths = {f"tags.`{tag}`": width for tag, width in _WIDTHS.items()} | {"params.`seed`": _SEED_WIDTH}
     widths |= {f"metrics.`{metric}`": _METRIC_WIDTH for metric in metrics}
     charts = [_line(exposure, "over-rounds", 1), _line(quality, "over-rounds", 2)]
