@@ -71,6 +71,7 @@ class System:
     loss: Literal["bce", "bpr"]
     initial: Literal["random", "published"]
     malicious_share: Share
+    malicious_clients: Positive | None = None  # in place of what the share makes
     server_optimizer: Kind = "sgd"
     server_learning_rate: Rate | None = None
     server_momentum: Decay = 0.9
@@ -112,9 +113,7 @@ class System:
         silence_sparse_tensors()
         self.model, self.attack, self.defense, self.device = model, attack, defense, device
         self.n_users, self.n_items, self.targets = train.n_users, train.n_items, target_items.tolist()
-        self.n_malicious = math.floor(self.malicious_share * self.n_users + 1e-9) if attack.takes_part else 0
-        if attack.takes_part and not self.n_malicious and self.malicious_share:
-            raise ValueError(f"system.malicious_share = {self.malicious_share}: no client of {self.n_users}; take a larger share or 0")
+        self.n_malicious = self._count_malicious() if attack.takes_part else 0
         loss, n_clients, own_seed = LOSSES[self.loss], self.n_users + self.n_malicious, derived_seed(seed, "attack")
         attack.setup(AttackerKnowledge(self.n_malicious, self.n_items, model, loss, target_items.to(device), own_seed, prior))
         if defense.client:
@@ -136,6 +135,18 @@ class System:
         """Raise ValueError if so many interactions to train on would make more pairs than can be counted; distinct ones may be fewer."""
         if self.negatives == "repeated":
             require_countable(n_interactions, self.negatives_per_positive, n_interactions * self.negatives_per_positive)
+
+    def _count_malicious(self) -> int:
+        """Return the number of malicious clients, whether it is given or follows from the share of the benign ones."""
+        if self.malicious_clients is not None:
+            if self.malicious_clients > (most := self.n_users // 2):
+                told = f"half of the {self.n_users} benign clients at most are malicious, {most}"
+                raise ValueError(f"system.malicious_clients = {self.malicious_clients}: {told}")
+            return self.malicious_clients
+        n_clients = math.floor(self.malicious_share * self.n_users + 1e-9)
+        if not n_clients and self.malicious_share:
+            raise ValueError(f"system.malicious_share = {self.malicious_share}: no client of {self.n_users}; take a larger share or 0")
+        return n_clients
 
     def _draw_start(self, train: Interactions, seed: int) -> Start:
         if self.initial == "published":

@@ -10,6 +10,7 @@ from fedrec.config.choices import recorded_choices
 from fedrec.config.compose import FOLDER
 
 _NONE = FOLDER / "attack" / "none.yaml"
+_NOBODY = {"malicious_share": 0.0, "malicious_clients": None}  # without effect where no attack is, so runs of any number have one reference
 
 
 def unattacked(checked: Checked) -> Checked:
@@ -19,10 +20,10 @@ def unattacked(checked: Checked) -> Checked:
     """
     plain: Any = OmegaConf.to_container(checked.config, resolve=True)
     plain["attack"] = {**OmegaConf.load(_NONE), "num_targets": 0}
-    plain["system"]["malicious_share"] = 0.0  # it has no effect without an attack, so runs of any share have one reference
+    plain["system"] |= _NOBODY
     plain |= {"tracking": {}, "resume": "never" if plain["resume"] == "never" else "auto"}  # a given checkpoint is that of the attacked run
     plain["choices"] = recorded_choices() | {"attack": "none", "tracking": "none"}
     config = OmegaConf.create(plain)
     system = checked.parts["system"]
-    system = replace(system, arguments={**system.arguments, "malicious_share": 0.0})
+    system = replace(system, arguments={**system.arguments, **_NOBODY})
     return Checked(config, {**checked.parts, "attack": read(config.attack), "tracking": NOTHING, "system": system})

@@ -22,6 +22,7 @@ VALUES: dict[str, list[Any]] = {  # option -> overrides, the default among them
     "seed": [0, 1, 10],
     "system.epochs": [2, 20, 200],
     "system.malicious_share": [0.05, 0.1, 0.2],
+    "system.malicious_clients": ["null", 1, 12],
     "system.client_learning_rate": ["null", 1, "[1,2]"],
     "evaluation.k": ["[5,10,20]", "[5,10]", "[10]"],
     "evaluation.selection": ["HR@10", "HR@5"],
@@ -64,6 +65,7 @@ def relevant(config: dict[str, Any]) -> str:
             ("attack=pieck_ipe", "system.malicious_share=0.2"),
             "pieck_ipe · no defense · malicious_share=0.2 · seed 0",
         ),  # lambda_ follows from it
+        (("attack=popular", "system.malicious_clients=12"), "popular · no defense · malicious_clients=12 · seed 0"),
         (("evaluation.k=[5,10]", "seed=3"), "no attack · no defense · k=[5,10] · seed 3"),
         (("threads=2", "device=cpu", "tracking=none"), "no attack · no defense · seed 0"),
         (("seed=0", "model=mf", "evaluation.every=1"), "no attack · no defense · seed 0"),

@@ -264,6 +264,31 @@ def test_no_attack_has_no_malicious_clients():
     assert build_system(hand_made()).n_malicious == 0
 
 
+@pytest.mark.parametrize(("share", "number"), [(0.5, 4), (0.0, 2), (0.5, 1)])
+def test_a_number_of_malicious_clients_counts_and_not_their_share(share, number):
+    case = replace(hand_made(malicious_share=share, malicious_clients=number), attack="random", attack_options={"kappa": 3})
+    system = build_system(replace(case, positives=[[0, 1], [2], [0, 3, 3]] * 3))
+    assert system.n_malicious == system.attack.known.n_clients == number
+    assert system.sampler.n_clients == 9 + number
+
+
+def test_the_number_that_a_share_makes_gives_the_same_federation():
+    """Every bit of it: the number says who is malicious, and nothing else."""
+    case = replace(hand_made(malicious_share=0.34, epochs=4), attack="random", attack_options={"kappa": 3})
+    ends = []
+    for changes in ({}, {"malicious_clients": None}, {"malicious_clients": 1}, {"malicious_clients": 1, "malicious_share": 0.0}):
+        system = build_system(replace(case, system={**case.system, **changes}))
+        losses = [result.loss for result in system.rounds()]
+        ends.append((losses, system.users.tolist(), system.global_model.items.tolist()))
+    assert ends[0] == ends[1] == ends[2] == ends[3]
+
+
+def test_more_malicious_clients_than_half_are_refused():
+    case = replace(hand_made(malicious_clients=2), attack="random", attack_options={"kappa": 3})
+    with pytest.raises(ValueError, match=r"^system\.malicious_clients = 2: half of the 3 benign clients at most are malicious, 1$"):
+        build_system(case)
+
+
 def test_divergence_names_round_and_cause():
     system = build_system(hand_made(learning_rate=1e30))
     with pytest.raises(TrainingDiverged, match=r"round \d+: .*learning_rate"):

@@ -94,7 +94,7 @@ def test_the_reference_is_the_run_without_the_attack(tmp_path: Path) -> None:
 
 def test_runs_that_differ_in_the_attack_alone_share_it(tmp_path: Path, told: list[str]) -> None:
     first = attacked(tmp_path).ended["degradation"]["without"]
-    same = ["attack.strength=3", "system.malicious_share=0.2"]
+    same = ["attack.strength=3", "system.malicious_share=0.2", "system.malicious_clients=3"]
     assert all(attacked(tmp_path, one).ended["degradation"]["without"] == first for one in same)
     assert len(references(tmp_path)) == 1
     others = ["seed=1", "defense=median", "evaluation.every=2", "dataset.items=61"]
@@ -174,9 +174,10 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> 
 
 
 def test_options_that_follow_from_the_share_of_malicious_clients_stay(tmp_path: Path) -> None:
-    checked = check(compose(*TINY, *NOISE, "defense=krum", "system.malicious_share=0.2"))
+    checked = check(compose(*TINY, *NOISE, "defense=krum", "system.malicious_share=0.2", "system.malicious_clients=3"))
     clean = unattacked(checked)
-    assert clean.config.system.malicious_share == 0 and clean.config.defense.malicious_share == 0.2
+    assert clean.config.system.malicious_share == 0 and clean.config.system.malicious_clients is None
+    assert clean.config.defense.malicious_share == 0.2
     parts = checked.parts["defense"].build(), clean.parts["defense"].build()
     assert parts[0] == parts[1]
     assert clean.parts["attack"].build().takes_part is False and clean.parts["tracking"].build() is None
