@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from fedrec import ragged as ragged_kernels
 from fedrec.data import federated_data
-from tests.reference.federations import build_system, cases
+from tests.reference.drawn_cases import cases
+from tests.reference.federations import build_system
 
 
 @st.composite

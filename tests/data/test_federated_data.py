@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fedrec.data import drawing, federated_data
 from fedrec.data.federated_data import FederatedData
 from fedrec.interfaces import Interactions
-from tests.reference.federations import cases
+from tests.reference.drawn_cases import cases
 
 SOME_ITEMS = st.lists(st.integers(0, 7), max_size=6)
 

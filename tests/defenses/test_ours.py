@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from fedrec.defenses.ours import PopularityRegularizer
 from fedrec.interfaces import ClientBatch, ClientDefense, GlobalModel, ReplacedRows, RowGroup
-from tests.reference.federations import build_system, cases
+from tests.reference.drawn_cases import cases
+from tests.reference.federations import build_system
 
 OPTIONS = {"N": 3, "beta": 1.0, "gamma": 1.0, "divergence": "user_from_item", "reduction": "mean", "mining_times": 2, "starts": "mined"}
 

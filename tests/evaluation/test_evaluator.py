@@ -17,7 +17,8 @@ from tests.data.content import one_each
 from tests.evaluation import scored
 from tests.evaluation.scored import candidates_of
 from tests.reference import federation as oracle
-from tests.reference.federations import SYSTEM, Case, build_system, cases
+from tests.reference.drawn_cases import cases
+from tests.reference.federations import SYSTEM, Case, build_system
 
 METRICS = ["ER", "HR", "full_HR", "full_NDCG", "mining", "poison_share", "PKL", "UCR"]
 OPTIONS = {**scored.OPTIONS, "k": [1, 2, 3], "metrics": METRICS, "selection": "HR@2", "mined_sizes": [1, 3]}

@@ -11,7 +11,8 @@ from torch.nn.functional import normalize
 from fedrec.federation.decorrelation import SPREAD, decorrelated, directions
 from fedrec.interfaces import DenseScorerGradients, ScorerPart, Upload
 from tests.attacks.choices import CHOICES, N_CLIENTS, N_ITEMS, Choice
-from tests.reference.federations import build_system, cases
+from tests.reference.drawn_cases import cases
+from tests.reference.federations import build_system
 from tests.reference.promoting_attacks import parts_of
 
 SIZE, ITEMS, CLIENTS, SEED = 3, 6, 5, 7

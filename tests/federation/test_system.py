@@ -14,8 +14,10 @@ from torch.utils._pytree import tree_leaves
 from fedrec.aggregation import aggregate, rule
 from fedrec.federation.system import TrainingDiverged
 from fedrec.interfaces import MANY_ITEMS
-from tests.reference.federations import ATTACKS, RULES, SYSTEM, Case, build_oracle, build_system, cases, copy_state
+from tests.reference.drawn_cases import cases
+from tests.reference.federations import ATTACKS, RULES, SYSTEM, Case, build_system
 from tests.reference.light_graph import attacks_on_star_graphs
+from tests.reference.oracles import build_oracle, copy_state
 
 
 def assert_close(actual, expected, tolerance, floor=0.0):

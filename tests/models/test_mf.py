@@ -12,7 +12,8 @@ from fedrec.interfaces import model as model_module
 from fedrec.models.losses import LOSSES
 from fedrec.models.mf import IMAGES, WIDE, MatrixFactorization
 from fedrec.poisoning.fake_users import equal_batch
-from tests.reference.federations import build_system, cases
+from tests.reference.drawn_cases import cases
+from tests.reference.federations import build_system
 
 
 @given(case=cases(models=["mf"]))
