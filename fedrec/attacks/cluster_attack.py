@@ -22,18 +22,15 @@ from pydantic import Field
 from torch import Tensor
 
 from fedrec.interfaces import (
-    Attack,
     AttackerKnowledge,
     AttackerView,
     NonNegative,
-    Number,
     Positive,
-    PriorWanted,
     RowGroup,
     ScorerPart,
     Upload,
 )
-from fedrec.poisoning.honest_users import HonestUsers
+from fedrec.poisoning.honest_users import HonestProfilesAttack, HonestUsers
 from fedrec.poisoning.k_means import k_means
 from fedrec.randomness import generator
 
@@ -69,27 +66,19 @@ class ClusterCount:
 
 
 @dataclass(kw_only=True)
-class ClusterAttack(Attack):
+class ClusterAttack(HonestProfilesAttack):
     paper = "Yu et al., AAAI 2023"
     knowledge = "none; items' popularity if wanted"
     applies_to = "MF-FRS, DL-FRS"
-    promotes = False
     memory = ("honest", "count")
 
-    num_targets: Number
-    prior: Literal["masked", "popularity"]
     clusters: Positive
     most_clusters: Positive
     patience: Positive
     decay: Annotated[float, Field(ge=0, lt=1)]
     spread: NonNegative
     zero_rows: Literal["ignored", "counted"]
-    kappa: Positive
-    honest: HonestUsers = field(init=False)
     count: ClusterCount = field(init=False)
-
-    def prior_wanted(self) -> PriorWanted:
-        return PriorWanted(popularity=self.prior == "popularity")
 
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)

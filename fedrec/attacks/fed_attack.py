@@ -8,44 +8,32 @@ The paper's malicious clients have profiles of real users; here they make them u
 the profile as it is, so that it goes on telling what the user likes.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 import torch
 
 from fedrec.interfaces import (
-    Attack,
     AttackerKnowledge,
     AttackerView,
     ClientBatch,
-    Number,
     Positive,
-    PriorWanted,
     RowGroup,
     ScorerPart,
     Upload,
 )
 from fedrec.poisoning.fake_users import equal_batch
-from fedrec.poisoning.honest_users import HonestUsers
+from fedrec.poisoning.honest_users import HonestProfilesAttack, HonestUsers
 from fedrec.ragged import positions_of_largest
 
 
 @dataclass(kw_only=True)
-class FedAttack(Attack):
+class FedAttack(HonestProfilesAttack):
     paper = "Wu et al., KDD 2022"
     knowledge = "items' popularity, for profiles (may be masked)"
     applies_to = "MF-FRS, DL-FRS"
-    promotes = False
     memory = ("honest",)
 
-    num_targets: Number
-    prior: Literal["masked", "popularity"]
-    kappa: Positive
     hardest: Positive
-    honest: HonestUsers = field(init=False)
-
-    def prior_wanted(self) -> PriorWanted:
-        return PriorWanted(popularity=self.prior == "popularity")
 
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)

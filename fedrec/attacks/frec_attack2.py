@@ -25,20 +25,17 @@ from pydantic import Field
 from torch import Tensor
 
 from fedrec.interfaces import (
-    Attack,
     AttackerKnowledge,
     AttackerView,
     DenseScorerGradients,
     GlobalModel,
-    Number,
     Positive,
-    PriorWanted,
     Rate,
     ScorerPart,
     Upload,
 )
 from fedrec.poisoning.hard_items import HardItems
-from fedrec.poisoning.honest_users import HonestUsers
+from fedrec.poisoning.honest_users import HonestProfilesAttack, HonestUsers
 from fedrec.poisoning.virtual_users import around_clusters, clusters_of, mean_gradients, summed_scores
 from fedrec.randomness import generator
 
@@ -65,15 +62,12 @@ class LastReceived:
 
 
 @dataclass(kw_only=True)
-class FRecAttack2(Attack):
+class FRecAttack2(HonestProfilesAttack):
     paper = "Hao et al., CCS 2024"
     knowledge = "items' popularity, for profiles (may be masked)"
     applies_to = "MF-FRS, DL-FRS"
-    promotes = False
     memory = ("honest", "hard", "received")
 
-    num_targets: Number
-    prior: Literal["masked", "popularity"]
     collude: bool
     virtual_users: Positive
     spread: Rate
@@ -82,13 +76,8 @@ class FRecAttack2(Attack):
     later_patience: Positive
     own_steps: Positive
     weighting: Literal["rows", "mean"]
-    kappa: Positive
-    honest: HonestUsers = field(init=False)
     hard: HardItems = field(init=False)
     received: LastReceived = field(init=False)
-
-    def prior_wanted(self) -> PriorWanted:
-        return PriorWanted(popularity=self.prior == "popularity")
 
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)

@@ -4,13 +4,14 @@ The papers' malicious clients have the profiles of real users. Positives that ar
 (`prior=popularity`). Without it positives are drawn uniformly, and the clients learn nothing of what benign users like.
 """
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor
 
 from fedrec.data.drawing import draw_unseen
-from fedrec.interfaces import AttackerKnowledge, ClientBatch, GlobalModel, LocalGradients
+from fedrec.interfaces import Attack, AttackerKnowledge, ClientBatch, GlobalModel, LocalGradients, Number, Positive, PriorWanted
 from fedrec.poisoning.fake_users import equal_batch
 from fedrec.randomness import generator
 
@@ -65,3 +66,18 @@ class HonestUsers:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.users = state["users"].clone()
+
+
+@dataclass(kw_only=True)
+class HonestProfilesAttack(Attack):
+    """An untargeted attack of clients that look honest."""
+
+    promotes = False
+
+    num_targets: Number
+    prior: Literal["masked", "popularity"]
+    kappa: Positive
+    honest: HonestUsers = field(init=False)  # from `setup` on
+
+    def prior_wanted(self) -> PriorWanted:
+        return PriorWanted(popularity=self.prior == "popularity")
