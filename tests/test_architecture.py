@@ -52,9 +52,14 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
     "recommend": {"config", "cli", "tracking", "saved_runs"},
     "api": {"interfaces", "config", "cli", "data", "tracking", "saved_runs", "experiment", "sweeps", "comparison", "main"},
     "campaigns": {"identity", "interfaces", "randomness", "federation", "config", "cli", "tracking", "conduct", "sweeps", "main"},
+    "auditing": {
+        *("interfaces", "config", "cli", "comparison", "tracking", "identity", "evaluation", "saved_runs"),
+        *("sweeps", "campaigns", "api", "main"),
+    },
+    "audit": {"config", "cli", "campaigns", "auditing"},
 }
 # modules in the root of the package
-LOOSE = {"__init__", "__main__", "main", "compare", "catalog", "recommend", "conduct", "experiment"}
+LOOSE = {"__init__", "__main__", "main", "audit", "compare", "catalog", "recommend", "conduct", "experiment"}
 LOOSE |= {"resources", "ragged", "randomness", "parent_process"}
 FOR_PLUGINS = {"fedrec.interfaces", "fedrec.aggregation", "fedrec.ragged"}  # all that an author of a plug-in imports
 HOT_FILES = [

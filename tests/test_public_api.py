@@ -36,16 +36,17 @@ def test_a_mistake_is_answered_before_torch_is_imported(tmp_path):
     code = """
 import sys
 import fedrec
-for call in (fedrec.run, fedrec.sweep):
+for call in (fedrec.run, fedrec.sweep, fedrec.audit):
     try:
         call("dataset=nowhere")
     except ValueError as error:
         print(str(error)[:30], *{"mlflow", "pandas", "torch"} & sys.modules.keys())
 """
-    assert printed(tmp_path, code) == "dataset=nowhere does not exist\n" * 2
+    assert printed(tmp_path, code) == "dataset=nowhere does not exist\n" * 3
 
 
 def test_everything_in_the_public_api_is_there():
+    assert fedrec.__all__ == ["Result", "__version__", "audit", "compare", "compose", "load", "run", "sweep"]
     assert set(fedrec.__all__) <= set(dir(fedrec))
     for name in fedrec.__all__:
         assert getattr(fedrec, name).__doc__
@@ -69,19 +70,20 @@ def test_what_cannot_be_composed_is_told_in_one_line(given, told):
         fedrec.compose(given)
 
 
-def test_what_is_a_program_is_a_function_too(tmp_path):
-    code = """
+@pytest.mark.parametrize(("name", "told"), [("compare", "nowhere: "), ("audit", "cannot read nowhere: ")])
+def test_what_is_a_program_is_a_function_too(tmp_path, name, told):
+    code = f"""
 import fedrec
-first = fedrec.compare
-import fedrec.compare
-for call in (first, fedrec.compare):
+first = fedrec.{name}
+import fedrec.{name}
+for call in (first, fedrec.{name}):
     try:
         call("nowhere")
     except ValueError as error:
         print(error)
 """
     one, other = printed(tmp_path, code).splitlines()
-    assert one == other and one.startswith("nowhere: ")
+    assert one == other and one.startswith(told)
 
 
 @pytest.mark.slow

@@ -21,18 +21,22 @@ Overrides = str | Sequence[str]
 
 
 def overrides_of(given: Overrides, config_dir: str | Path | None, *flags: str) -> list[str]:
-    """Return overrides as Hydra takes them, checked as on the command line. One text may hold several, as a shell would read them.
+    """Return overrides as Hydra takes them, checked as on the command line. Raises ValueError as `texts_of` and `parse` do."""
+    parsed: list[str] = parse([*texts_of(given, config_dir), *flags]).overrides
+    return parsed
 
-    Raises ValueError as `fedrec.cli.arguments.parse` does.
+
+def texts_of(given: Overrides, config_dir: str | Path | None) -> list[str]:
+    """Return what a call gives as the arguments of a command line. One text may hold several overrides, as a shell would read them.
+
+    Raises ConfigError if it gives anything but overrides.
     """
     texts = shlex.split(given) if isinstance(given, str) else list(given) if isinstance(given, Sequence) else [given]
     if not all(isinstance(text, str) for text in texts):
         raise ConfigError("overrides are texts, KEY=VALUE, or a configuration that Hydra has composed")
     if mistaken := [text for text in texts if text.startswith("-")]:
         raise ConfigError(f"{mistaken[0]}: Python takes overrides, KEY=VALUE; fedrec.sweep runs many jobs, and config_dir names a folder")
-    folder = [] if config_dir is None else ["--config-dir", str(config_dir)]
-    parsed: list[str] = parse([*texts, *folder, *flags]).overrides
-    return parsed
+    return [*texts, *([] if config_dir is None else ["--config-dir", str(config_dir)])]
 
 
 def set_to(option: str, value: object) -> str:

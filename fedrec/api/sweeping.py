@@ -11,6 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from fedrec.api.arguments_given import Overrides, overrides_of, set_to, with_table
+from fedrec.api.kept_data import kept
 from fedrec.api.process import alone
 from fedrec.api.progress_shown import bars
 from fedrec.config.compose import initialized
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _SWEEPER = "hydra_plugins.fedrec_plugins.FedrecBasicSweeper"
 _QUIET = ("hydra/job_logging=none", "hydra/hydra_logging=none")  # `logging` stays as the program of the caller has it
-DATA = "data.parquet"  # in the folder of the sweep: a DataFrame, for processes of launchers and for running a job again
 
 
 def sweep(
@@ -75,11 +75,7 @@ def _run_jobs(overrides: list[str], data: "pd.DataFrame | None", progress: bool)
     place = Path(settings.sweep.dir).absolute()
     given = [set_to("hydra.sweep.dir", place)]
     if data is not None:
-        from fedrec.data.table.columnar import write_frame
-
-        place.mkdir(parents=True, exist_ok=True)
-        write_frame(data, place / DATA)
-        given.append(set_to("dataset.path", place / DATA))
+        given.append(kept(data, place))
     task = partial(_job, progress and settings.launcher._target_ == ONE_BY_ONE, uuid.uuid4().hex)
     application.multirun("config", task, [*overrides, *given, *_QUIET], with_log_configuration=False)
     return place

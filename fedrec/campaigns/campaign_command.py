@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Sequence, Set
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -65,6 +66,7 @@ def measure_missing(
     estimates: Estimates,
     workers: int,
     make_record: Callable[[], Recorder],
+    has_bar: bool = True,
 ) -> None:
     """Measure the missing ones of all cells, those that failed before included. Tags name every experiment that shares a run."""
     if not missing:
@@ -73,5 +75,5 @@ def measure_missing(
     sharing: dict[str, list[str]] = {cell.key: [] for cell in missing}
     for cell in cells:
         sharing.get(cell.key, []).append(cell.experiment)
-    with shown(store, missing, estimates, workers):
+    with shown(store, missing, estimates, workers) if has_bar else nullcontext():
         measure(Measurer(planner, store, missing, sharing, make_record), workers)

@@ -49,9 +49,18 @@ def read_options(arguments: Sequence[str], kind: type[Kind], defaults: Mapping[s
         elif name not in values:
             raise unknown(name.partition(".")[0], values)
         elif isinstance(defaults[name], list):
-            values[name] = [part for part in _BETWEEN.split(text) if part]
+            parts = [part for part in _BETWEEN.split(text) if part]
+            values[name] = list(map(_number, parts)) if isinstance(next(iter(defaults[name]), ""), float) else parts
         else:
             number = isinstance(defaults[name], int) and text.isdigit()
             values[name] = int(text) if number else None if text == "null" else text
     checked = {one.name: convert(one.name, values[one.name], one.type) for one in fields(kind)}
     return kind(**checked), passed
+
+
+def _number(text: str) -> float | str:
+    """Return the number that a text names, or the text if it names none."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

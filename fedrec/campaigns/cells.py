@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from fedrec.config.build import build, check
 from fedrec.config.validation import ConfigError
 from fedrec.identity.run_identity import ALONE, counted_options, digest, version_of
+from fedrec.interfaces import Split
 from fedrec.randomness import generator
 from fedrec.sweeps.hydra_jobs import Composer
 
@@ -61,7 +62,8 @@ class Planner:
     def of(cls, folder: Path, settings: Sequence[str], arguments: Sequence[str], roots: Mapping[str, Path], recorder: str) -> "Planner":
         """Return a planner of runs in `folder`; `settings` override Hydra's own options. Hydra must be initialised."""
         loader = GlobalHydra.instance().config_loader()
-        own = ["hydra/sweeper=fedrec_optuna", "hydra/hydra_logging=none", f"hydra.sweep.dir={folder}"]
+        quoted = str(folder).replace("'", "\\'")
+        own = ["hydra/sweeper=fedrec_optuna", "hydra/hydra_logging=none", f"hydra.sweep.dir='{quoted}'"]
         config = loader.load_configuration("config", [*own, *settings, *arguments], RunMode.MULTIRUN)
         return cls(HydraContext(config_loader=loader, callbacks=Callbacks()), config, arguments, roots, recorder)
 
@@ -107,7 +109,12 @@ class Planner:
         name = json.dumps([OmegaConf.to_container(dataset, resolve=True), seed])
         if name not in self._checksums:
             try:
-                self._checksums[name] = build(dataset).load(generator(seed, "split")).checksum()
+                self._checksums[name] = self.split(dataset, seed).checksum()
             except ValueError as error:
                 raise ConfigError(str(error)) from error
         return self._checksums[name]
+
+    def split(self, dataset: DictConfig, seed: int) -> Split:
+        """Load a split. Raises ValueError if the data cannot be obtained."""
+        split: Split = build(dataset).load(generator(seed, "split"))
+        return split

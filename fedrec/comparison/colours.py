@@ -1,6 +1,7 @@
 """Colours that are distinct for every kind of colour vision, and markers that are distinct without any colour."""
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito
+INKS = ("#B34700", "#0072B2", "#00714F", "#9A4A7B")  # dark enough for letters on white: a contrast of 4.5 and more
 MARKERS = ("o", "^", "s", "D", "v", "P")
 MAP = "cividis"  # Nunez et al., PLOS ONE 2018: the same for people with and without a colour deficiency
 

@@ -205,7 +205,7 @@ class System:
         telemetry |= stopwatch.laps
         if n_dropped is not None:
             telemetry |= {"dropped_uploads": n_dropped, **describe_filtering(aggregation, upload, is_malicious, self.targets)}
-        return loss, changes, Unread(lambda: telemetry | describe_poison(benign.groups[0], poison, self.targets, self.n_items))
+        return loss, changes, Unread(telemetry, lambda: describe_poison(benign.groups[0], poison, self.targets, self.n_items))
 
     def _train_locally(self, batch: ClientBatch) -> LocalGradients:
         """Let the sampled benign clients train on the global model that they receive."""

@@ -24,6 +24,12 @@ def test_a_grid_has_every_point_of_a_sweep(plans):
     assert ("attack=pieck_ipe", "defense=ours", "system.loss=bpr") in {tuple(sorted(point)) for point in grid}
 
 
+def test_runs_lie_in_any_folder(tmp_path):
+    folder = tmp_path / "it's (mine), 50 %=half"
+    with planner(folder, "dataset=synthetic") as made:
+        assert made.config.hydra.sweep.dir == str(folder)
+
+
 def test_a_cell_names_the_command_that_runs_it(plans):
     cell = plans.cells("paper/table4", ("model=mf", "attack=a_hum"), two)[1]
     assert cell.overrides == ["experiment=paper/table4", "model=mf", "attack=a_hum", "seed=1"]

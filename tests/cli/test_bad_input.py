@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from experiments import leaderboard, paper, report
+from fedrec.audit import main as audit_main
 from fedrec.catalog import main as catalog_main
 from fedrec.compare import main as compare_main
 from fedrec.config.compose import FOLDER
@@ -27,7 +28,7 @@ from tests.config.test_options_table import SECTIONS, written
 Program = Callable[..., Ended]
 
 MAINS = {"fedrec.main": fedrec_main, "fedrec.compare": compare_main, "fedrec.recommend": recommend_main}
-MAINS |= {"fedrec.catalog": catalog_main, "fedrec.data": data_main}
+MAINS |= {"fedrec.catalog": catalog_main, "fedrec.data": data_main, "fedrec.audit": audit_main}
 MAINS |= {"experiments.paper": paper.main, "experiments.report": report.main, "experiments.leaderboard": leaderboard.main}
 PROGRESS = ("data: ", "round ")  # how lines begin that a run writes before it can know that it will fail
 SAMPLE = random.Random(0).sample([line for line in CORPUS if line.status == 2], 20)

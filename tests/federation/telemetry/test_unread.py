@@ -12,11 +12,11 @@ from tests.federation.telemetry.test_telemetry import ATTACKED
 from tests.reference.federations import build_system
 
 
-def test_it_is_described_once_and_only_if_it_is_read():
+def test_it_is_described_once_and_only_if_more_is_read_than_is_known():
     calls = []
-    telemetry = Unread(lambda: calls.append(1) or {"poison_rows": 2.0})
-    assert not calls
-    assert dict(telemetry) == {"poison_rows": 2.0} and len(telemetry) == 1 and "penalty" not in telemetry
+    telemetry = Unread({"loss": 1.0}, lambda: calls.append(1) or {"poison_rows": 2.0})
+    assert telemetry["loss"] == 1.0 and not calls
+    assert dict(telemetry) == {"loss": 1.0, "poison_rows": 2.0} and len(telemetry) == 2 and "penalty" not in telemetry
     assert len(calls) == 1
 
 

@@ -1,0 +1,49 @@
+"""The contents of an audit's page in the order in which they are read."""
+
+from dataclasses import replace
+
+from fedrec.auditing.accounts_section import accounts_section
+from fedrec.auditing.audit_result import AuditResult
+from fedrec.auditing.audit_wording import count, known
+from fedrec.auditing.defenses_sections import price_section, recommendation_section
+from fedrec.auditing.degradation_section import degradation_section
+from fedrec.auditing.grouped_runs import GroupedRuns
+from fedrec.auditing.items_section import items_section
+from fedrec.auditing.method_section import glossary_section, method_section
+from fedrec.auditing.page_parts import Section
+
+_BOUNDED = ("exposure", "items", "degradation", "price")  # tables with bounds
+
+
+def title_of(result: AuditResult) -> str:
+    """Return the heading of the page."""
+    return f"Audit of {count(result.facts.get('dataset'))}, model {count(result.facts.get('model'))}"
+
+
+def about(result: AuditResult) -> str:
+    """Return what was audited, in a line."""
+    facts = result.facts
+    sizes = [f"{count(facts.get(name))} {name}" for name in ("users", "items", "interactions")]
+    seeds = facts.get("seeds")
+    counts = {"attack": facts.get("attacks"), "defense": facts.get("defenses"), "seed": range(seeds) if isinstance(seeds, int) else seeds}
+    tried = [
+        f"{len(values)} {name}{'s' * (len(values) != 1)}" for name, values in counts.items() if isinstance(values, list | tuple | range)
+    ]
+    date = [str(facts["date"])] if known(facts.get("date")) else []
+    return " · ".join([*sizes, *tried, f"{len(result.runs):,} runs", *date, *(["a first, quick look"] if facts.get("quick") else [])])
+
+
+def with_real_bounds(result: AuditResult) -> AuditResult:
+    """Return the result without bounds that allow everything throughout, which is what one seed gives."""
+    changed = {}
+    for name in _BOUNDED:
+        table = getattr(result, name)
+        if ((table["lower"] <= 0) & (table["upper"] >= 1)).all():
+            changed[name] = table.assign(lower=float("nan"), upper=float("nan"))
+    return replace(result, **changed)
+
+
+def sections(result: AuditResult, runs: GroupedRuns) -> list[Section]:
+    """Return the sections."""
+    measured = (accounts_section, items_section, degradation_section, price_section, recommendation_section)
+    return [*(section(result, runs) for section in measured), method_section(result), glossary_section()]

@@ -1,0 +1,114 @@
+"""The tables and the verdict of an audit, whatever was measured."""
+
+import pytest
+
+from fedrec.auditing.audit_result import COLUMNS
+from fedrec.auditing.audit_setups import UNDEFENDED, Choice
+from fedrec.auditing.audit_tables import Tables
+from fedrec.auditing.audit_verdict import left_out, verdict
+from tests.auditing.made_up_runs import NEEDED, PRICES, UNTARGETED, MadeUp, field_of
+
+BETTER = ("norm_bound", "defense.C=0.0003")  # the only defense that withstands the attacks at a small price
+
+
+def tables_of(field, budget=None, **options):
+    course = MadeUp(**options).course(field, budget)
+    return Tables(field, course.follow(), course.asked, lambda wanted: (str(wanted), " ".join(wanted.point))).all()
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return tables_of(field_of())
+
+
+def rows(table, **where):
+    for name, value in where.items():
+        table = table[table[name] == value]
+    return table.to_dict("records")
+
+
+def test_tables_have_their_columns(tables):
+    assert {name: list(table) for name, table in tables.items()} == {name: list(columns) for name, columns in COLUMNS.items()}
+    assert all(len(table) for table in tables.values())
+
+
+def test_a_run_has_a_row_with_its_command(tables):
+    runs = tables["runs"]
+    assert runs["key"].is_unique
+    row = rows(runs, attack="pieck_uea", defense="flame", accounts=50, seed=1, kind="cold")[0]
+    assert "system.malicious_clients=50" in row["command"] and row["share"] == 0.05
+    assert row["ER@10"] == pytest.approx(50**2 / (50**2 + (25 * 1.05) ** 2))
+
+
+def test_accounts_lie_around_what_the_formula_needs(tables):
+    for row in rows(tables["accounts"], attack="pieck_uea", level=0.5, settings=""):
+        if row["defense"] != "strict":
+            assert row["least"] <= NEEDED[row["defense"]] * 1.05 <= row["most"]
+            assert row["least"] < row["estimate"] <= row["most"]
+    never = rows(tables["accounts"], defense="strict")
+    assert all(row["least"] == row["tried"] == 100 and not row["most"] > 0 for row in never)
+
+
+def test_the_price_is_that_of_each_defense(tables):
+    for row in rows(tables["price"], settings=""):
+        assert row["points"] == pytest.approx(PRICES[row["defense"]])
+        assert row["lower"] < row["HR@10"] < row["upper"] and (row["client_ms"], row["server_ms"]) == (1.0, 2.0)
+
+
+def test_degradation_is_the_share_of_hits_that_is_lost(tables):
+    for name, share in UNTARGETED.items():
+        assert rows(tables["degradation"], attack=name, defense="none", accounts=50)[0]["hits"] == pytest.approx(share)
+    assert {row["accounts"] for row in rows(tables["degradation"], attack="spattack", defense="none")} == {3, 8, 20, 50}
+
+
+def test_the_front_names_the_worst_attack_and_the_recommended_defense(tables):
+    (best,) = rows(tables["front"], recommended=True)
+    assert (best["defense"], best["settings"]) == BETTER and best["on_front"]
+    assert best["by"] == "pieck_uea adaptive=true" and best["by_untargeted"] == "spattack" and best["limit"] == 50
+    strict = rows(tables["front"], defense="strict")[0]
+    assert strict["exposure"] < 1e-6 and strict["points"] == pytest.approx(0.2)  # too dear
+
+
+def test_items_and_what_they_push_out(tables):
+    assert set(tables["items"]["kind"]) == {"cold", "tail", "mid", "head"} and set(tables["items"]["defense"]) == {"none", "norm_bound"}
+    assert rows(tables["pushed_out"]) == [{"item": "7", "title": None, "interactions": 5, "before": 0.5, "after": pytest.approx(0.1)}]
+
+
+def test_the_verdict_has_three_sentences(tables):
+    danger, defense, rest = verdict(tables, 1000)
+    assert danger.startswith("Without a defense, it takes about 4 fake accounts (0.4 % of the users)") and "20 % of the users" in danger
+    assert defense.startswith("norm_bound with defense.C=0.0003 is recommended: it costs 1.0 points of HR@10")
+    assert "65 % of the users, against 97 % without a defense" in defense
+    assert "50 accounts that promote nothing still take 4 % of the hits (spattack)" in rest
+
+
+@pytest.mark.parametrize("budget", [0.5, 2.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0])
+def test_any_budget_gives_tables_and_a_verdict(budget):
+    field = field_of()
+    found = tables_of(field, budget)
+    assert len(verdict(found, field.users)) == 3
+    attacked = {row["defense"] for row in rows(found["front"]) if isinstance(row["by"], str) or isinstance(row["by_untargeted"], str)}
+    assert {row["defense"] for row in rows(found["front"], recommended=True)} <= {"none", *attacked}
+    assert {row["defense"] for row in rows(found["front"], on_front=True)} <= attacked
+
+
+@pytest.mark.parametrize(
+    ("exposure", "said"), [(lambda setup, seed: 0.0, "no attack put an unknown item"), (lambda setup, seed: 1.0, "about 1 fake account ")]
+)
+def test_a_verdict_of_extremes(exposure, said):
+    found = tables_of(field_of(), exposure=exposure)
+    assert said in verdict(found, 1000)[0]
+
+
+def test_no_defense_helps():
+    field = field_of(untargeted=[], defenses=[UNDEFENDED, Choice("flame")])
+    found = tables_of(field, exposure=lambda setup, seed: 0.5)
+    assert verdict(found, 1000)[1].startswith("No defense that was tried is better than none")
+
+
+def test_what_was_left_out_is_said():
+    assert left_out({"this": 1, "that": 2}, {"a run": "no memory"}) == [
+        "The budget left out 1 run or more that would show this.",
+        "The budget left out 2 runs or more that would show that.",
+        "A run failed: a run: no memory",
+    ]
