@@ -43,7 +43,7 @@ What is asked is KEY=VALUE, too:
   storage=postgresql+psycopg://USER@HOST/DATABASE
                         results that several machines share
   tracking=none         or mlflow; hydra.KEY and tracking.KEY are passed on
-  --quick               a first look: budget=1min, 2 attacks, 2 defenses,
+  --quick               a first look: budget=45s, 2 attacks, 2 defenses,
                         1 level, 1 seed
   --dry-run             print the plan and its time; nothing is run or stored
   --config-dir FOLDER   with attacks and defenses of your own

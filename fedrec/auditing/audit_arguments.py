@@ -34,9 +34,9 @@ AUDIT_DEFAULTS: Mapping[str, Any] = {
     "tracking": "none",
 }
 QUICK_DEFAULTS: Mapping[str, Any] = {
-    "budget": 60,
+    "budget": 45,
     "attacks": ["pieck_uea", "pieck_ipe"],
-    "defenses": ["flame", "[norm_bound,flame]"],
+    "defenses": ["norm_bound", "flame"],
     "levels": [0.05],
     "seeds": 1,
     "quick": True,

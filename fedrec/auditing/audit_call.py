@@ -40,7 +40,7 @@ def audit(
     Args:
         overrides: As on the command line, in a list or in one text: data, model and their options, but also `device=cuda`, for instance.
         data: A row for each interaction. It takes the place of the file of `dataset=table`, whose options choose the columns.
-        budget: How long the runs may take: seconds, a text such as "1h30min", or "none"; by default ten minutes, if `quick` one minute.
+        budget: How long the runs may take: seconds, a text such as "1h30min", or "none"; by default ten minutes, if `quick` 45 seconds.
         quick: Whether a first look is enough: two attacks, two defenses, one level, one seed.
         attacks: Those that are tried, those that promote items and those that do not.
         defenses: Those that are candidates, combinations such as "[norm_bound,flame]" among them. No defense always takes part.

@@ -14,7 +14,10 @@ _UNKNOWN = 10.0  # seconds, where nothing similar has been measured
 
 
 class Estimates:
-    """Seconds of runs by setting and, less precisely, of runs that differ in one choice, or of the same experiment and data set."""
+    """Seconds of runs by setting and, less precisely, of runs that differ in one choice, or of the same experiment and data set.
+
+    Of runs that differ in the attack and of those that differ in the defense the dearer ones count: a dear defense is dear under any attack.
+    """
 
     def __init__(self, tables: "Iterable[pd.DataFrame]", unknown: float = _UNKNOWN) -> None:
         """Learn from tables of runs that `Store.table` made; later tables override earlier ones. `unknown` is the guess without any."""
@@ -35,7 +38,7 @@ class Estimates:
         if cell.setting in self._by_setting:
             return self._by_setting[cell.setting]
         near = [self._alike[name] for name in _less_one(cell.experiment, cell.dataset, cell.point) if name in self._alike]
-        return mean(near) if near else self._alike.get((cell.experiment, cell.dataset), self._unknown)
+        return max(near) if near else self._alike.get((cell.experiment, cell.dataset), self._unknown)
 
     def total(self, cells: Iterable[Cell], workers: int) -> float:
         """Return the seconds that several workers take for all cells."""
