@@ -1,7 +1,8 @@
 """The gate for pipelines: does any attack of an audit show an item to more users than somebody allows, with so many accounts?
 
 Nothing is interpolated. An attack fails if any number of accounts up to the allowed one exceeds the limit. It passes if none does and the
-allowed number was nearly reached, or the next larger one that was tried keeps the limit, too. Else the audit cannot tell.
+allowed number was nearly reached, or the next larger one that was tried keeps the limit, too. Else the audit cannot tell. Weaker attacks may stay unknown, but not the one that
+reaches the most users with any number of accounts: what passes without it would say nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,11 +55,13 @@ def check(result: AuditResult, max_exposure: float, accounts: int, defense: str 
     own = _rows(result, _chosen(result, defense or str(result.facts.get("deployed") or "none")))
     names = list(dict.fromkeys(str(row["attack"]) for row in own))
     checks = [_judged([row for row in own if row["attack"] == name], max_exposure, accounts) for name in names]
-    if all(one.is_passed is None for one in checks):
+    strongest = str(max(own, key=lambda row: row["mean"])["attack"])
+    unknown = next((one for one in checks if one.is_passed is None and one.attack == _plain(strongest)), None)
+    is_exceeded = any(one.is_passed is False for one in checks)
+    if not is_exceeded and (unknown or all(one.is_passed is None for one in checks)):
+        told = unknown or checks[0]
         tried = ", ".join(str(number) for number in sorted({int(row["accounts"]) for row in own}))
-        raise ConfigError(
-            f"accounts = {accounts}: the audit cannot tell, behind {checks[0].defense} it tried {tried}; {checks[0].sentence}"
-        )
+        raise ConfigError(f"accounts = {accounts}: the audit cannot tell, behind {told.defense} it tried {tried}; {told.sentence}")
     return checks
 
 

@@ -114,6 +114,13 @@ def test_the_conclusion_is_one_line_and_names_what_is_not_known() -> None:
     assert unknown == ("not known: popular was not tried with 8 accounts: 30 % of the users with 47 accounts, with another seed up to 60 %")
 
 
+def test_weaker_attacks_do_not_pass_for_the_strongest_one() -> None:
+    result = audited(none={"popular": {47: 0.02}, "pieck_uea": {3: 0.004, 47: 0.3}})
+    with pytest.raises(ConfigError, match="the audit cannot tell.*pieck_uea was not tried with 8 accounts"):
+        check(result, 0.05, 8)
+    assert passed(result, 0.05, 3) == {"popular": True, "pieck_uea": True}
+
+
 def test_a_single_seed_is_told() -> None:
     result = audited(none=OPEN)
     result.exposure["seeds"] = 1
