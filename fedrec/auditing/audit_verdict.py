@@ -16,19 +16,28 @@ def verdict(tables: "Mapping[str, pd.DataFrame]", users: int) -> list[str]:
     """Return how few accounts it takes, which defense is recommended at what price, and what remains possible."""
     front, accounts = (_rows(tables[name]) for name in ("front", "accounts"))
     best = next((row for row in front if row["recommended"]), None)
-    return [_danger(accounts, users), *_defense(front, best), _rest(best)]
+    return [_danger(accounts, users, _shown_anyway(tables["runs"])), *_defense(front, best), _rest(best)]
 
 
 def _rows(table: "pd.DataFrame") -> list[Row]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def _danger(accounts: Sequence[Row], users: int) -> str:
-    """Say how few accounts reach a level without a defense."""
+def _shown_anyway(runs: "pd.DataFrame") -> float:
+    """Return how many users see an unknown item without attack and defense, as the mean over seeds; 0 if that was not measured."""
+    free = runs[(runs["attack"] == "none") & (runs["defense"] == "none") & runs["ER@10"].notna()]
+    return float(free["ER@10"].astype(float).mean()) if len(free) else 0.0
+
+
+def _danger(accounts: Sequence[Row], users: int, anyway: float) -> str:
+    """Say how few accounts reach a level without a defense. `anyway` is the share of the users who see the item without an attack."""
     free = [row for row in accounts if row["defense"] == "none"]
     if not free:
         return "How many fake accounts it takes to promote an item was not measured."
     level = min((row["level"] for row in free), key=lambda one: abs(one - _WANTED))
+    if anyway >= level:
+        told = f"No fake account is needed to put an unknown item into the top 10 of {_percent(level)} of the users"
+        return f"{told}: without attack and defense {_percent(anyway)} see it."
     own = [row for row in free if row["level"] == level]
     reached = [row for row in own if not isnan(row["estimate"])]
     if not reached:
