@@ -64,7 +64,7 @@ def points(known: Known, defense: Choice) -> list[float]:
 def standings(field: Field, known: Known, defenses: Sequence[Choice], attacks: Collection[Choice] | None = None) -> list[Standing]:
     """Return how defenses stand at the field's limit, judged by some attacks or by all; those whose price is unknown are left out.
 
-    Of the attacks of a kind those count that ran with the most seeds: the others were weaker with the first seed.
+    Of the attacks of a kind those count that ran with the most seeds, and those that were stronger than these with the first seed.
     """
     found = []
     for defense in defenses:
@@ -78,9 +78,13 @@ def standings(field: Field, known: Known, defenses: Sequence[Choice], attacks: C
 
 
 def _largest(values: Mapping[Choice, Mapping[int, float]]) -> tuple[float, Choice | None]:
-    """Return the largest mean over seeds and whose it is, among those with the most seeds; equal ones go by name."""
+    """Return the largest mean over seeds and whose it is, among those with the most seeds; equal ones go by name.
+
+    One that the budget left with fewer counts, too, if it was stronger with the first seed than all of these.
+    """
     most = max(map(len, values.values()), default=0)
-    means = {one: mean(own.values()) for one, own in values.items() if most and len(own) == most}
+    first = max((own.get(0, 0.0) for own in values.values() if len(own) == most), default=0.0)
+    means = {one: mean(own.values()) for one, own in values.items() if own and (len(own) == most or own.get(0, 0.0) > first)}
     by = max(means, key=lambda one: (means[one], one.text), default=None)
     return (0.0, None) if by is None else (means[by], by)
 

@@ -4,6 +4,7 @@ import pytest
 
 from fedrec.auditing.audit_result import COLUMNS
 from fedrec.auditing.audit_setups import UNDEFENDED, Choice
+from fedrec.auditing.audit_standings import promoted, standings, unattacked
 from fedrec.auditing.audit_tables import Tables
 from fedrec.auditing.audit_verdict import left_out, verdict
 from tests.auditing.made_up_runs import NEEDED, PRICES, UNTARGETED, MadeUp, field_of
@@ -109,6 +110,20 @@ def test_no_defense_helps():
     field = field_of(untargeted=[], defenses=[UNDEFENDED, Choice("flame")])
     found = tables_of(field, exposure=lambda setup, seed: 0.5)
     assert verdict(found, 1000)[1].startswith("No defense that was tried is better than none")
+
+
+def test_a_stronger_attack_counts_though_the_budget_left_it_with_one_seed():
+    def run(exposed):
+        return {"near_best": {"ER@10": exposed}, "best": {"HR@10": 0.5}}
+
+    flame, weak, strong, weaker = Choice("flame"), Choice("popular"), Choice("popular", ("attack.decorrelate=true",)), Choice("pieck_uea")
+    known = {unattacked(one): {0: run(0.0), 1: run(0.0)} for one in (UNDEFENDED, flame)}
+    known |= {promoted(weak, flame, 50): {0: run(0.2), 1: run(0.0)}, promoted(weaker, flame, 50): {0: run(0.15)}}
+    field = field_of()
+    (found,) = standings(field, known, [flame])
+    assert (found.by, found.exposure) == (weak, pytest.approx(0.1))
+    (found,) = standings(field, known | {promoted(strong, flame, 50): {0: run(0.8)}}, [flame])
+    assert (found.by, found.exposure) == (strong, pytest.approx(0.8))
 
 
 def test_what_was_left_out_is_said():
