@@ -54,10 +54,15 @@ class AuditResult:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "AuditResult":
-        """Return what `to_json` told. Raises KeyError if something is missing."""
+        """Return what `to_json` told. Raises KeyError if something is missing, and TypeError if it is of another kind."""
         import pandas as pd
 
+        for name, kind in (("facts", dict), ("verdict", list), ("left_out", list)):
+            if not isinstance(told[name], kind):
+                raise TypeError(f"{name} is a {type(told[name]).__name__}")
         tables: dict[str, Any] = {name: pd.DataFrame(told[name], columns=list(columns)) for name, columns in COLUMNS.items()}
+        for name in ("accounts", "share", "seeds", "mean", "lower", "upper"):  # of what the gate compares
+            tables["exposure"][name] = pd.to_numeric(tables["exposure"][name])
         return cls(**{one.name: told[one.name] for one in fields(cls) if one.name not in tables}, **tables)
 
 

@@ -227,6 +227,13 @@ def test_what_is_no_audit_ends_in_one_line(content: str | None, tmp_path: Path) 
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("damage", [{"facts": []}, {"verdict": "text"}, {"left_out": None}, {"exposure": [{"mean": "x"}]}])
+def test_an_audit_with_values_of_another_kind_is_none(damage: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "audit.json").write_text(json.dumps(AUDITS["whole"]().to_json() | damage), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"audit\.json: this is no audit"):
+        read_audit(tmp_path)
+
+
 @pytest.mark.parametrize("ink", INKS)
 def test_letters_on_white_have_a_contrast_of_four_and_a_half(ink: str) -> None:
     parts = [int(ink[place : place + 2], 16) / 255 for place in (1, 3, 5)]
