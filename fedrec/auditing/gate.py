@@ -1,8 +1,8 @@
 """The gate for pipelines: does any attack of an audit show an item to more users than somebody allows, with so many accounts?
 
 Nothing is interpolated. An attack fails if any number of accounts up to the allowed one exceeds the limit. It passes if none does and the
-allowed number was nearly reached, or the next larger one that was tried keeps the limit, too. Else the audit cannot tell. Weaker attacks may stay unknown, but not the one that
-reaches the most users with any number of accounts: what passes without it would say nothing.
+allowed number was nearly reached, or the next larger one that was tried keeps the limit, too. Else the audit cannot tell. Weaker attacks
+may stay unknown, but not the one that reaches the most users with any number of accounts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

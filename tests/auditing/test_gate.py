@@ -116,7 +116,7 @@ def test_the_conclusion_is_one_line_and_names_what_is_not_known() -> None:
 
 def test_weaker_attacks_do_not_pass_for_the_strongest_one() -> None:
     result = audited(none={"popular": {47: 0.02}, "pieck_uea": {3: 0.004, 47: 0.3}})
-    with pytest.raises(ConfigError, match="the audit cannot tell.*pieck_uea was not tried with 8 accounts"):
+    with pytest.raises(ConfigError, match=r"the audit cannot tell.*pieck_uea was not tried with 8 accounts"):
         check(result, 0.05, 8)
     assert passed(result, 0.05, 3) == {"popular": True, "pieck_uea": True}
 
