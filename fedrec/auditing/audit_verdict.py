@@ -57,7 +57,8 @@ def _defense(front: Sequence[Row], best: Row | None) -> list[str]:
     name, worst = _name(best), _worst(best)
     others = [row for row in front if row["defense"] != "none" and (isinstance(row["by"], str) or isinstance(row["by_untargeted"], str))]
     if best["defense"] == "none":
-        why = "No defense that was tried is better than none at a small price" if others else _UNTRIED
+        untried = _UNTRIED if len(front) > 1 else "No defense was asked for, so none is recommended"
+        why = "No defense that was tried is better than none at a small price" if others else untried
         return [f"{why}: with {best['limit']} accounts, {worst}."]
     free = next((row for row in front if row["defense"] == "none" and not row["settings"]), None)
     before = f", against {_percent(free['exposure'])} without a defense" if free and isinstance(free["by"], str) else ""

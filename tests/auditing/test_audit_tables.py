@@ -112,6 +112,11 @@ def test_no_defense_helps():
     assert verdict(found, 1000)[1].startswith("No defense that was tried is better than none")
 
 
+def test_no_defense_was_asked_for():
+    field = field_of(untargeted=[], defenses=[UNDEFENDED])
+    assert verdict(tables_of(field), 1000)[1].startswith("No defense was asked for, so none is recommended: with 50 accounts")
+
+
 def test_a_stronger_attack_counts_though_the_budget_left_it_with_one_seed():
     def run(exposed):
         return {"near_best": {"ER@10": exposed}, "best": {"HR@10": 0.5}}
