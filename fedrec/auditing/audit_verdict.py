@@ -24,8 +24,8 @@ def _rows(table: "pd.DataFrame") -> list[Row]:
 
 
 def _shown_anyway(runs: "pd.DataFrame") -> float:
-    """Return how many users see an unknown item without attack and defense, as the mean over seeds; 0 if that was not measured."""
-    free = runs[(runs["attack"] == "none") & (runs["defense"] == "none") & runs["ER@10"].notna()]
+    """Return how many users see an unknown item without attack and defense, as the mean over seeds; 0 without a run that converged."""
+    free = runs[(runs["attack"] == "none") & (runs["defense"] == "none") & runs["ER@10"].notna() & ~runs["diverged"].astype(bool)]
     return float(free["ER@10"].astype(float).mean()) if len(free) else 0.0
 
 
