@@ -96,13 +96,28 @@ def on_front(found: Sequence[Standing]) -> list[Choice]:
 
 
 def recommended(field: Field, known: Known, defenses: Sequence[Choice]) -> Choice:
-    """Return the defense with the lowest worst case over the attacks that all defenses face, among those that cost little.
-
-    Where no attack was measured on a defense, nothing is known in favour of it.
-    """
-    found = standings(field, known, defenses, {*field.promoting, *field.untargeted})
-    cheap = [one for one in found if one.points <= PRICE and one.was_attacked]
+    """Return the defense with the lowest worst case among those that cost little and that met the same attacks."""
+    cheap = [one for one in compared(field, known, defenses) if one.points <= PRICE and one.was_attacked]
     return min(cheap, key=lambda one: (one.worst, one.points), default=Standing(UNDEFENDED, 0, 0, None, 0, None)).defense
+
+
+def compared(field: Field, known: Known, defenses: Sequence[Choice]) -> list[Standing]:
+    """Return how those defenses stand that met every attack which ran without a defense, judged by these attacks.
+
+    Nothing is known in favour of a defense that a budget kept from some of them. If it kept all from attacks that promote nothing, the
+    others alone count.
+    """
+    ran = [[one for one in attacks if _met(field, known, one, UNDEFENDED)] for attacks in (field.promoting, field.untargeted)]
+    for attacks in ([*ran[0], *ran[1]], ran[0]):
+        judged = [one for one in defenses if all(_met(field, known, attack, one) for attack in attacks)]
+        if any(one != UNDEFENDED for one in judged):
+            break
+    return standings(field, known, judged, {*attacks})
+
+
+def _met(field: Field, known: Known, attack: Choice, defense: Choice) -> bool:
+    attacks = field.promoting if attack in field.promoting else field.untargeted
+    return first_sight(field, known, attack, defense, attacks is field.promoting) is not None
 
 
 def strongest(field: Field, known: Known, attacks: Sequence[Choice], defense: Choice) -> list[Choice]:

@@ -12,7 +12,18 @@ from fedrec.auditing.audit_result import COLUMNS
 from fedrec.auditing.audit_setups import UNDEFENDED, UNPOPULAR, Choice, Known, Run, Setup, Wanted, by_setup, exposure_of, peak_of
 from fedrec.auditing.audit_setups import quality_of as quality
 from fedrec.auditing.audit_stages import final
-from fedrec.auditing.audit_standings import curve_of, losses, measured_pairs, on_front, points, promoted, standings, strongest, unattacked
+from fedrec.auditing.audit_standings import (
+    compared,
+    curve_of,
+    losses,
+    measured_pairs,
+    on_front,
+    points,
+    promoted,
+    standings,
+    strongest,
+    unattacked,
+)
 from fedrec.auditing.seed_intervals import interval, share_interval
 
 if TYPE_CHECKING:
@@ -112,7 +123,7 @@ class Tables:
 
     def _front(self) -> Iterator[Row]:
         found = standings(self.field, self.known, self.defenses)
-        fair = standings(self.field, self.known, self.defenses, {*self.field.promoting, *self.field.untargeted})
+        fair = compared(self.field, self.known, self.defenses)
         front, best = on_front(fair), final(self.field, self.known)
         for one in sorted(found, key=lambda one: (one.worst, one.points)):
             own = {"defense": one.defense.name, "settings": one.defense.settings, "points": one.points, "limit": self.field.limit}

@@ -16,7 +16,7 @@ _UNKNOWN = 10.0  # seconds, where nothing similar has been measured
 class Estimates:
     """Seconds of runs by setting and, less precisely, of runs that differ in one choice, or of the same experiment and data set.
 
-    Of runs that differ in the attack and of those that differ in the defense the dearer ones count: a dear defense is dear under any attack.
+    Of runs that differ in the attack and those that differ in the defense the dearer ones count: a dear defense always is.
     """
 
     def __init__(self, tables: "Iterable[pd.DataFrame]", unknown: float = _UNKNOWN) -> None:

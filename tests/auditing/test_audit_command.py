@@ -51,6 +51,7 @@ def test_help_fits_a_terminal(tmp_path: Path) -> None:
     assert lines == [line.rstrip() for line in lines]
 
 
+@pytest.mark.slow
 def test_a_plan_stores_nothing(tmp_path: Path) -> None:
     told = ended(tmp_path, *SMALL, "--dry-run", COLUMNS="80")
     assert told.returncode == 0, told.stderr

@@ -9,7 +9,7 @@ from fedrec.auditing.audit_forecast import Forecast
 from fedrec.auditing.audit_setups import COLD, UNDEFENDED, Choice, Setup, Wanted
 from fedrec.auditing.audit_stages import STAGES
 from fedrec.auditing.audit_standings import promoted, unattacked
-from tests.auditing.made_up_runs import NEEDED, PROMOTING, UNTARGETED, MadeUp, field_of, usual
+from tests.auditing.made_up_results import NEEDED, PROMOTING, UNTARGETED, MadeUp, field_of, usual
 
 ONE_RUN = 2.0  # seconds, of every made-up run
 

@@ -7,7 +7,7 @@ from fedrec.auditing.audit_setups import UNDEFENDED, Choice
 from fedrec.auditing.audit_standings import promoted, standings, unattacked
 from fedrec.auditing.audit_tables import Tables
 from fedrec.auditing.audit_verdict import left_out, verdict
-from tests.auditing.made_up_runs import NEEDED, PRICES, UNTARGETED, MadeUp, field_of
+from tests.auditing.made_up_results import NEEDED, PRICES, UNTARGETED, MadeUp, field_of
 
 BETTER = ("norm_bound", "defense.C=0.0003")  # the only defense that withstands the attacks at a small price
 

@@ -31,6 +31,7 @@ def purchases() -> "pd.DataFrame":
     return pd.DataFrame({"user": [f"u{user}" for user, _ in pairs], "item": [f"it's, [{item}]" for _, item in pairs]})
 
 
+@pytest.mark.slow
 def test_a_data_frame_is_audited(tmp_path):
     """In this process, with every option of a first look."""
     frame, options = purchases(), options_of(tmp_path, workers=1, attacks=["popular"], defenses=[], levels=[0.5], seeds=1, quick=True)
@@ -55,6 +56,7 @@ def test_a_data_frame_is_audited(tmp_path):
     assert not result.runs["diverged"].any() and len(set(result.runs["key"])) == len(result.runs)
 
 
+@pytest.mark.slow
 def test_a_run_can_be_repeated_by_its_command(tmp_path):
     """The command that the table gives, in a process of its own, reaches the same numbers."""
     options = options_of(tmp_path, workers=1, attacks=["popular"], defenses=[], levels=[0.5], seeds=1, quick=True)
