@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fedrec.auditing.audit_curves import without_and_with
 from fedrec.auditing.audit_result import AuditResult
+from fedrec.auditing.audit_verdict import shown_anyway
 from fedrec.auditing.audit_wording import (
     NOTHING,
     Row,
@@ -39,6 +40,8 @@ def _answer(result: AuditResult, rows: Sequence[Row]) -> str:
     if not rows:
         return NOT_MEASURED
     asked = min((row["level"] for row in rows), key=lambda one: abs(one - _TOLD))
+    if (anyway := shown_anyway(result.runs)) >= asked:
+        return f"None: without attack and defense {percent(anyway)} of the users have such an item in their top 10."
     compared = without_and_with(result, [row for row in rows if row["level"] == asked])
     told = []
     for own in compared:

@@ -16,14 +16,14 @@ def verdict(tables: "Mapping[str, pd.DataFrame]", users: int) -> list[str]:
     """Return how few accounts it takes, which defense is recommended at what price, and what remains possible."""
     front, accounts = (_rows(tables[name]) for name in ("front", "accounts"))
     best = next((row for row in front if row["recommended"]), None)
-    return [_danger(accounts, users, _shown_anyway(tables["runs"])), *_defense(front, best), _rest(best)]
+    return [_danger(accounts, users, shown_anyway(tables["runs"])), *_defense(front, best), _rest(best)]
 
 
 def _rows(table: "pd.DataFrame") -> list[Row]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def _shown_anyway(runs: "pd.DataFrame") -> float:
+def shown_anyway(runs: "pd.DataFrame") -> float:
     """Return how many users see an unknown item without attack and defense, as the mean over seeds; 0 without a run that converged."""
     free = runs[(runs["attack"] == "none") & (runs["defense"] == "none") & runs["ER@10"].notna() & ~runs["diverged"].astype(bool)]
     return float(free["ER@10"].astype(float).mean()) if len(free) else 0.0

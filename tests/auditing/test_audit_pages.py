@@ -208,6 +208,15 @@ def test_one_account_and_a_level_out_of_reach_in_words(tmp_path: Path) -> None:
     assert "polygon points" in (tmp_path / "audit.html").read_text(encoding="utf-8")
 
 
+def test_an_item_that_people_see_anyway_needs_no_account(tmp_path: Path) -> None:
+    audit = made_up_audit()
+    runs = audit.runs.copy()
+    runs.loc[(runs["attack"] == "none") & (runs["defense"] == "none"), "ER@10"] = 0.3
+    write_pages(replace(audit, runs=runs), tmp_path)
+    text = " ".join((tmp_path / "audit.md").read_text().split())
+    assert "None: without attack and defense 30 % of the users have such an item in their top" in text
+
+
 def test_one_seed_has_no_bounds_and_several_have() -> None:
     assert bounded(0.4, None, math.nan) == "40\N{NO-BREAK SPACE}%" and bounded(0.4, 0.0, 1.0).endswith("% (0 to 100)")
 
