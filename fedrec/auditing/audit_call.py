@@ -49,7 +49,7 @@ def audit(
         folder: Where runs, results and page lie; by default a folder of multirun/audit, as on the command line. What has been measured
             there is not measured again.
         workers: How many processes measure; by default one for each core.
-        progress: Whether a bar is shown on stderr.
+        progress: Whether a bar is shown on stderr. How a table is read is told there in any case.
         config_dir: A folder with attacks and defenses of your own, as `--config-dir`.
 
     Raises ValueError in one line, the same as on the command line, for bad input. A run that fails is named in `facts["failed"]`.

@@ -81,6 +81,7 @@ def test_short_runs_and_those_that_want_none_write_none(tmp_path: Path, every: s
     assert not (tmp_path / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_what_is_not_in_the_result_is_not_in_the_identity(tmp_path: Path) -> None:
     """The run goes on with other tracking, another display, and other checkpoints."""
     killed(tmp_path)

@@ -66,6 +66,7 @@ def test_a_sweep_that_goes_on_says_how_far_it_is() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_lines_of_a_real_sweep(tuned: Path) -> None:
     assert (tuned / "errors").read_text().splitlines()[:5] == [
         "study tuned: 6 trials x 2 seeds",

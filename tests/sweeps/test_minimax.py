@@ -7,6 +7,7 @@ import pytest
 from tests.sweeps.sweeps import ONE, SHORT, address, build_noise, results, summary, sweep, trials, without_attack
 
 
+@pytest.mark.slow
 def test_a_candidate_is_worth_what_it_is_at_the_worst_response(tmp_path: Path) -> None:
     options = ("sweep=minimax", "attack.N=range(1,30)", "defense.N=range(1,20)", "sweep.responses=3", "hydra.sweeper.n_trials=2")
     ended = sweep(tmp_path, *SHORT, ONE, "tracking=none", *options, "hydra/sweeper/pruner=none")
