@@ -12,7 +12,10 @@ from fedrec.config.yaml_files import read_yaml
 
 NONE = "none"
 NAMED = (  # combinations that have a row beside the single defenses; a name that conf/ lacks takes its combination along
-    *("[norm_bound,flame]", "[norm_bound,median]", "[bucketing,median]", "[arc,median]"),
+    "[norm_bound,flame]",
+    "[norm_bound,median]",
+    "[bucketing,median]",
+    "[arc,median]",
 )
 _HALVES = ("client", "transforms", "server")  # the parts of a defense
 

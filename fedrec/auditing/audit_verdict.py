@@ -2,25 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fedrec.auditing.audit_wording import Row, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = Mapping[str, Any]
 _UNTRIED = "No attack was measured on any defense, so none is recommended"
 _WANTED = 0.2  # the level of the first sentence, or the nearest one that was asked for
 
 
 def verdict(tables: "Mapping[str, pd.DataFrame]", users: int) -> list[str]:
     """Return how few accounts it takes, which defense is recommended at what price, and what remains possible."""
-    front, accounts = (_rows(tables[name]) for name in ("front", "accounts"))
+    front, accounts = (rows_of(tables[name]) for name in ("front", "accounts"))
     best = next((row for row in front if row["recommended"]), None)
     return [_danger(accounts, users, shown_anyway(tables["runs"])), *_defense(front, best), _rest(best)]
-
-
-def _rows(table: "pd.DataFrame") -> list[Row]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def shown_anyway(runs: "pd.DataFrame") -> float:

@@ -7,19 +7,16 @@ may stay unknown, but not the one that reaches the most users with any number of
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 from fedrec.auditing.audit_result import AuditResult
+from fedrec.auditing.audit_wording import Row, rows_of
 from fedrec.config.validation import ConfigError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 RECOMMENDED = "recommended"  # stands for the defense that the audit recommends
 _NEAR = 0.9  # so much of the number of accounts that one asks for is as good as that number
 _FACTS = ("dataset", "model", "users", "seeds", "epochs", "version", "date", "command")  # of an audit, which JUnit XML repeats
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ def _chosen(result: AuditResult, defense: str) -> str:
     """Return the name of a defense. Raises ConfigError if the audit recommends none."""
     if defense != RECOMMENDED:
         return defense
-    for row in _records(result.front):
+    for row in rows_of(result.front):
         if row["recommended"] is True:
             return _named(row)
     raise ConfigError("the audit recommends no defense; name the one that you use")
@@ -109,16 +106,12 @@ def _chosen(result: AuditResult, defense: str) -> str:
 
 def _rows(result: AuditResult, defense: str) -> list[Row]:
     """Return what was measured on a defense. Raises ConfigError if nothing was."""
-    measured = _records(result.exposure[result.exposure["mean"].notna()])
+    measured = rows_of(result.exposure[result.exposure["mean"].notna()])
     if not measured:
         raise ConfigError("the audit has not measured how many users an attack reaches")
     if own := [row for row in measured if _named(row) == _plain(defense)]:
         return own
     raise ConfigError(f"defense = {_plain(defense)}: it was not audited; audited were {', '.join(dict.fromkeys(map(_named, measured)))}")
-
-
-def _records(table: "pd.DataFrame") -> list[Row]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _judged(curve: Sequence[Row], max_exposure: float, accounts: int) -> Check:

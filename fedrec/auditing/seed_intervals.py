@@ -5,12 +5,6 @@ from math import sqrt
 from statistics import mean, stdev
 
 COVERAGE = 0.9
-_QUANTILES = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833)  # Student's t at 0.95 for 1, 2, ... degrees of freedom
-
-
-def _quantile(degrees: int) -> float:
-    """Return the 95 % quantile of Student's t, to about 0.01."""
-    return _QUANTILES[degrees - 1] if degrees <= len(_QUANTILES) else 1.645 + 1.72 / degrees
 
 
 def interval(values: Sequence[float], low: float, high: float, least: float = 0.0) -> tuple[float, float]:
@@ -24,7 +18,9 @@ def interval(values: Sequence[float], low: float, high: float, least: float = 0.
     n = len(values)
     if n < 2:
         return low, high
-    half = _quantile(n - 1) * max(stdev(values), least) * sqrt(1 + 1 / n)
+    from scipy.special import stdtrit  # the quantiles of Student's t
+
+    half = float(stdtrit(n - 1, (1 + COVERAGE) / 2)) * max(stdev(values), least) * sqrt(1 + 1 / n)
     return max(low, mean(values) - half), min(high, mean(values) + half)
 
 
