@@ -6,9 +6,8 @@ SIGTERM. Nothing heavy is imported before it is needed, so that `--help` is answ
 
 import sys
 from collections.abc import Sequence
-from types import ModuleType
-from typing import Any
 
+from fedrec.cli.callable_module import callable_module
 from fedrec.cli.ending import exit_after
 from fedrec.cli.terminal_width import fitted
 
@@ -52,15 +51,6 @@ Exit status: 0 done, 1 some runs failed (they are named) or `check` found too
 much, 2 bad input, 130 Ctrl-C, 143 SIGTERM."""
 
 
-class CallableModule(ModuleType):
-    """`fedrec.audit` is a function for whoever imports it, and a program for whoever runs it."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        from fedrec.auditing.audit_call import audit
-
-        return audit(*arguments, **options)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says and return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -78,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return conducted(program, HELP, (QUICK, DRY), given)
 
 
-sys.modules[__name__].__class__ = CallableModule
+sys.modules[__name__].__class__ = callable_module("fedrec.auditing.audit_call", "audit")
 
 if __name__ == "__main__":
     exit_after(main)

@@ -8,9 +8,9 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from fedrec.cli.callable_module import callable_module
 from fedrec.cli.ending import exit_after
 from fedrec.cli.parser import Parser
 
@@ -23,15 +23,6 @@ EXAMPLES = """examples:
   python -m fedrec.compare fedrec --at final --latex table.tex   from MLflow
   python -m fedrec.compare multirun --png map.png --scatter trade_off.svg"""
 PICTURES = (".png", ".svg", ".pdf")
-
-
-class CallableModule(ModuleType):
-    """`fedrec.compare` is a function for whoever imports it, and a program for whoever runs it."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        from fedrec.comparison.comparing import compare
-
-        return compare(*arguments, **options)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -139,7 +130,7 @@ def _compare(known: argparse.Namespace, where: dict[str, Any], against: dict[str
         print(f"{flag}: {file}")
 
 
-sys.modules[__name__].__class__ = CallableModule
+sys.modules[__name__].__class__ = callable_module("fedrec.comparison.comparing", "compare")
 
 if __name__ == "__main__":
     exit_after(main)

@@ -57,22 +57,24 @@ class Answer:
     estimate: float  # where the mean reaches it
     most: float  # from so many on, every run reached it
     tried: int  # the largest number that was tried
+    at_most: bool  # the smallest number that was tried reaches it already, so `estimate` is no more than an upper bound
 
 
 def answer(curve: Curve, level: float) -> Answer:
     """Return what the tried numbers say about a level.
 
     >>> answer({1: [0.0, 0.0], 10: [0.2, 0.0], 100: [0.2, 0.2]}, 0.2)
-    Answer(least=1, estimate=100.0, most=100, tried=100)
+    Answer(least=1, estimate=100.0, most=100, tried=100, at_most=False)
     """
     tried = sorted(curve)
     below = [number for place, number in enumerate(tried) if all(max(curve[one]) < level for one in tried[: place + 1])]
     above = [number for place, number in enumerate(tried) if all(min(curve[one]) >= level for one in tried[place:])]
-    return Answer(max(below, default=nan), _estimate(curve, tried, level), min(above, default=nan), tried[-1])
+    bounds = max(below, default=nan), _estimate(curve, tried, level), min(above, default=nan)
+    return Answer(*bounds, tried[-1], mean(curve[tried[0]]) >= level)
 
 
 def _estimate(curve: Curve, tried: Sequence[int], level: float) -> float:
-    """Return where the mean first reaches a level, on a line between two tried numbers' logarithms."""
+    """Return where the mean first reaches a level, on a line between two tried numbers' logarithms; the smallest one if it does so."""
     means = [mean(curve[number]) for number in tried]
     first = next((place for place, value in enumerate(means) if value >= level), None)
     if first is None:

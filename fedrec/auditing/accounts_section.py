@@ -11,6 +11,7 @@ from fedrec.auditing.audit_wording import (
     accounts_of,
     bounded,
     count,
+    holds,
     interval,
     known,
     level,
@@ -25,7 +26,8 @@ from fedrec.auditing.page_parts import NOT_MEASURED, Cell, Grid, Section
 _TOLD = 0.2  # the level nearest to it is the one that the answer speaks of
 _CAPTION = (
     "Fake accounts until the attacker's item is in the top 10 of this share of the users. 6 (5 to 8) means about 6: with 5 no run got "
-    "there, with 8 all did. Over a number means that it was not reached with that, the most that was tried."
+    'there, with 8 all did. "Over 94": 94 accounts, the most that were tried, did not get there. "At most 20": 20 accounts, the fewest '
+    "that were tried, got there."
 )
 
 
@@ -57,10 +59,13 @@ def _enough(rows: Sequence[Row], users: int | None) -> str:
         tried = max((row["tried"] for row in rows if known(row["tried"])), default=None)
         return f"not reached with {accounts_of(tried)}, the most that was tried" if tried else "not tried"
     number = max(1, round(row["estimate"]))
-    share = f"as many as {percent(number / users)} of the users" if users else ""
-    bounds = [f"{words} {count(row[name])}" for words, name in (("more than", "least"), ("at most", "most")) if known(row[name])]
-    more = "; ".join(filter(None, [", ".join(bounds), share, f"attack {row['attack']}"]))
-    return f"about {accounts_of(number)} {'is' if number == 1 else 'are'} enough ({more})"
+    share = f"{percent(number / users)} of the users" if users else ""
+    bounds = [f"{words} with {count(row[name])}" for words, name in (("none", "least"), ("all", "most")) if known(row[name])]
+    runs = f"runs that got there: {', '.join(bounds)}" if bounds and number > 1 else ""
+    more = "; ".join(filter(None, [share, f"attack {row['attack']}", runs]))
+    if holds(row["at_most"]) and number > 1:
+        return f"at most {accounts_of(number)} are needed, the fewest that were tried ({more})"
+    return f"{'' if holds(row['at_most']) else 'about '}{accounts_of(number)} {'is' if number == 1 else 'are'} enough ({more})"
 
 
 def _needed(rows: Sequence[Row], runs: GroupedRuns) -> Grid:
@@ -97,5 +102,8 @@ def _curves(result: AuditResult, runs: GroupedRuns) -> Grid:
         for row in rows_of(result.exposure)
     ]
     heads = ["defense, attack", "accounts", "share of users", "users who see the item", "at the peak", "seeds"]
-    caption = "Every number of accounts that was tried: the users who see the item, with the bounds of a run with another seed (90 %)."
+    caption = (
+        "Every number of accounts that was tried: the users who see the item, and in brackets where 90 % of runs with another seed would "
+        "lie, if several seeds were run."
+    )
     return Grid("curves", caption, heads, cells, 2, f"All {len(cells):,} measured points")

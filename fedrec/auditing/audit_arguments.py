@@ -1,21 +1,21 @@
 """The command line of an audit -> what it is asked for, and what its runs have in common. Everything is checked before anything is run."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig
 
+from fedrec.auditing.audit_choices import existing
 from fedrec.auditing.audit_options import AuditOptions
+from fedrec.auditing.audit_source import name_of_data, refuse_other_data, source_of
 from fedrec.campaigns.campaign_options import SHARED_DEFAULTS, read_options
 from fedrec.cli.arguments import parse
 from fedrec.config.build import check
-from fedrec.config.validation import ConfigError, did_you_mean
+from fedrec.config.validation import ConfigError
 
 FOLDER = "multirun/audit"  # has a folder for each data set and model: the page of another audit stays
 QUICK, DRY = "--quick", "--dry-run"
@@ -83,7 +83,8 @@ class Asked:
 def asked_for(arguments: Sequence[str], is_quick: bool = False, data_name: str | None = None) -> Asked:
     """Return what the arguments ask for. Hydra must be initialised. `data_name` takes the place of the data set's in the default folder.
 
-    Raises ConfigError, or what Hydra raises, if an argument is wrong, an option does not exist, or an attack or a defense does not.
+    Raises ConfigError, or what Hydra raises, if an argument is wrong, an option, an attack or a defense does not exist or does not work, or
+    the folder holds the audit of other data.
     """
     own: list[str] = []
     rest: list[str] = []
@@ -100,14 +101,14 @@ def asked_for(arguments: Sequence[str], is_quick: bool = False, data_name: str |
     common = [*overrides, *files, f"tracking={options.tracking}"]
     config = hydra.compose("config", common, return_hydra_config=True)
     check(config)
-    attacks, defenses = (_existing(group, getattr(options, f"{group}s"), config) for group in ("attack", "defense"))
-    for combination in (one for one in defenses if one.startswith("[")):
-        check(hydra.compose("config", [*common, f"defense={combination}"]))
+    attacks, defenses = (existing(group, getattr(options, f"{group}s"), config, common) for group in ("attack", "defense"))
     if not attacks:
         raise ConfigError("attacks=none: an audit needs an attack; what is lost without one is measured anyway")
     is_given = any(text.startswith("folder=") for text in own)
-    data, model = data_name or _name_of_data(config), config.hydra.runtime.choices.model
+    data, model = data_name or name_of_data(config), config.hydra.runtime.choices.model
     folder = options.folder if is_given else f"{FOLDER}/{re.sub(_FOREIGN, '_', f'{data}-{model}')}"
+    if data_name is None:
+        refuse_other_data(Path(folder), source_of(config, Path(folder)))
     return Asked(replace(options, attacks=attacks, defenses=defenses, folder=folder), overrides, passed, data, model)
 
 
@@ -146,23 +147,3 @@ def _overrides(given: Sequence[str]) -> list[str]:
         if override.is_sweep_override():
             raise ConfigError(f"{override.input_line}: an audit is of one value; [A,B] is a list, and several audits take several commands")
     return overrides
-
-
-def _existing(group: str, given: Iterable[str], config: DictConfig) -> list[str]:
-    """Return the choices of a group that are given, each once, without `none`. Raises ConfigError if one of them does not exist."""
-    searched = [f"hydra.searchpath=[{','.join(config.hydra.searchpath)}]"]
-    known = sorted(GlobalHydra.instance().config_loader().get_group_options(group, overrides=searched))
-    for choice in given:
-        for name in choice.strip("[]").split(","):
-            if name not in known:
-                raise ConfigError(
-                    f"{group}s={choice}: there is no {group} {name}; choose from {', '.join(known)}{did_you_mean([name], known)}"
-                )
-    return [choice for choice in dict.fromkeys(given) if choice != "none"]
-
-
-def _name_of_data(config: DictConfig) -> str:
-    """Return the name of the data set; that of a file of somebody's own is the file's."""
-    choice = str(config.hydra.runtime.choices.dataset)
-    own = {"table": "path", "presplit": "root"}.get(choice)
-    return Path(str(config.dataset[own])).stem if own else choice

@@ -4,12 +4,13 @@ import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from html import escape
+from typing import Any
 
 from fedrec.auditing.audit_charts import Chart, as_svg
 from fedrec.auditing.audit_curves import first_chart
 from fedrec.auditing.audit_result import AuditResult
 from fedrec.auditing.audit_sections import about, title_of
-from fedrec.auditing.audit_wording import Row, count, duration, holds, known, percent
+from fedrec.auditing.audit_wording import NOTHING, Row, count, duration, holds, known, percent
 from fedrec.auditing.grouped_runs import GroupedRuns, Key, group_title
 from fedrec.auditing.line_charts import LineChart
 from fedrec.auditing.mark_charts import MarkChart
@@ -17,7 +18,8 @@ from fedrec.auditing.page_parts import Cell, Grid, Heading, Part, Section, Terms
 from fedrec.auditing.page_style import SCRIPT, STYLE
 
 _WIDE, _NARROW = (760, 400), (358, 300)  # pixels of a picture on a wide and on a narrow screen
-_RUN_HEADS = ("seed", "question", "target", "ER@10", "peak", "HR@10", "NDCG@10", "seconds", "command")
+_RUN_HEADS = ("seed", "question", "target", "ER@10", "peak", "HR@10", "NDCG@10", "seconds", "MLflow", "command")
+_PAGES = ("http://", "https://")
 _TEXTS = (
     "item",
     "attack",
@@ -32,6 +34,7 @@ _TEXTS = (
     "question",
     "target",
     "by attack",
+    "MLflow",
 )
 _NUMBERLESS = ("Pareto front", "defense, attack", "seed", "kind of item", *_TEXTS)
 
@@ -40,7 +43,7 @@ def as_html_page(result: AuditResult, parts: Sequence[Section], runs: GroupedRun
     """Return the page."""
     title = escape(title_of(result))
     chart = first_chart(result)
-    verdict = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in result.verdict) or "<p>Too little was measured for a verdict.</p>"
+    verdict = "\n".join(f"<p>{_text(sentence)}</p>" for sentence in result.verdict) or "<p>Too little was measured for a verdict.</p>"
     links = [*((section.name, section.question) for section in parts), ("runs", "Which runs are behind it?")]
     listed = "".join(f'<li><a href="#{name}">{escape(question)}</a></li>' for name, question in links)
     picture = (
@@ -86,24 +89,29 @@ def as_html_page(result: AuditResult, parts: Sequence[Section], runs: GroupedRun
 """
 
 
+def _text(text: str) -> str:
+    """Return a text as HTML; no line ends between a number and its percent sign."""
+    return escape(text).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
 def _section(section: Section) -> str:
     parts = "\n".join(map(_part, section.parts))
     return (
         f'<section id="{section.name}" aria-labelledby="{section.name}-question">\n<h2 id="{section.name}-question">'
-        f'{escape(section.question)}</h2>\n<p class="answer">{escape(section.answer)}</p>\n{parts}\n</section>'
+        f'{escape(section.question)}</h2>\n<p class="answer">{_text(section.answer)}</p>\n{parts}\n</section>'
     )
 
 
 def _part(part: Part) -> str:
     match part:
         case str():
-            return f"<p>{escape(part)}</p>"
+            return f"<p>{_text(part)}</p>"
         case Heading():
             return f"<h3>{escape(part.text)}</h3>"
         case list():
-            return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in part)}</ul>"
+            return f"<ul>{''.join(f'<li>{_text(one)}</li>' for one in part)}</ul>"
         case Terms():
-            return f"<dl>{''.join(f'<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>' for term, meaning in part.terms)}</dl>"
+            return f"<dl>{''.join(f'<dt>{escape(term)}</dt><dd>{_text(meaning)}</dd>' for term, meaning in part.terms)}</dl>"
         case Grid():
             table = _grid(part)
             return f"<details><summary>{escape(part.folded)}</summary>\n{table}\n</details>" if part.folded else table
@@ -113,7 +121,7 @@ def _part(part: Part) -> str:
 
 def _figure(chart: Chart) -> str:
     drawn = (as_svg(chart, *size).replace("<svg ", f'<svg class="{name}" ', 1) for name, size in (("wide", _WIDE), ("narrow", _NARROW)))
-    note = f'\n<p class="note">{escape(chart.note)}</p>' if isinstance(chart, LineChart) and chart.note else ""
+    note = f'\n<p class="note">{_text(chart.note)}</p>' if isinstance(chart, LineChart) and chart.note else ""
     return f"<figure>\n<figcaption>{escape(chart.title)}</figcaption>\n{''.join(drawn)}{note}\n</figure>"
 
 
@@ -135,7 +143,7 @@ def _scrolling(name: str, caption: str, content: str) -> str:
     """Return a table in a box that scrolls by itself where it is too wide, by keyboard, too."""
     return (
         f'<div class="scroll" role="region" aria-labelledby="{name}-caption" tabindex="0">\n<table id="{name}">\n'
-        f'<caption><span id="{name}-caption">{escape(caption)}</span></caption>\n{content}\n</table>\n</div>'
+        f'<caption><span id="{name}-caption">{_text(caption)}</span></caption>\n{content}\n</table>\n</div>'
     )
 
 
@@ -152,9 +160,13 @@ def _cell(cell: Cell, kind: str, is_key: bool) -> str:
 
 def _runs(result: AuditResult, runs: GroupedRuns) -> str:
     """Return the table of all runs, those that differ in the seed together."""
-    heads = "".join(f'<th scope="col"{_classed("" if head in _NUMBERLESS else "number")}>{head}</th>' for head in _RUN_HEADS)
-    groups = "\n".join(_group(key, rows, runs.anchors[key]) for key, rows in runs.groups.items())
-    caption = "Every run, in groups that differ in the seed or in the target. The command repeats a run; a number above leads to its group."
+    shown = [head for head in _RUN_HEADS if head != "MLflow" or result.runs["mlflow"].notna().any()]
+    heads = "".join(f'<th scope="col"{_classed("" if head in _NUMBERLESS else "number")}>{head}</th>' for head in shown)
+    groups = "\n".join(_group(key, rows, runs.anchors[key], shown) for key, rows in runs.groups.items())
+    caption = (
+        "Every run, in groups that differ in the seed or in the target. The command repeats a run, in the "
+        "folder in which the audit was started; a number above leads to its group."
+    )
     table = _scrolling("runs-table", caption, f"<thead><tr>{heads}</tr></thead>\n{groups}")
     spent = duration(result.facts.get("seconds"))
     time = f", {spent} of computing" if known(result.facts.get("seconds")) else ""
@@ -162,6 +174,7 @@ def _runs(result: AuditResult, runs: GroupedRuns) -> str:
     return f"""<section id="runs" aria-labelledby="runs-question">
 <h2 id="runs-question">Which runs are behind it?</h2>
 <p class="answer">{escape(answer)}</p>
+{_text_of_mlflow(result.facts.get("mlflow"))}
 <details id="all-runs">
 <summary>All runs and their commands</summary>
 <div class="filter" hidden><label for="filter">Show runs that contain</label>
@@ -171,17 +184,24 @@ def _runs(result: AuditResult, runs: GroupedRuns) -> str:
 </section>"""
 
 
-def _group(key: Key, rows: Sequence[Row], anchor: str) -> str:
-    lines = "\n".join(f"<tr>{''.join(_run(row))}</tr>" for row in rows)
-    head = f'<tr class="group"><th colspan="{len(_RUN_HEADS)}" scope="rowgroup">{escape(group_title(key))}</th></tr>'
+def _text_of_mlflow(start: Any) -> str:
+    return f"<p>The links to MLflow work as long as this command runs: <code>{escape(str(start))}</code></p>" if known(start) else ""
+
+
+def _group(key: Key, rows: Sequence[Row], anchor: str, heads: Sequence[str]) -> str:
+    lines = "\n".join(f"<tr>{''.join(_run(row, 'MLflow' in heads))}</tr>" for row in rows)
+    head = f'<tr class="group"><th colspan="{len(heads)}" scope="rowgroup">{escape(group_title(key))}</th></tr>'
     return f'<tbody id="{anchor}">\n{head}\n{lines}\n</tbody>'
 
 
-def _run(row: Row) -> Iterator[str]:
+def _run(row: Row, in_mlflow: bool) -> Iterator[str]:
     yield f'<th scope="row">{escape(count(row["seed"]))}</th>'
     yield from (f"<td>{escape(count(row[name]))}</td>" for name in ("question", "kind"))
     broken = " (broke down)" * holds(row["diverged"])
     yield f'<td class="number">{escape(percent(row["ER@10"]) + broken)}</td>'
     yield from (f'<td class="number">{escape(percent(row[name]))}</td>' for name in ("peak", "HR@10", "NDCG@10"))
     yield f'<td class="number">{escape(count(row["seconds"]))}</td>'
+    if in_mlflow:
+        page = str(row["mlflow"])
+        yield f'<td><a href="{escape(page)}" rel="noreferrer">open</a></td>' if page.startswith(_PAGES) else f"<td>{NOTHING}</td>"
     yield f'<td class="command"><code>{escape(str(row["command"]))}</code> <button type="button" data-copy>copy</button></td>'

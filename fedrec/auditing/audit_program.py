@@ -7,6 +7,7 @@ from pathlib import Path
 from fedrec.auditing.audit_arguments import DRY, QUICK, Asked, as_time, asked_for
 from fedrec.auditing.audit_pages import write_pages
 from fedrec.auditing.audit_result import AuditResult
+from fedrec.auditing.audit_wording import counted
 from fedrec.auditing.engine import conduct_audit, planned
 from fedrec.cli.terminal_width import columns, fitted
 
@@ -28,24 +29,20 @@ def program(arguments: list[str], flags: Set[str]) -> int:
 def announcement(asked: Asked) -> str:
     """Return what an audit is going to do, and how long it may take, as a paragraph."""
     options = asked.options
-    tried = f"{_number(len(options.attacks), 'attack')} against {_number(len(options.defenses), 'defense')} and against none"
+    tried = f"{counted(len(options.attacks), 'attack')} against {counted(len(options.defenses), 'defense')} and against none"
     shares = ", ".join(f"{100 * level:g}" for level in sorted(options.levels))
     limit = "until everything is answered" if options.budget is None else f"for at most {as_time(options.budget)}"
     return fitted(
-        f"Audit of {asked.data} with {asked.model}: {tried}, each with {_number(options.seeds, 'seed')}. How many fake accounts show an "
-        f"item to {shares} % of the users, and what prevents it? Runs go on {limit} on {_number(options.workers, 'worker')}; they and "
+        f"Audit of {asked.data} with {asked.model}: {tried}, each with {counted(options.seeds, 'seed')}. How many fake accounts show an "
+        f"item to {shares} % of the users, and what prevents it? Runs go on {limit} on {counted(options.workers, 'worker')}; they and "
         f"the page lie in {options.folder}. Interrupted? Give the same command again."
     )
-
-
-def _number(n: int, noun: str) -> str:
-    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def ending(result: AuditResult, overrides: Sequence[str], pages: Sequence[Path]) -> str:
     """Return what has been found: the verdict, the recommended defense with the command that uses it, and where the page is."""
     paragraphs = [fitted(" ".join(result.verdict))]
-    for row in (row for row in result.front.to_dict("records") if row["recommended"] and row["defense"] != "none"):
+    for row in (row for row in result.front.to_dict("records") if row["recommended"]):
         used = command([*overrides, f"defense={row['defense']}", *str(row["settings"]).split()])
         paragraphs.append(f"Recommended: {row['defense']}. This command trains with it:\n{used}")
     if result.left_out:

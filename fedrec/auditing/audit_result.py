@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {  # of each table
-    # a row a run; `settings` are overrides of the defense, `kind` that of the target; ms are milliseconds a round
+    # a row a run; `settings` are overrides of the defense, `kind` that of the target; ms are milliseconds a round; `mlflow` is an address
     "runs": (
         *("key", "question", "attack", "defense", "settings", "accounts", "share", "kind", "seed"),
-        *("ER@10", "peak", "HR@10", "NDCG@10", "diverged", "client_ms", "server_ms", "seconds", "command"),
+        *("ER@10", "peak", "HR@10", "NDCG@10", "diverged", "client_ms", "server_ms", "seconds", "command", "mlflow"),
     ),
     "exposure": ("attack", "defense", "settings", "accounts", "share", "seeds", "mean", "lower", "upper", "peak"),
-    # accounts until ER@10 reaches a level: no seed reached it with `least`, all seeds with `most`; NaN: there is no such number
-    "accounts": ("attack", "defense", "settings", "level", "least", "estimate", "most", "tried"),
+    # accounts until ER@10 reaches a level: no seed reached it with `least`, all seeds with `most`; NaN: there is no such number. Where
+    # `at_most` is true, the smallest number that was tried reaches the level, and `estimate` is that number, an upper bound
+    "accounts": ("attack", "defense", "settings", "level", "least", "estimate", "most", "tried", "at_most"),
     "items": ("attack", "defense", "kind", "item", "title", "interactions", "rank", "accounts", "mean", "lower", "upper"),
     "pushed_out": ("item", "title", "interactions", "before", "after"),  # shares of the users who see an item without and with the attack
     "degradation": ("attack", "defense", "settings", "accounts", "share", "seeds", "hits", "lower", "upper", "ndcg"),  # shares lost
@@ -35,8 +36,9 @@ class AuditResult:
     """The tables of an audit; `COLUMNS` names their columns. An empty table is a question that was not asked or not reached."""
 
     facts: Mapping[str, Any]  # dataset, users, items, interactions, model, attacks, defenses, seeds, epochs, command, version, machine,
-    # date, seconds, budget (seconds or None), quick; all of them texts, numbers, or lists of texts
-    verdict: list[str]  # three sentences
+    # date, seconds, budget (seconds or None), quick; source: where the data come from; mlflow: the command that shows the runs; all of
+    # them texts, numbers, or lists of texts
+    verdict: list[str]  # three sentences, and a warning if one seed was run
     left_out: list[str]  # sentences on what the budget did not allow
     runs: "pd.DataFrame"
     exposure: "pd.DataFrame"

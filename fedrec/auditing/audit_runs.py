@@ -1,11 +1,12 @@
 """The runs of an audit: composed from setups, measured by the workers of a campaign, and kept in its store."""
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from omegaconf import DictConfig
 
+from fedrec.auditing.audit_commands import run_command
 from fedrec.auditing.audit_record import AuditRecord
 from fedrec.auditing.audit_setups import Choice, Run, Wanted
 from fedrec.campaigns.campaign_command import measure_missing
@@ -13,6 +14,7 @@ from fedrec.campaigns.cells import Cell, Planner
 from fedrec.campaigns.estimates import Estimates
 from fedrec.campaigns.store import Store, table_of
 from fedrec.config.build import check
+from fedrec.tracking.mlflow.user_interface import page_of_run
 
 EXPERIMENT = "audit/settings"
 _BESIDE = 2.0  # seconds of a run beside its training
@@ -26,6 +28,8 @@ class AuditRuns:
     planner: Planner
     workers: int
     interactions: float  # of the data
+    folder: Path  # in which the runs lie
+    common: Sequence[str]  # what the commands of all runs begin with
     store: Store | None  # None: nothing has been measured, and nothing will be
     progress: bool = True  # whether a bar is shown
     failed: dict[str, str] = field(default_factory=dict, init=False)  # title of a run -> why it failed
@@ -53,10 +57,10 @@ class AuditRuns:
             (self._cells[wanted],) = self.planner.cells_of(self._composed[point], EXPERIMENT, point, [wanted.seed])
         return self._cells[wanted]
 
-    def command(self, wanted: Wanted) -> str:
-        """Return the command that repeats a run."""
-        common = [text for text in self.planner.arguments if not text.startswith(("tracking", "device="))]
-        return shlex.join(["python", "-m", "fedrec.main", *common, *self.cell(wanted).overrides])
+    def source(self, wanted: Wanted) -> tuple[str, str, str | None]:
+        """Return the key of a run, the command that repeats it, and its page in MLflow if it is known to have one."""
+        cell = self.cell(wanted)
+        return cell.key, run_command(self.common, cell.overrides), page_of_run(self.folder / "runs" / cell.key)
 
     def results(self, runs: Iterable[Wanted]) -> dict[Wanted, Run]:
         """Return the results of those runs that have been measured."""

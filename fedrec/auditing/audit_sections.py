@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fedrec.auditing.accounts_section import accounts_section
 from fedrec.auditing.audit_result import AuditResult
-from fedrec.auditing.audit_wording import count, known
+from fedrec.auditing.audit_wording import count, counted, known
 from fedrec.auditing.defenses_sections import price_section, recommendation_section
 from fedrec.auditing.degradation_section import degradation_section
 from fedrec.auditing.grouped_runs import GroupedRuns
@@ -24,11 +24,12 @@ def about(result: AuditResult) -> str:
     """Return what was audited, in a line."""
     facts = result.facts
     sizes = [f"{count(facts.get(name))} {name}" for name in ("users", "items", "interactions")]
-    seeds = facts.get("seeds")
-    counts = {"attack": facts.get("attacks"), "defense": facts.get("defenses"), "seed": range(seeds) if isinstance(seeds, int) else seeds}
     tried = [
-        f"{len(values)} {name}{'s' * (len(values) != 1)}" for name, values in counts.items() if isinstance(values, list | tuple | range)
+        counted(len({one.partition(" ")[0] for one in map(str, facts[f"{name}s"])} - {"none"}), name)  # as the command announces them
+        for name in ("attack", "defense")
+        if isinstance(facts.get(f"{name}s"), list | tuple)
     ]
+    tried += [counted(facts["seeds"], "seed")] if known(facts.get("seeds")) else []
     date = [str(facts["date"])] if known(facts.get("date")) else []
     return " · ".join([*sizes, *tried, f"{len(result.runs):,} runs", *date, *(["a first, quick look"] if facts.get("quick") else [])])
 

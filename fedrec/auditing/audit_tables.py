@@ -41,7 +41,7 @@ class Tables:
     field: Field
     runs: Mapping[Wanted, Run]
     asked: Mapping[Wanted, str]  # run -> question
-    cells: Callable[[Wanted], tuple[str, str]]  # run -> its key and the command that repeats it
+    sources: Callable[[Wanted], tuple[str, str, str | None]]  # run -> its key, the command that repeats it, and its page in MLflow
 
     @cached_property
     def known(self) -> Known:
@@ -60,12 +60,12 @@ class Tables:
 
     def _runs(self) -> Iterator[Row]:
         for wanted, run in self.runs.items():
-            setup, (key, command) = wanted.setup, self.cells(wanted)
+            setup, (key, command, page) = wanted.setup, self.sources(wanted)
             where = {**_names(setup), **self._share(setup), "kind": setup.kind, "seed": wanted.seed}
             exposed = {"ER@10": exposure_of(run), "peak": peak_of(run)} if setup.kind else {}
             hits = {"HR@10": quality(run), "NDCG@10": quality(run, "NDCG@10"), "diverged": "diverged" in run}
             times = {**{name: run.get(name) for name in _TIMES}, "seconds": run["seconds"]["total"]}
-            yield {"key": key, "question": self.asked[wanted], **where, **exposed, **hits, **times, "command": command}
+            yield {"key": key, "question": self.asked[wanted], **where, **exposed, **hits, **times, "command": command, "mlflow": page}
 
     def _exposure(self) -> Iterator[Row]:
         for attack, defense in measured_pairs(self.known):
@@ -129,7 +129,7 @@ class Tables:
             own = {"defense": one.defense.name, "settings": one.defense.settings, "points": one.points, "limit": self.field.limit}
             exposed = {"exposure": one.exposure, "by": one.by.text} if one.by else {}
             lost = {"degradation": one.degradation, "by_untargeted": one.by_untargeted.text} if one.by_untargeted else {}
-            yield {**own, **exposed, **lost, "on_front": one.defense in front, "recommended": one.defense == best}
+            yield {**own, **exposed, **lost, "on_front": one.defense in front, "recommended": one.defense == best != UNDEFENDED}
 
     def _share(self, setup: Setup) -> dict[str, Any]:
         return {"accounts": setup.accounts, "share": setup.accounts / self.field.users}

@@ -1,10 +1,9 @@
-"""What an audit has found, in three sentences, and what its budget did not allow."""
+"""What an audit has found, in three sentences and a warning if it rests on one seed, and what its budget did not allow."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 from typing import TYPE_CHECKING
 
-from fedrec.auditing.audit_wording import Row, rows_of
+from fedrec.auditing.audit_wording import Row, accounts_of, counted, known, level, percent, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,10 +13,11 @@ _WANTED = 0.2  # the level of the first sentence, or the nearest one that was as
 
 
 def verdict(tables: "Mapping[str, pd.DataFrame]", users: int) -> list[str]:
-    """Return how few accounts it takes, which defense is recommended at what price, and what remains possible."""
+    """Return how few accounts it takes, which defense is recommended at what price, what remains possible, and whether chance is known."""
     front, accounts = (rows_of(tables[name]) for name in ("front", "accounts"))
-    best = next((row for row in front if row["recommended"]), None)
-    return [_danger(accounts, users, shown_anyway(tables["runs"])), *_defense(front, best), _rest(best)]
+    best = next((row for row in front if row["recommended"]), next((row for row in front if row["defense"] == "none"), None))
+    told = [_danger(accounts, users, shown_anyway(tables["runs"])), *_defense(front, best), _rest(best)]
+    return told if best is None else [*told, *_caution(tables["runs"], best)]
 
 
 def shown_anyway(runs: "pd.DataFrame") -> float:
@@ -26,25 +26,36 @@ def shown_anyway(runs: "pd.DataFrame") -> float:
     return float(free["ER@10"].astype(float).mean()) if len(free) else 0.0
 
 
+def _caution(runs: "pd.DataFrame", best: Row) -> list[str]:
+    """Return a warning if what is said of a defense was measured with one seed."""
+    own = runs[(runs["defense"] == best["defense"]) & (runs["settings"] == best["settings"]) & runs["accounts"].isin([0, best["limit"]])]
+    seeds = own.groupby("attack")["seed"].nunique()
+    told = {best["by"]: "the exposure", "none": "the price", best["by_untargeted"]: "the destroyed hits"}
+    single = [what for attack, what in told.items() if seeds.get(attack) == 1]
+    return [f"One seed was run: how far chance moves {' and '.join(single)} is not known."] if single else []
+
+
 def _danger(accounts: Sequence[Row], users: int, anyway: float) -> str:
     """Say how few accounts reach a level without a defense. `anyway` is the share of the users who see the item without an attack."""
     free = [row for row in accounts if row["defense"] == "none"]
     if not free:
         return "How many fake accounts it takes to promote an item was not measured."
-    level = min((row["level"] for row in free), key=lambda one: abs(one - _WANTED))
-    if anyway >= level:
-        told = f"No fake account is needed to put an unknown item into the top 10 of {_percent(level)} of the users"
-        return f"{told}: without attack and defense {_percent(anyway)} see it."
-    own = [row for row in free if row["level"] == level]
-    reached = [row for row in own if not isnan(row["estimate"])]
+    asked = min((row["level"] for row in free), key=lambda one: abs(one - _WANTED))
+    what = f"put an unknown item into the top 10 of {level(asked)} of the users"
+    if anyway >= asked:
+        return f"No fake account is needed to {what}: without attack and defense {percent(anyway)} see it."
+    own = [row for row in free if row["level"] == asked]
+    reached = [row for row in own if known(row["estimate"])]
     if not reached:
-        tried = max(row["tried"] for row in own)
-        told = f"an unknown item into the top 10 of {_percent(level)} of the users"
-        return f"Without a defense, no attack put {told}, with up to {_accounts(tried, users)}."
+        return f"Without a defense, no attack {what}, with up to {_accounts(max(row['tried'] for row in own), users)}."
     least = min(reached, key=lambda row: row["estimate"])
     number = max(1, round(least["estimate"]))
-    told = f"put an unknown item into the top 10 of {_percent(level)} of the users ({least['attack']})"
-    return f"Without a defense, it takes about {_accounts(number, users)} to {told}."
+    about = "only" if number == 1 else "at most" if least["at_most"] else "about"
+    return f"Without a defense, it takes {about} {_accounts(number, users)} to {what} (attack {least['attack']})."
+
+
+def _accounts(number: int, users: int) -> str:
+    return f"{counted(number, 'fake account')} ({percent(number / users)} of the users)"
 
 
 def _defense(front: Sequence[Row], best: Row | None) -> list[str]:
@@ -52,52 +63,41 @@ def _defense(front: Sequence[Row], best: Row | None) -> list[str]:
     if best is None:
         return ["Nothing was measured that tells whether a defense helps."]
     name, worst = _name(best), _worst(best)
-    others = [row for row in front if row["defense"] != "none" and (isinstance(row["by"], str) or isinstance(row["by_untargeted"], str))]
+    others = [row for row in front if row["defense"] != "none" and (known(row["by"]) or known(row["by_untargeted"]))]
     if best["defense"] == "none":
         untried = _UNTRIED if len(front) > 1 else "No defense was asked for, so none is recommended"
         why = "No defense that was tried is better than none at a small price" if others else untried
-        return [f"{why}: with {best['limit']} accounts, {worst}."]
+        return [f"{why}: with {accounts_of(best['limit'])}, {worst}."]
     free = next((row for row in front if row["defense"] == "none" and not row["settings"]), None)
-    before = f", against {_percent(free['exposure'])} without a defense" if free and isinstance(free["by"], str) else ""
+    before = f", against {percent(free['exposure'])} without a defense" if free and known(free["by"]) else ""
     price = 100 * best["points"]
-    costs = f"costs {price:.1f} points of HR@10" if price >= 0.05 else "costs no hits"
-    return [f"{name} is recommended: it {costs}, and with {best['limit']} accounts {worst}{before}."]
+    costs = f"costs {price:.1f} points of HR@10 (hits)" if price >= 0.05 else "costs no hits"
+    return [f"{name} is recommended: it {costs}, and with {accounts_of(best['limit'])} {worst}{before}."]
 
 
 def _worst(row: Row) -> str:
-    if not isinstance(row["by"], str):
+    if not known(row["by"]):
         return "nothing that promotes items was tried"
-    return f"the strongest attack ({row['by']}) shows the item to {_percent(row['exposure'])} of the users"
+    if percent(row["exposure"]) == percent(0):
+        return "no attack that was tried shows the item to anybody"
+    return f"the strongest attack ({row['by']}) shows the item to {percent(row['exposure'])} of the users"
 
 
 def _rest(best: Row | None) -> str:
     """Say what attacks that promote nothing still destroy."""
-    if best is None or not isinstance(best["by_untargeted"], str):
-        return "What attacks destroy that promote nothing was not measured."
-    lost = max(0.0, best["degradation"])
-    what = "the recommended defense" if best["defense"] != "none" else "no defense"
-    return f"With {what}, {best['limit']} accounts that promote nothing still take {_percent(lost)} of the hits ({best['by_untargeted']})."
+    if best is None or not known(best["by_untargeted"]):
+        return "How far fake accounts can spoil all recommendations was not measured."
+    lost = percent(max(0.0, best["degradation"]))
+    where = "Behind the recommended defense" if best["defense"] != "none" else "Without a defense"
+    limit = accounts_of(best["limit"])
+    return f"{where}, {limit} that only spoil recommendations still destroy {lost} of the hits (attack {best['by_untargeted']})."
 
 
 def _name(row: Row) -> str:
     return str(row["defense"]) + (f" with {row['settings']}" if row["settings"] else "")
 
 
-def _percent(share: float) -> str:
-    """
-    Return a share in percent, with a decimal below 10 %.
-
-    >>> _percent(0.0123), _percent(0.05), _percent(0.504)
-    ('1.2 %', '5 %', '50 %')
-    """
-    return f"{100 * share:.{1 if share < 0.0995 else 0}f}".removesuffix(".0") + " %"
-
-
-def _accounts(number: int, users: int) -> str:
-    return f"{number} fake account{'s' * (number != 1)} ({_percent(number / users)} of the users)"
-
-
 def left_out(cut: Mapping[str, int], failed: Mapping[str, str]) -> list[str]:
     """Return a sentence for each question that the budget cut short, and for each run that failed."""
-    short = [f"The budget left out {n} run{'s' * (n != 1)} or more that would show {title}." for title, n in cut.items()]
+    short = [f"The budget left out {counted(n, 'run')} or more that would show {title}." for title, n in cut.items()]
     return [*short, *(f"A run failed: {title}: {reason}" for title, reason in failed.items())]

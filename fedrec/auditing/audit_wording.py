@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-SPACE = "\N{NO-BREAK SPACE}"
 _LITTLE = 0.0005  # shares below are not told apart
 NOTHING = "\N{EN DASH}"
 Row = Mapping[str, Any]
@@ -56,7 +55,7 @@ def bare_percent(share: Any) -> str:
 
 def percent(share: Any) -> str:
     """Return a share in percent."""
-    return f"{bare_percent(share)}{SPACE}%" if known(share) else NOTHING
+    return f"{bare_percent(share)} %" if known(share) else NOTHING
 
 
 def bounded(mean: Any, lower: Any, upper: Any) -> str:
@@ -72,9 +71,9 @@ def level(share: float) -> str:
     """Return a share that somebody chose, in percent.
 
     >>> level(0.01), level(0.125)
-    ('1\xa0%', '12.5\xa0%')
+    ('1 %', '12.5 %')
     """
-    return f"{100 * share:g}{SPACE}%"
+    return f"{100 * share:g} %"
 
 
 def points(value: Any) -> str:
@@ -100,9 +99,18 @@ def duration(seconds: Any) -> str:
     return f"{fixed(seconds / 60, 0)} minutes" if seconds < 5400 else f"{fixed(seconds / 3600, 1)} hours"
 
 
+def counted(number: Any, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "seed"), counted(1200, "fake account")
+    ('1 seed', '1,200 fake accounts')
+    """
+    return f"{count(number)} {noun}{'s' * (number != 1)}"
+
+
 def accounts_of(number: Any) -> str:
     """Return a number of accounts with its noun."""
-    return f"{count(number)} account" if number == 1 else f"{count(number)} accounts"
+    return counted(number, "account")
 
 
 def interval(row: Row) -> str:
@@ -114,6 +122,8 @@ def interval(row: Row) -> str:
     if not known(row["estimate"]):
         return f"over {count(row['tried'])}" if known(row["tried"]) else NOTHING
     about = count(max(1.0, row["estimate"]))
+    if holds(row.get("at_most")):
+        return f"at most {about}"
     match known(row["least"]), known(row["most"]):
         case True, True:
             return f"{about} ({count(row['least'])} to {count(row['most'])})"

@@ -26,8 +26,9 @@ class Frame:
     log: bool
 
     def x(self, value: float) -> float:
-        """Return the place of a value from left to right."""
+        """Return the place of a value from left to right; where the axis is logarithmic, what is out of range lies at the left border."""
         low, high = self.x_range
+        value = max(value, low) if self.log else value
         part = math.log(value / low) / math.log(high / low) if self.log else (value - low) / (high - low)
         return self.left + part * (self.right - self.left)
 

@@ -60,7 +60,7 @@ def _price_answer(result: AuditResult, rows: Sequence[Row]) -> str:
     cost = f"{points(row['points'])} points of HR@10" if row["points"] > 0 else "no hits"
     slower = ""
     if none and known(none["server_ms"]) and known(row["server_ms"]):
-        slower = f", and a round takes {milliseconds(row['server_ms'])} ms on the server in place of {milliseconds(none['server_ms'])}"
+        slower = f", and a round takes {milliseconds(row['server_ms'])} ms on the server in place of {milliseconds(none['server_ms'])} ms"
     found = bounded(row["HR@10"], row["lower"], row["upper"])
     return f"Without any attack {which} costs {cost}: {found} of the users find their hidden item{slower}."
 
@@ -83,7 +83,9 @@ def _recommendation(result: AuditResult) -> str:
             else "Too little was measured to recommend a defense."
         )
     told = []
-    if known(best["exposure"]):
+    if known(best["exposure"]) and percent(best["exposure"]) == percent(0):
+        told.append("no attack that was tried shows its item to anybody")
+    elif known(best["exposure"]):
         told.append(f"the attack {best['by']} still shows its item to {percent(best['exposure'])} of the users")
     if known(best["degradation"]):
         told.append(f"{best['by_untargeted']} destroys {percent(max(0.0, best['degradation']))} of the hits")

@@ -27,9 +27,9 @@ def _answer(curves: Sequence[Sequence[Row]]) -> str:
     for curve in curves:
         row = max(curve, key=lambda one: one["hits"])
         where = "without a defense" if row["defense"] == "none" else f"with {name_of(row)}"
-        lost = bounded(row["hits"], row["lower"], row["upper"])
-        effect = f"destroys {lost} of the hits" if row["hits"] > 0 else "destroys no hits"
-        told.append(f"{where} the worst attack, {row['attack']} with {accounts_of(row['accounts'])}, {effect}")
+        lost = f"destroys {bounded(row['hits'], row['lower'], row['upper'])} of the hits"
+        worst = f"the worst attack, {row['attack']} with {accounts_of(row['made_with'])}, {lost}"
+        told.append(f"{where} {worst if row['hits'] > 0 else 'no attack destroys any hits'}")
     text = "; ".join(told)
     return f"{text[0].upper()}{text[1:]}." if told else NOT_MEASURED
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fedrec.api.arguments_given import with_table
 from fedrec.api.kept_data import kept
+from fedrec.auditing.audit_commands import audit_command, common_arguments
 from fedrec.auditing.audit_course import Course
 from fedrec.auditing.audit_field import Field, contestants, examples
 from fedrec.auditing.audit_forecast import Forecast
@@ -23,6 +23,7 @@ from fedrec.auditing.audit_record import AuditRecord
 from fedrec.auditing.audit_result import AuditResult
 from fedrec.auditing.audit_runs import EXPERIMENT, AuditRuns
 from fedrec.auditing.audit_setups import Choice
+from fedrec.auditing.audit_source import source_of
 from fedrec.auditing.audit_tables import Tables
 from fedrec.auditing.audit_tuning import variants
 from fedrec.auditing.audit_verdict import left_out, verdict
@@ -30,9 +31,12 @@ from fedrec.campaigns.campaign_command import make_planner
 from fedrec.campaigns.cells import Planner
 from fedrec.campaigns.store import Store
 from fedrec.config.build import check
+from fedrec.config.secrets import masked
 from fedrec.config.validation import ConfigError
+from fedrec.interfaces import Split
 from fedrec.sweeps.study_storage import FILE, locate
 from fedrec.sweeps.worker_files import remove_worker_files
+from fedrec.tracking.mlflow.user_interface import start_of_ui
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +63,7 @@ def conduct_audit(
     runs = audit.runs(Store(locate(options.storage, folder, "storage"), STORE), progress)
     course = Course(audit.field, runs.results, runs.measure, runs.seconds, audit.budget)
     known = course.follow()
-    tables = Tables(audit.field, known, course.asked, lambda wanted: (runs.cell(wanted).key, runs.command(wanted))).all()
+    tables = Tables(audit.field, known, course.asked, runs.source).all()
     if not runs.failed and runs.store is not None:
         remove_worker_files(folder, runs.store.study.address)
     seconds = sum(map(runs.seconds, known)) / options.workers
@@ -95,6 +99,7 @@ class Audit:
 
     options: AuditOptions
     overrides: Sequence[str]
+    passed: Sequence[str]
     planner: Planner
     field: Field
     config: DictConfig  # of a run without attack and defense
@@ -110,11 +115,16 @@ class Audit:
             split = planner.split(config.dataset, 0)
         except ValueError as error:
             raise ConfigError(str(error)) from error
+        _check_size(split, max(config.evaluation.k))
         promoting, untargeted, defenses = contestants({name: _promotes(planner, name) for name in options.attacks}, options.defenses)
         settings = {one: variants(_options(planner, one)) for one in defenses}
         asked = sorted(options.levels), options.seeds, options.quick
         field = Field(split.train.n_users, promoting, untargeted, defenses, *asked, examples(split), settings)
-        return cls(options, overrides, planner, field, config, split.statistics())
+        return cls(options, overrides, passed, planner, field, config, split.statistics())
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.options.folder).absolute()
 
     @property
     def budget(self) -> float | None:
@@ -122,7 +132,8 @@ class Audit:
         return None if self.options.budget is None else self.options.budget * self.options.workers
 
     def runs(self, store: Store | None, progress: bool) -> AuditRuns:
-        return AuditRuns(self.planner, self.options.workers, self.statistics["interactions"], store, progress)
+        common = common_arguments(self.planner.arguments, self.passed)
+        return AuditRuns(self.planner, self.options.workers, self.statistics["interactions"], self.folder, common, store, progress)
 
     def facts(self, seconds: float) -> dict[str, Any]:
         """Return what the page says about the audit itself; `seconds` is the time that its runs took."""
@@ -139,21 +150,21 @@ class Audit:
             "defenses": [one.name for one in self.field.defenses],
             **given,
             "epochs": int(self.config.system.epochs),
-            "command": self._command,
+            "command": audit_command(self.options, self.overrides, self.passed),
+            "source": source_of(self.config, self.folder),
+            **({"mlflow": start_of_ui(masked(str(self.config.tracking.uri)))} if self.options.tracking == "mlflow" else {}),
             "version": import_module("fedrec").__version__,  # which offers what this module makes
             "machine": f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}, torch {torch.__version__}",
             "date": str(date.today()),
             "seconds": round(seconds, 1),
         }
 
-    @property
-    def _command(self) -> str:
-        """The command that makes the audit again."""
-        given = {name: getattr(self.options, name) for name in ("attacks", "defenses", "levels", "seeds", "budget", "folder")}
-        texts = {name: ",".join(map(str, value)) if isinstance(value, list | tuple) else value for name, value in given.items()}
-        texts["budget"] = "none" if self.options.budget is None else f"{self.options.budget:g}s"
-        own = [f"{name}={text}" for name, text in texts.items()]
-        return shlex.join(["python", "-m", "fedrec.audit", *self.overrides, *own, *(["--quick"] if self.options.quick else [])])
+
+def _check_size(split: Split, longest: int) -> None:
+    """Raise ConfigError if no run can be made: half of the users must be an account, and the longest list must be filled."""
+    for n, least, what in ((split.train.n_users, 2, "users"), (split.train.n_items, longest, "items")):
+        if n < least:
+            raise ConfigError(f"the data set has {n} {what}: an audit needs {least} or more")
 
 
 def _promotes(planner: Planner, attack: str) -> bool:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from fedrec.auditing.audit_curves import recommended
 from fedrec.auditing.audit_result import AuditResult
-from fedrec.auditing.audit_wording import Row, rows_of
+from fedrec.auditing.audit_wording import Row, accounts_of, level, rows_of
 from fedrec.config.validation import ConfigError
 
 RECOMMENDED = "recommended"  # stands for the defense that the audit recommends
@@ -41,7 +42,7 @@ def check(result: AuditResult, max_exposure: float, accounts: int, defense: str 
         max_exposure: The share of the users to whom an attack may show the promoted item, in [0, 1].
         accounts: How many fake accounts an attacker may have.
         defense: The one that is in use, with its settings if they are not the defaults: "flame" or "flame defense.noise=0.1".
-            "recommended" is that of the audit. By default it is what the audit was told to be deployed, or none.
+            "recommended" is that of the audit. By default it is none.
 
     Raises ConfigError, a ValueError, in one line if a limit makes no sense, or if the audit cannot tell.
     """
@@ -49,7 +50,7 @@ def check(result: AuditResult, max_exposure: float, accounts: int, defense: str 
         raise ConfigError(f"max-exposure = {max_exposure}: must be a share of the users, from 0 to 1")
     if accounts < 1:
         raise ConfigError(f"accounts = {accounts}: must be a number of accounts, at least 1")
-    own = _rows(result, _chosen(result, defense or str(result.facts.get("deployed") or "none")))
+    own = _rows(result, _chosen(result, defense or "none"))
     names = list(dict.fromkeys(str(row["attack"]) for row in own))
     checks = [_judged([row for row in own if row["attack"] == name], max_exposure, accounts) for name in names]
     strongest = str(max(own, key=lambda row: row["mean"])["attack"])
@@ -67,7 +68,7 @@ def conclusion(checks: Sequence[Check]) -> tuple[list[str], int]:
     failed = [one for one in checks if one.is_passed is False]
     passed = [one for one in checks if one.is_passed]
     first = checks[0]
-    limit = f"{_percent(first.max_exposure)} with up to {_accounts(first.accounts)}, defense: {first.defense}"
+    limit = f"{level(first.max_exposure)} with up to {accounts_of(first.accounts)}, defense: {first.defense}"
     worst = max(failed or passed, key=lambda one: one.exposure)
     told = [f"{'exceeded' if failed else 'kept'} (at most {limit}): {worst.sentence}"]
     if unknown := [one for one in checks if one.is_passed is None]:
@@ -98,10 +99,9 @@ def _chosen(result: AuditResult, defense: str) -> str:
     """Return the name of a defense. Raises ConfigError if the audit recommends none."""
     if defense != RECOMMENDED:
         return defense
-    for row in rows_of(result.front):
-        if row["recommended"] is True:
-            return _named(row)
-    raise ConfigError("the audit recommends no defense; name the one that you use")
+    if (best := recommended(result)) is None:
+        raise ConfigError("the audit recommends no defense; name the one that you use")
+    return _named(best)
 
 
 def _rows(result: AuditResult, defense: str) -> list[Row]:
@@ -128,7 +128,9 @@ def _judged(curve: Sequence[Row], max_exposure: float, accounts: int) -> Check:
         is_passed, deciding = None, [*below, *above]
     worst = max(deciding, key=lambda row: (row["mean"], -row["accounts"]))
     attack, found = _plain(worst["attack"]), "; ".join(_reached(row) for row in _neighbours(below, above))
-    sentence = f"{attack} was not tried with {_accounts(accounts)}: {found}" if is_passed is None else f"{attack} reaches {_reached(worst)}"
+    sentence = (
+        f"{attack} was not tried with {accounts_of(accounts)}: {found}" if is_passed is None else f"{attack} reaches {_reached(worst)}"
+    )
     if is_passed and worst["accounts"] > accounts:
         sentence += " (more than are asked for)"
     upper = float(worst["upper"])
@@ -148,7 +150,7 @@ def _number(row: Row) -> int:
 def _reached(row: Row) -> str:
     seeds = int(row["seeds"])
     bounds = f", with another seed up to {_percent(row['upper'])}" if seeds > 1 else ", with a single seed"
-    return f"{_percent(row['mean'])} of the users with {_accounts(_number(row))}{bounds}"
+    return f"{_percent(row['mean'])} of the users with {accounts_of(_number(row))}{bounds}"
 
 
 def _named(row: Row) -> str:
@@ -157,11 +159,8 @@ def _named(row: Row) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
-
-
-def _accounts(number: int) -> str:
-    return f"{number} account{'s' * (number != 1)}"
+    """Return a share with so many digits that one sees whether it is over a limit."""
+    return level(round(share, 4))
 
 
 def _plain(value: Any) -> str:

@@ -12,6 +12,8 @@ from fedrec.auditing.page_parts import NOT_MEASURED, Cell, Grid, Part, Section, 
 
 _KINDS = ("cold", "tail", "mid", "head")
 _MOST_LINES = 4
+_MOST_LOSERS = 10  # items that are shown; audit.json has more
+_ALIKE = 0.05  # exposures are not told apart that differ by less
 
 
 def items_section(result: AuditResult, runs: GroupedRuns) -> Section:
@@ -27,14 +29,19 @@ def _answer(pushed: Sequence[Row], lost: Sequence[Row]) -> str:
     told = []
     if kinds := _by_kind([row for row in pushed if row["defense"] == "none"]):
         easiest, hardest = (choose(kinds, key=lambda one: kinds[one][0]) for choose in (max, min))
-        told.append(f"Without a defense {easiest} items are the easiest to push (to {percent(kinds[easiest][0])} of the users)")
-        if hardest != easiest:
-            told[0] += f", {hardest} items the hardest ({percent(kinds[hardest][0])})"
+        most, least = kinds[easiest][0], kinds[hardest][0]
+        if most - least < _ALIKE:
+            told.append(
+                f"Without a defense, items of all kinds that were tried can be pushed alike, to about {percent(most)} of the users."
+            )
+        else:
+            easy = f"Without a defense, {easiest} items are the easiest to push (to {percent(most)} of the users)"
+            told.append(f"{easy}, and {hardest} items the hardest ({percent(least)}).")
     if losers := [row for row in lost if known(row["before"]) and known(row["after"])]:
         row = min(losers, key=lambda one: one["after"] - one["before"])
-        seen = f"{percent(row['before'])} of the users see it before, {percent(row['after'])} after"
-        told.append(f"{'most' if told else 'Most'} of all {_item(row)}, is pushed out ({seen})")
-    return f"{'; '.join(told)}." if told else NOT_MEASURED
+        seen = f"{percent(row['before'])} of the users see it without the attack, {percent(row['after'])} with it"
+        told.append(f"What loses the most is {_item(row)}: {seen}.")
+    return " ".join(told) or NOT_MEASURED
 
 
 def _by_kind(rows: Sequence[Row]) -> dict[str, tuple[float, Any, Any]]:
@@ -90,9 +97,13 @@ def _pushed(rows: Sequence[Row], runs: GroupedRuns) -> Grid:
 
 def _pushed_out(rows: Sequence[Row]) -> Grid:
     cells = [
-        [*map(Cell, (_item(row), count(row["interactions"]), percent(row["before"]), percent(row["after"]), _change(row)))] for row in rows
+        [*map(Cell, (_item(row), count(row["interactions"]), percent(row["before"]), percent(row["after"]), _change(row)))]
+        for row in rows[:_MOST_LOSERS]
     ]
-    caption = "Items that lose the most: the users who see them in their top 10 without and with the attack, and the difference in points."
+    caption = (
+        "Items that lose the most under the strongest attack without a defense: the users who see them in their top 10 without and with "
+        f"the attack, and the difference in points.{' audit.json has more of them.' * (len(rows) > _MOST_LOSERS)}"
+    )
     return Grid("pushed-out", caption, ["item", "interactions", "before", "after", "points"], cells)
 
 

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from fedrec.auditing.audit_wording import percent
 from fedrec.auditing.chart_frame import BOLD, FAINT, INK, LETTER, STYLES, Frame, marker_at, written
 
 _TICK = 42  # pixels between numbers of accounts
+_BEFORE = 2.5  # so many times smaller than the smallest number is what stands at the left border, where no account has its place
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ def drawn_lines(chart: LineChart, width: int, height: int) -> Iterator[str]:
     if chart.categories:
         x_range = -0.4, len(chart.categories) - 0.6
     else:
-        low, high = min(places, default=1), max(places, default=10)
+        low, high = min(filter(None, places), default=1), max(places, default=10)
         x_range = (low / 1.15, high * 1.15) if high > 1.5 * low else (low / 2, high * 2)
+        x_range = (low / _BEFORE, x_range[1]) if 0 in places else x_range
     lowest = min((point.y for line in chart.lines for point in line.points), default=0)
     y_range = min(0.0, math.floor(lowest * 10) / 10 if lowest < -0.005 else 0.0), 1.0
     frame = Frame(44, right, top, height - 58, x_range, y_range, not chart.categories)
@@ -83,7 +86,7 @@ def _axes(frame: Frame, x_label: str, y_label: str, levels: Sequence[float]) -> 
         stroke = f'stroke="{FAINT}" stroke-dasharray="1 3"' if share in levels else 'stroke="#DDDDDD"'
         yield f'<line x1="{frame.left}" x2="{frame.right:.1f}" y1="{y:.1f}" y2="{y:.1f}" {stroke}/>'
         if share in kept:
-            yield written(frame.left - 6, y + 4, f"{100 * share:.3g}".replace("-", "\N{MINUS SIGN}"), "end")
+            yield written(frame.left - 8, y + 4, f"{100 * share:.3g}".replace("-", "\N{MINUS SIGN}"), "end")
     yield (
         f'<path d="M{frame.left} {frame.top}V{frame.bottom}H{frame.right:.1f}" fill="none" stroke="{INK}"/>'
         if low == 0
@@ -97,15 +100,15 @@ def _axes(frame: Frame, x_label: str, y_label: str, levels: Sequence[float]) -> 
 def _accounts(frame: Frame, numbers: Iterable[float], users: int | None) -> Iterator[str]:
     """Yield ticks at the numbers of accounts that were tried, as far as there is room, with their share of the users below."""
     kept: list[float] = []
-    for number in sorted(set(numbers), reverse=True):  # the largest one is always there
-        if not kept or frame.x(kept[-1]) - frame.x(number) >= _TICK:
+    for number in sorted(set(numbers), key=lambda one: (one > 0, -one)):  # none and the largest one are always there
+        if all(abs(frame.x(one) - frame.x(number)) >= _TICK for one in kept):
             kept.append(number)
-    for number in reversed(kept):
+    for number in sorted(kept):
         x = frame.x(number)
         yield f'<path d="M{x:.1f} {frame.bottom}v5" stroke="{INK}"/>'
         yield written(x, frame.bottom + 18, f"{number:,.0f}", "middle")
         if users:
-            yield written(x, frame.bottom + 32, f"{100 * number / users:.2g} %", "middle", f'fill="{FAINT}" font-size="11"')
+            yield written(x, frame.bottom + 32, percent(number / users), "middle", f'fill="{FAINT}" font-size="11"')
 
 
 def _categories(frame: Frame, names: Sequence[str]) -> Iterator[str]:

@@ -74,7 +74,9 @@ def _free(frame: Frame, taken: list[_Box], mark: tuple[float, float], wide: floa
     for at, base, anchor in around:
         left = at - wide * {"start": 0, "middle": 0.5, "end": 1}[anchor]
         box = left, base - 11, left + wide, base + 3
-        inside = box[0] >= frame.left and box[2] <= frame.right + 10 and box[1] >= frame.top and box[3] <= frame.bottom
+        inside = (
+            box[0] >= frame.left and box[2] <= frame.right + 10 and box[1] >= frame.top and box[3] <= frame.bottom - 4
+        )  # without the white around it
         if inside and not any(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken):
             taken.append(box)
             return at, base, anchor

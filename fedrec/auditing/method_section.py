@@ -13,12 +13,12 @@ _LIMITS = (
     "Simulation: users, server and fake accounts are simulated from the interactions of the data set, as in a federated system whose users "
     "train on their own devices. Logins, rate limits and people who look for fraud play no part.",
     "Each user's hidden item is one that the user chose and that training does not see. Hits are counted on it.",
-    "The pushed item is one that hardly anybody knows, unless a table says otherwise. One item is pushed at a time.",
+    "The pushed item is one that hardly anybody knows, unless a table says otherwise. One item is pushed in each run.",
     "Every number is the mean over seeds. Bounds in brackets are those in which one more run with another seed lies with a probability of "
-    "90 %; they speak of chance in training, not of other data, and with one seed there are none.",
-    "All defenses meet the same seeds, so that differences between them are not those between seeds.",
-    "Numbers of accounts lie on a grid (1, 2, 3, 5, 8, 12, 20, ...). Between its points the estimate is interpolated.",
-    "The server does not know how many accounts are fake: defenses that expect a share of them expect what is set.",
+    "90 %. They speak of chance in training, not of other data. With one seed there are none.",
+    "All defenses meet the same seeds: what differs between two of them is not that one had better luck.",
+    "Only some numbers of accounts are tried (of 1, 2, 3, 5, 8, 12, 20, ...). The estimate lies on a line between two of them.",
+    "The server does not know how many accounts are fake: a defense that expects a share of them expects 5 %, unless an option says else.",
     "A training that breaks down counts as the worst case: everybody sees the item, and no hit is left.",
     "Attacks are those in the table below, with their defaults unless a table says otherwise. Attackers who know the defense, who have "
     "more accounts than were tried or who use an attack that nobody has published may do more.",

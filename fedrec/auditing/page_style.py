@@ -85,6 +85,7 @@ footer { color: var(--faint); font-size: .875rem; padding-block: 1rem 2rem; }
   dl { grid-template-columns: minmax(0, 1fr); gap: .1rem; }
   dd { margin-bottom: .6rem; }
 }
+@media (min-width: 48rem) { table { min-width: 38rem; } }
 @media print {
   @page { size: A4; margin: 14mm; }
   html { font-size: 9.5pt; } /* of which all sizes are multiples */

@@ -79,7 +79,7 @@ def made_up_audit(
         "interactions": 100_000,
         "model": "mf",
         "epochs": 100,
-        "seeds": list(range(n_seeds)),
+        "seeds": n_seeds,
         "attacks": [*HALF_WAY, *UNTARGETED],
         "defenses": list(defenses),
         "command": f"python -m fedrec.audit dataset={dataset} budget=30min",
@@ -145,7 +145,7 @@ def _run(question: str, attack: str, defense: str, n: int, seed: int, exposure: 
         hits,
         hits * 0.55,
     )
-    return dict(zip(COLUMNS["runs"], (*told, False, 2.1, _held(defense)[3], 4.3, command), strict=True))
+    return dict(zip(COLUMNS["runs"], (*told, False, 2.1, _held(defense)[3], 4.3, command, None), strict=True))
 
 
 def _over_seeds(values: pd.Series) -> tuple[float, float, float]:
@@ -175,7 +175,8 @@ def _needed(exposure: list[dict[str, Any]]) -> list[dict[str, Any]]:
             above = next((row["accounts"] for row in curve if row["mean"] >= level), math.nan)
             below = max((row["accounts"] for row in curve if row["mean"] < level and not row["accounts"] > above), default=math.nan)
             estimate = above if math.isnan(below) or math.isnan(above) else math.sqrt(below * above)
-            rows.append(dict(zip(COLUMNS["accounts"], (attack, defense, "", level, below, estimate, above, ACCOUNTS[-1]), strict=True)))
+            told = (attack, defense, "", level, below, estimate, above, ACCOUNTS[-1], curve[0]["mean"] >= level)
+            rows.append(dict(zip(COLUMNS["accounts"], told, strict=True)))
     return rows
 
 

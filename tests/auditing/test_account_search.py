@@ -26,7 +26,7 @@ def test_a_threshold_is_enclosed_by_neighbours(needed):
     found = answer(curve, 0.2)
     above = next(number for number in GRID if number >= needed)
     assert order[0] == LIMIT and len(order) <= 5
-    assert found.most == above and found.estimate <= above
+    assert found.most == above and found.estimate <= above and found.at_most == (above == 1)
     if above == 1:
         assert isnan(found.least)
     else:
@@ -37,9 +37,9 @@ def test_never_and_always_reached():
     curve, order = search(lambda number, seed: 0.0)
     assert order == [50, 80, 100]
     never = answer(curve, 0.2)
-    assert (never.least, never.tried) == (100, 100) and isnan(never.estimate) and isnan(never.most)
+    assert (never.least, never.tried, never.at_most) == (100, 100, False) and isnan(never.estimate) and isnan(never.most)
     always = answer(search(lambda number, seed: 1.0)[0], 0.2)
-    assert (always.estimate, always.most, always.tried) == (1, 1, 50) and isnan(always.least)
+    assert (always.estimate, always.most, always.tried, always.at_most) == (1, 1, 50, True) and isnan(always.least)
 
 
 def test_seeds_that_disagree_widen_the_answer():
@@ -52,7 +52,7 @@ def test_seeds_that_disagree_widen_the_answer():
 def test_a_curve_that_falls_again_is_no_bound():
     """With 50 accounts the attack fails: so no number is known from which on it always works."""
     curve = {20: [0.5, 0.5], 30: [0.5, 0.5], 50: [0.0, 0.0]}
-    assert answer(curve, 0.2) == Answer(pytest.approx(nan, nan_ok=True), 20, pytest.approx(nan, nan_ok=True), 50)
+    assert answer(curve, 0.2) == Answer(pytest.approx(nan, nan_ok=True), 20, pytest.approx(nan, nan_ok=True), 50, True)
     assert search(lambda number, seed: 0.5 * (number in (20, 30)))[1] == [50, 80, 100]
 
 

@@ -1,9 +1,13 @@
 """The command line of an audit: what it asks for, what its runs have in common, and its defaults."""
 
+import json
+
+import hydra
 import pytest
 
 from fedrec.audit import HELP
 from fedrec.auditing.audit_arguments import AUDIT_DEFAULTS, QUICK_DEFAULTS, QUIET, Asked, asked_for
+from fedrec.auditing.audit_source import source_of
 from fedrec.config.compose import initialized
 from fedrec.config.validation import ConfigError
 
@@ -63,6 +67,35 @@ def test_defenses_of_ones_own(tmp_path) -> None:
     assert found.passed == [QUIET, f"hydra.searchpath=[{tmp_path.as_uri()}]"]
     with pytest.raises(ConfigError, match="there is no defense mine; choose from"):
         asked(DATA, "defenses=mine")
+
+
+def test_an_own_defense_that_does_not_work_is_refused_at_once(tmp_path) -> None:
+    (tmp_path / "defense").mkdir()
+    (tmp_path / "defense/broken.yaml").write_text("defaults: [ours, _self_]\nbeta: much\n")
+    with pytest.raises(ConfigError, match="beta"):
+        asked(DATA, "defenses=broken", "--config-dir", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_other"),
+    [
+        ("dataset.path=a/purchases.csv", "dataset.path=b/purchases.csv", True),
+        ("dataset.path=a/purchases.csv", "dataset.path=./a/purchases.csv", False),
+    ],
+)
+def test_the_page_of_other_data_stays(before: str, now: str, is_other: bool, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with initialized():
+        config = hydra.compose("config", ["dataset=table", before], return_hydra_config=True)
+    folder = tmp_path / asked("dataset=table", before).options.folder
+    folder.mkdir(parents=True)
+    (folder / "audit.json").write_text(json.dumps({"facts": {"source": source_of(config, folder)}}))
+    if is_other:
+        with pytest.raises(ConfigError, match=r"holds the audit of other data \(table .*a/purchases.csv, not .*; folder=FOLDER chooses"):
+            asked("dataset=table", now)
+        assert asked("dataset=table", now, "folder=elsewhere").options.folder == "elsewhere"
+    else:
+        assert (tmp_path / asked("dataset=table", now).options.folder) == folder
 
 
 def test_help_names_every_option_and_every_default() -> None:

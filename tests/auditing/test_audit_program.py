@@ -16,7 +16,7 @@ VERDICT = ["Without a defense, about 7 fake accounts put an unknown item into th
 
 
 def result(defense="[norm_bound,flame]", settings="defense.bound=0.1", failed=()):
-    rows = [("none", "", 0.9, False), (defense, settings, 0.01, True)]
+    rows = [("none", "", 0.9, False), (defense, settings, 0.01, defense != "none")]
     front = pd.DataFrame(rows, columns=["defense", "settings", "exposure", "recommended"]).reindex(columns=list(COLUMNS["front"]))
     tables = {name: pd.DataFrame(columns=list(columns)) for name, columns in COLUMNS.items()} | {"front": front}
     left_out = ["What was left out. " * 6, *(f"A run failed: {one}" for one in failed)]

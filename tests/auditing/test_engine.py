@@ -64,7 +64,7 @@ def test_a_run_can_be_repeated_by_its_command(tmp_path):
         result = conduct_audit(options, (*DATA, *SHORT), (), progress=False)
     row = result.runs[result.runs["question"] == "items"].iloc[0]
     own = f"hydra.run.dir={tmp_path / 'again'}"
-    subprocess.run([sys.executable, *shlex.split(row["command"])[1:], "tracking=none", "device=cpu", own], check=True, cwd=tmp_path)
+    subprocess.run([sys.executable, *shlex.split(row["command"])[1:], own], check=True, cwd=tmp_path)
     summary = json.loads((tmp_path / "again" / "summary.json").read_text(encoding="utf-8"))
     assert summary["near_best"]["ER@10"] == pytest.approx(row["ER@10"], abs=1e-6)
     assert summary["malicious_clients"] == row["accounts"]

@@ -66,8 +66,6 @@ def test_the_defense_in_use_is_checked() -> None:
     result = audited(none=OPEN, flame=HELD)
     assert passed(result, 0.05, 47, "flame") == passed(result, 0.05, 47, RECOMMENDED) == {"pieck_uea": True, "popular": True}
     assert {one.defense for one in check(result, 0.05, 47)} == {"none"}
-    deployed = AuditResult(**{**vars(result), "facts": {**FACTS, "deployed": "flame"}})
-    assert {one.defense for one in check(deployed, 0.05, 47)} == {"flame"}
 
 
 def test_settings_belong_to_the_name_of_a_defense() -> None:
