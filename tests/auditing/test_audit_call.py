@@ -114,7 +114,7 @@ def test_a_real_audit_of_a_data_frame_says_only_how_it_reads_it(tmp_path, monkey
     told_of_data = ("user = customer, item = sku", "no column of times", "rows repeat a pair")
     assert not out.getvalue()
     assert all(any(text in line for text in told_of_data) for line in error.getvalue().splitlines())
-    assert len(result.verdict) == 3 and result.facts["users"] == 60
+    assert len(result.verdict) == 4 and result.facts["users"] == 60
     assert {*result.price["defense"]} == {"none", "median"} and len(result.runs)
     assert (tmp_path / "shop/audit.html").is_file()
     again = fedrec.audit(options, data=table, progress=False, **told)

@@ -119,7 +119,7 @@ def test_an_audit_that_is_killed_goes_on_to_the_same_page(tmp_path: Path) -> Non
         json.loads((folder / "multirun/audit/synthetic-mf/audit.json").read_text(encoding="utf-8")) for folder in (undisturbed, killed)
     )
     assert untimed(first) == untimed(second)
-    assert len(first["verdict"]) == 3 and len(first["runs"]) > 10
+    assert len(first["verdict"]) == 4 and len(first["runs"]) > 10
     assert not [*killed.rglob("worker_*")]
     told = ended(killed, *SMALL)  # nothing is left to be measured
     assert told.returncode == 0 and "ER@10" not in told.stderr

@@ -47,7 +47,7 @@ def test_a_data_frame_is_audited(tmp_path):
     assert set(result.items["kind"]) == {"cold", "tail", "mid", "head"} and result.items["item"].str.startswith("it's, [").all()
     assert list(result.price["defense"]) == ["none"] and (result.price[["client_ms", "server_ms"]] > 0).all(axis=None)
     assert result.exposure["mean"].between(0, 1).all() and len(result.accounts) == 1
-    assert len(result.verdict) == 3 and not result.left_out and not result.facts["failed"]
+    assert len(result.verdict) == 4 and not result.left_out and not result.facts["failed"]
     (key,) = result.runs.loc[result.runs["attack"] == "none", "key"]
     lists = fedrec.load(tmp_path / "runs" / key).recommend([f"u{user}" for user in range(40)])
     seen = lists["item"].value_counts() / 40
