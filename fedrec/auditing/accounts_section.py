@@ -57,7 +57,7 @@ def _enough(rows: Sequence[Row], users: int | None) -> str:
     row = min((row for row in rows if known(row["estimate"])), key=lambda one: one["estimate"], default=None)
     if row is None:
         tried = max((row["tried"] for row in rows if known(row["tried"])), default=None)
-        return f"not reached with {accounts_of(tried)}, the most that was tried" if tried else "not tried"
+        return f"not reached with {accounts_of(tried)}, the most that were tried" if tried else "not tried"
     number = max(1, round(row["estimate"]))
     share = f"{percent(number / users)} of the users" if users else ""
     bounds = [f"{words} with {count(row[name])}" for words, name in (("none", "least"), ("all", "most")) if known(row[name])]

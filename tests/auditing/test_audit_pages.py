@@ -242,7 +242,7 @@ def test_one_account_and_a_level_out_of_reach_in_words(tmp_path: Path) -> None:
     write_pages(replace(result, accounts=needed, exposure=single), tmp_path)
     text = (tmp_path / "audit.md").read_text(encoding="utf-8").replace("\\", "")
     assert "without a defense 1 account is enough (0.1 % of the users; attack pieck_uea)" in text
-    assert "with flame not reached with 94 accounts, the most that was tried." in text
+    assert "with flame not reached with 94 accounts, the most that were tried." in text
     assert "polygon points" in (tmp_path / "audit.html").read_text(encoding="utf-8")
 
 
