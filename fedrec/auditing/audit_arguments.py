@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from fedrec.auditing.audit_choices import existing
 from fedrec.auditing.audit_options import AuditOptions
 from fedrec.auditing.audit_source import name_of_data, refuse_other_data, source_of
 from fedrec.campaigns.campaign_options import SHARED_DEFAULTS, read_options
-from fedrec.cli.arguments import parse
+from fedrec.cli.arguments import CONFIG_DIR, of_one_run
 from fedrec.config.build import check
 from fedrec.config.validation import ConfigError
 
 FOLDER = "multirun/audit"  # has a folder for each data set and model: the page of another audit stays
 QUICK, DRY = "--quick", "--dry-run"
-_SEARCHED = "--config-dir"
-EXPECTED = f"{QUICK}, {DRY}, {_SEARCHED} FOLDER or --help"
+EXPECTED = f"{QUICK}, {DRY}, {CONFIG_DIR} FOLDER or --help"
 
 AUDIT_DEFAULTS: Mapping[str, Any] = {
     "budget": 600,
@@ -94,7 +92,7 @@ def asked_for(arguments: Sequence[str], is_quick: bool = False, data_name: str |
             raise ConfigError(f"{argument}: {reason}")
         (own if name in AUDIT_DEFAULTS else rest).append(_in_seconds(argument) if name == "budget" else argument)
     options = read_options(own, AuditOptions, {**AUDIT_DEFAULTS, **(QUICK_DEFAULTS if is_quick else {})}, EXPECTED)[0]
-    overrides = _overrides(rest)
+    overrides = of_one_run(rest, "an audit", EXPECTED)
     passed = [QUIET, *(text for text in overrides if text.lstrip("+~").startswith(_PASSED))]
     overrides = [text for text in overrides if text not in passed]
     files = [text for text in passed if text.startswith(("hydra.searchpath=", "tracking."))]  # the planner checks what Hydra is told
@@ -133,17 +131,3 @@ def as_time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     parts = zip((minutes // 60, minutes % 60, rest), ("h", "min", "s"), strict=True)
     return "".join(f"{number}{unit}" for number, unit in parts if number)
-
-
-def _overrides(given: Sequence[str]) -> list[str]:
-    """Return overrides as Hydra takes them, --config-dir among them. Raises ConfigError if one is wrong, or stands for several runs."""
-    if unfit := [text for text in given if text.startswith("-") and text.partition("=")[0] != _SEARCHED]:
-        raise ConfigError(f"{unfit[0]}: expected KEY=VALUE, {EXPECTED}")
-    try:
-        overrides: list[str] = parse(given).overrides
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    for override in OverridesParser.create().parse_overrides(overrides):
-        if override.is_sweep_override():
-            raise ConfigError(f"{override.input_line}: an audit is of one value; [A,B] is a list, and several audits take several commands")
-    return overrides

@@ -10,7 +10,9 @@ from hydra.core.override_parser.types import Override, OverrideType
 
 from fedrec.config.compose import FOLDER
 from fedrec.config.overrides import OWN, check_override, is_name
+from fedrec.config.validation import ConfigError
 
+CONFIG_DIR = "--config-dir"
 DEEPEST = 50  # lists and mappings in each other
 
 
@@ -51,6 +53,24 @@ def parse(arguments: Sequence[str]) -> Namespace:
     if recorded:
         flags.overrides.append(f"+hydra={OWN}")  # how fedrec uses Hydra; what Hydra recorded of a run does not say it
     return flags
+
+
+def of_one_run(given: Sequence[str], what: str, expected: str) -> list[str]:
+    """Return the overrides of a program that is no run itself, --config-dir among them. `what` names it, `expected` lists its own flags.
+
+    Raises ConfigError if an override is wrong, or stands for several runs.
+    """
+    if unfit := [text for text in given if text.startswith("-") and text.partition("=")[0] != CONFIG_DIR]:
+        raise ConfigError(f"{unfit[0]}: expected KEY=VALUE, {expected}")
+    try:
+        overrides: list[str] = parse(given).overrides
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    for override in OverridesParser.create().parse_overrides(overrides):
+        if override.is_sweep_override():
+            rule = f"{what} is of one value; [A,B] is a list, and several {what.partition(' ')[2]}s take several commands"
+            raise ConfigError(f"{override.input_line}: {rule}")
+    return overrides
 
 
 def _settle_path(flags: Namespace) -> bool:

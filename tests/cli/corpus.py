@@ -31,6 +31,7 @@ PROGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {  # name in the corpus ->
     "report": ("experiments.report", ()),
     "board": ("experiments.leaderboard", ()),
     "audit": ("fedrec.audit", ()),
+    "flower": ("fedrec.flower", ()),
 }
 TEXT = Path(__file__).with_name("bad_inputs.txt").read_text(encoding="utf-8")
 MEGABYTE = 2**20

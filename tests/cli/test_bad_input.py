@@ -19,6 +19,7 @@ from fedrec.catalog import main as catalog_main
 from fedrec.compare import main as compare_main
 from fedrec.config.compose import FOLDER
 from fedrec.data.__main__ import main as data_main
+from fedrec.flower.__main__ import main as flower_main
 from fedrec.main import main as fedrec_main
 from fedrec.recommend import main as recommend_main
 from tests.cli.corpus import CORPUS, TEXT, Line
@@ -28,7 +29,7 @@ from tests.config.test_options_table import SECTIONS, written
 Program = Callable[..., Ended]
 
 MAINS = {"fedrec.main": fedrec_main, "fedrec.compare": compare_main, "fedrec.recommend": recommend_main}
-MAINS |= {"fedrec.catalog": catalog_main, "fedrec.data": data_main, "fedrec.audit": audit_main}
+MAINS |= {"fedrec.catalog": catalog_main, "fedrec.data": data_main, "fedrec.audit": audit_main, "fedrec.flower": flower_main}
 MAINS |= {"experiments.paper": paper.main, "experiments.report": report.main, "experiments.leaderboard": leaderboard.main}
 PROGRESS = ("data: ", "round ")  # how lines begin that a run writes before it can know that it will fail
 SAMPLE = random.Random(0).sample([line for line in CORPUS if line.status == 2], 20)
