@@ -57,7 +57,10 @@ MAY_IMPORT = {  # of the rooms below it, each room may import these
         *("sweeps", "campaigns", "api", "main"),
     },
     "audit": {"config", "cli", "campaigns", "auditing"},
-    "flower": {"config", "cli"},
+    "flower": {
+        *("interfaces", "randomness", "data", "models", "aggregation", "federation", "evaluation", "config", "cli"),
+        *("tracking", "checkpoints", "experiment", "conduct", "api"),
+    },
 }
 # modules in the root of the package
 LOOSE = {"__init__", "__main__", "main", "audit", "compare", "catalog", "recommend", "conduct", "experiment"}

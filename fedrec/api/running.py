@@ -64,7 +64,7 @@ def run(
             chosen.append(set_to("hydra.run.dir", folder))
         with initialized():
             config = configuration(chosen, given)  # most mistakes are found here, before torch is imported
-            ended = _job(partial(perform, callbacks=(*bars(progress), *callbacks), frame=data), config)
+            ended = as_job(partial(perform, callbacks=(*bars(progress), *callbacks), frame=data), config)
         from fedrec.saved_runs.result import Result
 
         return Result.of(ended)
@@ -82,7 +82,7 @@ def _require_callbacks(callbacks: object) -> None:
         raise ConfigError(f"callbacks must be a list of objects of fedrec.interfaces.Callback, not {callbacks!r}")
 
 
-def _job(task: TaskFunction, config: DictConfig) -> "Experiment":
+def as_job(task: TaskFunction, config: DictConfig) -> "Experiment":
     """Run the only job as Hydra does, but leave `logging` as it is."""
     context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(config))
     context.callbacks.on_run_start(config=config, config_name="config")

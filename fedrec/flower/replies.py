@@ -1,0 +1,63 @@
+"""A round that is under way: who was asked, and what becomes of their replies."""
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from flwr.app import Message, MetricRecord
+from torch import Tensor
+
+from fedrec.flower.messages import METRICS, UPLOAD, BadReply, Expected, bytes_of, to_upload
+from fedrec.flower.roster import Member
+from fedrec.interfaces import GlobalModel, Upload
+
+log = logging.getLogger(__name__)
+SUMS = ("loss", "trained", "penalty")  # that nodes tell of their clients in a round
+
+
+@dataclass
+class Round:
+    """A round that is under way."""
+
+    number: int  # from 0
+    model: GlobalModel
+    sampled: Tensor  # [S]
+    places: Mapping[int, Tensor]  # name of a node -> [C]
+    asked: Mapping[int, Member]  # by Flower's id
+
+    def read(self, replies: Iterable[Message]) -> tuple[dict[int, tuple[Tensor, Upload]], dict[str, float], dict[str, int]]:
+        """Return the uploads of nodes whose replies fit, the sums that they tell, and what became of the replies."""
+        by_node: dict[int, tuple[Tensor, Upload]] = {}
+        sums, n_failed, n_refused, n_bytes, answered = dict[str, float](), 0, 0, 0, set()
+        for reply in replies:
+            if (member := self.asked.get(reply.metadata.src_node_id)) is None or member.name in answered:
+                continue
+            answered.add(member.name)
+            if reply.has_error():
+                n_failed += 1
+                log.warning(
+                    "round %d: node %d has failed: %s", self.number + 1, member.name, " ".join((reply.error.reason or "").split())[:300]
+                )
+                continue
+            places = self.places[member.name]
+            try:
+                record, told = reply.content.array_records.get(UPLOAD), reply.content.metric_records.get(METRICS, MetricRecord())
+                if record is None:
+                    raise BadReply(f"it has no {UPLOAD}")
+                arrays = Expected(self.model, len(places)).check(record) if len(record) else {}
+            except BadReply as error:
+                n_refused += 1
+                log.warning("round %d: the reply of node %d is refused: %s", self.number + 1, member.name, error)
+                continue
+            n_bytes += bytes_of(record)
+            if arrays:
+                by_node[member.name] = places, to_upload(arrays, self.sampled[places])
+            for name in SUMS:
+                if isinstance(value := told.get(name), int | float) and math.isfinite(value):
+                    sums[name] = sums.get(name, 0.0) + value
+        late = {member.name for member in self.asked.values()} - answered
+        if late:
+            log.warning("round %d: no reply in time from the nodes %s", self.number + 1, ", ".join(map(str, sorted(late))))
+        ordered = {name: by_node[name] for name in sorted(by_node)}
+        return ordered, sums, {"replies-failed": n_failed + len(late), "replies-refused": n_refused, "received-bytes": n_bytes}
