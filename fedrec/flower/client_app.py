@@ -4,6 +4,7 @@ What it reads of the run's configuration: `overrides`, which choose the experime
 What it reads of the node's own: `partition-id` and `num-partitions`, which say who it is, and `folder`, where it keeps what is private.
 """
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def open_node(context: Context) -> Node:
     folder = Path(str(context.node_config.get("folder", node_folder(Path(str(context.run_config["folder"])), number))))
     deal = Deal(str(context.run_config["overrides"]), n_nodes)
     torch.set_num_threads(deal.checked.config.threads or torch.get_num_threads())
-    return Node.open(folder, deal.identity(number), deal.checked, partial(deal.share, number))
+    return Node.at(folder, deal.identity(number), deal.checked, partial(deal.share, number))
 
 
 @app.query()
@@ -37,11 +38,13 @@ def register(message: Message, context: Context) -> Message:
 @app.train()
 def train(message: Message, context: Context) -> Message:
     """Let the clients that the server asks for take part in the round."""
-    asked = message.content[CONFIG]
+    started, asked = time.perf_counter(), message.content[CONFIG]
     node, clients = open_node(context), torch.tensor(asked["clients"])
     with torch.no_grad():
         upload, sums = node.train(asked["round"], clients, to_model(message.content[MODEL]), asked["safe-round"])
-    return Message(RecordDict({UPLOAD: of_upload(upload, clients), METRICS: MetricRecord(dict(sums))}), reply_to=message)
+    content = RecordDict({UPLOAD: of_upload(upload, clients)})
+    content[METRICS] = MetricRecord({**sums, "seconds": time.perf_counter() - started})
+    return Message(content, reply_to=message)
 
 
 @app.evaluate()

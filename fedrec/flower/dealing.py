@@ -75,4 +75,4 @@ class Deal:
     def to_all(self, folder: Path) -> None:
         """Give each node of a run its share, in its own folder. A node that has one keeps it."""
         for number in range(self.n_nodes):
-            Node.open(node_folder(folder, number), self.identity(number), self.checked, partial(self.share, number))
+            Node.at(node_folder(folder, number), self.identity(number), self.checked, partial(self.share, number))

@@ -71,7 +71,7 @@ class Node:
         self.before: Tensor | None = None  # [M, d] the items that the node received last
 
     @classmethod
-    def open(cls, folder: Path, options: Mapping[str, Any], checked: Checked, deal: Callable[[], tuple[dict[str, Any], int]]) -> "Node":
+    def at(cls, folder: Path, options: Mapping[str, Any], checked: Checked, deal: Callable[[], tuple[dict[str, Any], int]]) -> "Node":
         """Return the node that keeps its things in a folder; `deal` says what it holds, and how many clients, if it is new."""
         private = Storage(folder / "private", options)
         if (dealt := private.read(0)) is None:

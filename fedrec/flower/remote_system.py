@@ -14,7 +14,8 @@ from fedrec.federation.telemetry.stealth import describe_poison
 from fedrec.federation.telemetry.stopwatch import Stopwatch
 from fedrec.federation.telemetry.unread import Unread
 from fedrec.flower.messages import of_model, to_model
-from fedrec.flower.strategy import Received, RobustStrategy
+from fedrec.flower.replies import Received
+from fedrec.flower.strategy import RobustStrategy
 from fedrec.interfaces import ItemChanges
 
 
@@ -39,17 +40,15 @@ class RemoteSystem(System):
         messages = self.strategy.configure_train(number, of_model(self.global_model), ConfigRecord(), self.grid)
         replies = stopwatch.lap("seconds_training", list(self.grid.send_and_receive(messages, timeout=self.strategy.timeout)))
         arrays, metrics = stopwatch.lap("seconds_aggregation", self.strategy.aggregate_train(number, replies))
-        counted = {name.replace("-", "_"): float(value) for name, value in (metrics or {}).items()}
-        received = self.strategy.received
+        told: dict[str, float] = {name.replace("-", "_"): float(value) for name, value in (metrics or {}).items()}
+        known = {"seconds_in_nodes": told.pop("seconds", 0.0), **told, **stopwatch.laps}
+        loss, received = known.pop("loss", float("nan")), self.strategy.received
         if arrays is None or received is None:
-            return float("nan"), self._nothing_moved(), counted | stopwatch.laps
+            return loss, self._nothing_moved(), known
         self.global_model = to_model(arrays)
         self._mean(received.changes.lengths, "change of the item embeddings")
-        trained = received.sums.get("trained", 0.0)
-        means = {name: received.sums[name] / trained for name in ("loss", "penalty") if trained and name in received.sums}
-        known = counted | {name: value for name, value in means.items() if name != "loss"} | stopwatch.laps
         known |= self._filtering(received)
-        return means.get("loss", float("nan")), received.changes, Unread(known, lambda: self._stealth(received))
+        return loss, received.changes, Unread(known, lambda: self._stealth(received))
 
     def _nothing_moved(self) -> ItemChanges:
         return ItemChanges(self.global_model.items.new_zeros(0), torch.zeros(0, dtype=torch.int64), self.n_items)

@@ -10,10 +10,23 @@ from torch import Tensor
 
 from fedrec.flower.messages import METRICS, UPLOAD, BadReply, Expected, bytes_of, to_upload
 from fedrec.flower.roster import Member
-from fedrec.interfaces import GlobalModel, Upload
+from fedrec.interfaces import Aggregation, GlobalModel, ItemChanges, Upload
 
 log = logging.getLogger(__name__)
-SUMS = ("loss", "trained", "penalty")  # that nodes tell of their clients in a round
+MEANS = ("loss", "penalty")  # whose sums over the clients that have `trained` nodes tell, beside the `seconds` that they worked
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What the nodes have sent in a round, and what the server made of it."""
+
+    sampled: Tensor  # [S] the numbers of the clients that were asked for
+    by_node: Mapping[int, tuple[Tensor, Upload]]  # name of a node -> the places [C] of its clients in `sampled`, and their upload
+    upload: Upload
+    aggregation: Aggregation
+    changes: ItemChanges
+    n_dropped: int
+    told: Mapping[str, float]  # by the nodes: mean loss and penalty, how many have trained, and seconds
 
 
 @dataclass
@@ -53,7 +66,7 @@ class Round:
             n_bytes += bytes_of(record)
             if arrays:
                 by_node[member.name] = places, to_upload(arrays, self.sampled[places])
-            for name in SUMS:
+            for name in ("trained", *MEANS, "seconds"):
                 if isinstance(value := told.get(name), int | float) and math.isfinite(value):
                     sums[name] = sums.get(name, 0.0) + value
         late = {member.name for member in self.asked.values()} - answered
@@ -61,3 +74,10 @@ class Round:
             log.warning("round %d: no reply in time from the nodes %s", self.number + 1, ", ".join(map(str, sorted(late))))
         ordered = {name: by_node[name] for name in sorted(by_node)}
         return ordered, sums, {"replies-failed": n_failed + len(late), "replies-refused": n_refused, "received-bytes": n_bytes}
+
+
+def means_of(sums: Mapping[str, float]) -> dict[str, float]:
+    """Return what nodes tell of their clients, with means in the place of sums over those who have trained; none if nobody has."""
+    trained = sums.get("trained", 0.0)
+    means = {name: sums[name] / trained for name in MEANS if name in sums and trained > 0}
+    return means | {name: value for name, value in sums.items() if name not in MEANS}

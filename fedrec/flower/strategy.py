@@ -5,7 +5,7 @@ It may be used alone, with clients of one's own: README.md shows how, and `messa
 
 import logging
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,27 +23,14 @@ from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.server_optimizer import ServerOptimizer
 from fedrec.federation.server_step import step
 from fedrec.federation.system import System
-from fedrec.flower.messages import CONFIG, METRICS, MODEL, merged, of_model, to_model
-from fedrec.flower.replies import Round
+from fedrec.flower.messages import CONFIG, METRICS, MODEL, merged, of_model, tensors_of, to_model
+from fedrec.flower.replies import Received, Round, means_of
 from fedrec.flower.roster import Roster
-from fedrec.interfaces import Aggregation, Defense, ItemChanges, Model, ServerKnowledge, ServerView, Upload
+from fedrec.interfaces import Defense, Model, ServerKnowledge, ServerView
 from fedrec.models.losses import LOSSES
 from fedrec.randomness import derived_seed
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What the nodes have sent in a round, and what the server made of it."""
-
-    sampled: Tensor  # [S] the numbers of the clients that were asked for
-    by_node: Mapping[int, tuple[Tensor, Upload]]  # name of a node -> the places [C] of its clients in `sampled`, and their upload
-    upload: Upload
-    aggregation: Aggregation
-    changes: ItemChanges
-    n_dropped: int
-    sums: Mapping[str, float]  # that the nodes tell of their clients
 
 
 @dataclass
@@ -52,7 +39,7 @@ class RobustStrategy(Strategy):
 
     A node that is away, is too slow, or sends what no client can send costs the uploads of its clients, and nothing else. The metrics of
     a round say how many there were: `nodes`, `nodes-missing`, `replies-failed`, `replies-refused`, `clients`, `clients-silent`,
-    `dropped-uploads`, `received-bytes`.
+    `dropped-uploads`, `sent-bytes`, `received-bytes`; and how many `seconds` all nodes together have worked.
     """
 
     model: Model
@@ -139,6 +126,7 @@ class RobustStrategy(Strategy):
         metrics = {
             "nodes": len(this.places),
             "nodes-missing": len(this.places) - len(this.asked),
+            "sent-bytes": len(this.asked) * sum(value.nbytes for value in tensors_of(this.model).values()),
             **told,
             "clients": len(this.sampled),
             "clients-silent": len(this.sampled) - sum(len(places) for places, _ in by_node.values()),
@@ -151,8 +139,8 @@ class RobustStrategy(Strategy):
         view = ServerView(this.number, this.model, self.learning_rate, self.optimizer.change_of, derived_seed(self.seed, "server"))
         aggregation, _ = aggregate(self.defense, upload, view)
         model, changes, _ = step(this.model, aggregation, self.optimizer, in_place=False)
-        self.received = Received(this.sampled, by_node, upload, aggregation, changes, n_dropped, sums)
-        return of_model(model), MetricRecord({**metrics, "dropped-uploads": n_dropped, **sums})
+        self.received = Received(this.sampled, by_node, upload, aggregation, changes, n_dropped, means_of(sums))
+        return of_model(model), MetricRecord({**metrics, "dropped-uploads": n_dropped, **self.received.told})
 
     def configure_evaluate(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> list[Message]:
         """Ask each node how good the model is for its users, if it `evaluates`."""
