@@ -82,11 +82,11 @@ def _require_callbacks(callbacks: object) -> None:
         raise ConfigError(f"callbacks must be a list of objects of fedrec.interfaces.Callback, not {callbacks!r}")
 
 
-def as_job(task: TaskFunction, config: DictConfig) -> "Experiment":
-    """Run the only job as Hydra does, but leave `logging` as it is."""
+def as_job(task: TaskFunction, config: DictConfig, configures_logging: bool = False) -> "Experiment":
+    """Run the only job as Hydra does. `logging` stays as it is, unless the process is that of the run alone."""
     context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(config))
     context.callbacks.on_run_start(config=config, config_name="config")
-    ended = run_job(task, config, "hydra.run.dir", None, context, configure_logging=False)
+    ended = run_job(task, config, "hydra.run.dir", None, context, configure_logging=configures_logging)
     context.callbacks.on_run_end(config=config, config_name="config", job_return=ended)
     experiment: Experiment = value_of(ended)
     return experiment

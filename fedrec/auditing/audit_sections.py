@@ -35,12 +35,12 @@ def about(result: AuditResult) -> str:
 
 
 def with_real_bounds(result: AuditResult) -> AuditResult:
-    """Return the result without bounds that allow everything throughout, which is what one seed gives."""
+    """Return the result without bounds that allow everything, which is what one seed gives."""
     changed = {}
     for name in _BOUNDED:
         table = getattr(result, name)
-        if ((table["lower"] <= 0) & (table["upper"] >= 1)).all():
-            changed[name] = table.assign(lower=float("nan"), upper=float("nan"))
+        says_something = (table["lower"] > 0) | (table["upper"] < 1)
+        changed[name] = table.assign(lower=table["lower"].where(says_something), upper=table["upper"].where(says_something))
     return replace(result, **changed)
 
 

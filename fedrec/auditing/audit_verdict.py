@@ -88,9 +88,10 @@ def _rest(best: Row | None) -> str:
     if best is None or not known(best["by_untargeted"]):
         return "How far fake accounts can spoil all recommendations was not measured."
     lost = percent(max(0.0, best["degradation"]))
+    destroy = "destroy none" if lost == percent(0) else f"still destroy {lost}"
     where = "Behind the recommended defense" if best["defense"] != "none" else "Without a defense"
     limit = accounts_of(best["limit"])
-    return f"{where}, {limit} that only spoil recommendations still destroy {lost} of the hits (attack {best['by_untargeted']})."
+    return f"{where}, {limit} that only spoil recommendations {destroy} of the hits (attack {best['by_untargeted']})."
 
 
 def _name(row: Row) -> str:

@@ -7,7 +7,8 @@ from fedrec.comparison.layouts import Layout, Shown, layouts, tests
 from fedrec.comparison.legend import sentences
 from fedrec.comparison.side_by_side import SideBySide
 
-_MARKUP = re.compile(r"[\\`*_<>&~]|\](?=[(\[:])|(?<!\S)[#+=-](?=[#+=-]*(?:\s|$))|(?<=\d)[.)](?=\s|$)")  # what Markdown would read
+_MARKUP = re.compile(r"[\\`*_<>&~]|\](?=[(\[:])|(?<!\S)[#+=-](?=[#+=-]*(?:\s|$))")  # what Markdown would read
+_NUMBERED = re.compile(r"^(\d+)(?=[.)](?:\s|$))")  # the first item of a list
 _DIFFERS = "†"
 
 
@@ -38,7 +39,7 @@ def plain(text: str) -> str:
     >>> plain("<b>A_hum*")
     '\\\\<b\\\\>A\\\\_hum\\\\*'
     """
-    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+    return _NUMBERED.sub(r"\1\\", _MARKUP.sub(r"\\\g<0>", " ".join(text.split())))
 
 
 def _grid_of(layout: Layout) -> str:

@@ -51,7 +51,7 @@ def main(grid: Grid, context: Context) -> None:
         own.append("checkpoint.every=1")  # a round costs seconds, and a checkpoint a hundredth of one
     with initialized():
         config = configuration(overrides_of([*shlex.split(text), *own], None))
-        as_job(lambda composed: conduct(composed, grid, context, folder), config)
+        as_job(lambda composed: conduct(composed, grid, context, folder), config, configures_logging=True)
 
 
 def conduct(config: DictConfig, grid: Grid, context: Context, folder: Path) -> Experiment:

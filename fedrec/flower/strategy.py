@@ -108,6 +108,8 @@ class RobustStrategy(Strategy):
         sampled = self.sampler.sample(number)
         places = self.roster.places(sampled)
         asked = {one.node_id: one for one in self.roster.present(grid, self.timeout) if one.name in places}
+        if away := places.keys() - {one.name for one in asked.values()}:
+            log.warning("round %d: nodes that are away: %s", server_round, ", ".join(map(str, sorted(away))))
         self._round = Round(number, model, sampled, places, asked)
         rounds = {"round": number, "safe-round": self.safe_round, "server-round": server_round}
         messages = []

@@ -129,6 +129,7 @@ def test_a_node_that_is_away_costs_its_clients_and_comes_back_as_itself(tmp_path
             grid.away = set()
         replies = grid.send_and_receive(strategy.configure_train(number, arrays, ConfigRecord(), grid))
         arrays, metrics = strategy.aggregate_train(number, replies)
+        assert (f"round {number}: nodes that are away: 1" in caplog.text) == bool(missing)
         assert metrics["nodes-missing"] == missing and metrics["clients-silent"] == 10 * missing
 
 
