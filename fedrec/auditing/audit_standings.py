@@ -10,7 +10,8 @@ from fedrec.auditing.audit_setups import quality_of as quality
 from fedrec.comparison.pareto_front import pareto_front
 from fedrec.evaluation.degradation import as_harm
 
-PRICE = 0.02  # of HR@10: no defense that costs more is recommended
+PRICE = 0.02  # of HR@10: a defense that costs more is recommended only if no cheaper one protects
+PROTECTS = 0.5  # of the worst case without a defense: what a defense that protects leaves at most
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,17 @@ def on_front(found: Sequence[Standing]) -> list[Choice]:
 
 
 def recommended(field: Field, known: Known, defenses: Sequence[Choice]) -> Choice:
-    """Return the defense with the lowest worst case among those that cost little and that met the same attacks."""
-    cheap = [one for one in compared(field, known, defenses) if one.points <= PRICE and one.was_attacked]
-    return min(cheap, key=lambda one: (one.worst, one.points), default=Standing(UNDEFENDED, 0, 0, None, 0, None)).defense
+    """Return the defense with the lowest worst case among those that met the same attacks and cost little.
+
+    If none of these protects, it is the cheapest of the others that does.
+    """
+    found = [one for one in compared(field, known, defenses) if one.was_attacked]
+    limit = PROTECTS * next((one.worst for one in found if one.defense == UNDEFENDED), 1.0)
+    cheap = min((one for one in found if one.points <= PRICE), key=lambda one: (one.worst, one.points), default=None)
+    if cheap is None or cheap.worst > limit:
+        dear = (one for one in found if one.worst <= limit)
+        cheap = min(dear, key=lambda one: (one.points, one.worst), default=cheap)
+    return cheap.defense if cheap else UNDEFENDED
 
 
 def compared(field: Field, known: Known, defenses: Sequence[Choice]) -> list[Standing]:

@@ -33,3 +33,13 @@ def test_an_attack_that_only_one_defense_met_does_not_count_against_it() -> None
     assert recommended(FIELD, known, FIELD.defenses) == FLAME  # nobody did: exposure alone counts
     known |= {Setup(UNTARGETED, defense, FIELD.limit): ended(0.0, 0.1 if defense == FLAME else 0.4) for defense in (FLAME, MEDIAN)}
     assert recommended(FIELD, known, FIELD.defenses) == MEDIAN
+
+
+def test_what_protects_may_cost_more_if_nothing_cheap_protects() -> None:
+    known = screened() | {promoted(attack, MEDIAN, FIELD.limit): ended(0.1) for attack in (WEAK, STRONG)}
+    known[unattacked(MEDIAN)] = ended(0.0, 0.45)  # five points
+    assert recommended(FIELD, known, FIELD.defenses) == FLAME  # it halves the worst case, and costs nothing
+    known[promoted(STRONG, FLAME, FIELD.limit)] = ended(0.8)
+    assert recommended(FIELD, known, FIELD.defenses) == MEDIAN
+    known[promoted(STRONG, MEDIAN, FIELD.limit)] = ended(0.7)
+    assert recommended(FIELD, known, FIELD.defenses) == FLAME  # neither protects
