@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fedrec.auditing.account_search import next_number, spread
 from fedrec.auditing.audit_field import Field
 from fedrec.auditing.audit_setups import UNDEFENDED, Choice, Known, Setup, Wanted
-from fedrec.auditing.audit_standings import curve_of, promoted, recommended, strongest, unattacked
+from fedrec.auditing.audit_standings import curve_of, first_sight, promoted, recommended, strongest, unattacked
 from fedrec.auditing.audit_tuning import responses, trials, tuned, worse_responses
 
 _BEST = 2  # so many attacks per defense, the strongest at first sight, are tried with other numbers of accounts; one in a quick audit
@@ -58,8 +58,12 @@ def searched(field: Field, known: Known, pairs: Sequence[tuple[Choice, Choice]])
 
 
 def degradation(field: Field, known: Known) -> Iterator[Wanted]:
-    """Every attack that promotes nothing on every defense at the limit, with one seed."""
-    return _degraded(field, field.defenses)
+    """Every attack that promotes nothing on every defense at the limit, with one seed: first on those that stop promotion best."""
+
+    def seen(defense: Choice) -> float:
+        return max((first_sight(field, known, attack, defense, True) or 0.0 for attack in field.promoting), default=0.0)
+
+    return _degraded(field, sorted(field.defenses, key=lambda defense: (defense != UNDEFENDED, seen(defense))))
 
 
 def _degraded(field: Field, defenses: Sequence[Choice]) -> Iterator[Wanted]:
@@ -158,7 +162,7 @@ STAGES = (
     Stage("items", 0.25, undefended(items), "which kinds of items can be promoted without a defense"),
     Stage("price", 0.35, price, "what each defense costs without an attack"),
     Stage("screen", 0.5, screen, "which attack is strongest on which defense"),
-    Stage("accounts", 0.7, accounts, "how many accounts reach which exposure"),
+    Stage("accounts", 0.64, accounts, "how many accounts reach which exposure"),
     Stage("degradation", 0.78, degradation, "what attacks that promote nothing destroy"),
     Stage("degradation", 0.81, degradation_again, "what the strongest of these destroys, with all seeds"),
     Stage("degradation", 0.84, degradation_by_accounts, "what it destroys by number of accounts"),

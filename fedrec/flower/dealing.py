@@ -1,5 +1,6 @@
 """Deals the users of an experiment, and the attacker's clients, to the nodes of a federation."""
 
+import re
 import shlex
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -15,14 +16,14 @@ from fedrec.experiment import Experiment
 from fedrec.flower.node import Node
 from fedrec.flower.shard import client_numbers, deal
 
-ON_A_NODE = {"tracking": "none", "resume": "never", "device": "cpu"}  # whatever the run's overrides say
+ON_A_NODE = {"tracking": "none", "resume": "never", "device": "cpu"}  # whatever the run's overrides say of these and what is in them
 MEASURED = ("ER", *RANKINGS)  # means over users
 
 
 @lru_cache(maxsize=1)
 def configuration_of(overrides: str) -> Checked:
     """Return the configuration of a run's nodes; a process that serves many messages composes it once."""
-    chosen = [text for text in shlex.split(overrides) if text.partition("=")[0] not in ON_A_NODE]
+    chosen = [text for text in shlex.split(overrides) if re.split("[.=]", text.lstrip("+~"))[0] not in ON_A_NODE]
     return check(compose(*chosen, *map("=".join, ON_A_NODE.items())))
 
 

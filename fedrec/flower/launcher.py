@@ -1,5 +1,6 @@
 """What `python -m fedrec.flower` does: it says where things lie, starts the federation, runs the app, and ends everything."""
 
+import shlex
 import sys
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ def program(arguments: list[str], flags: Set[str], app: str = APP) -> int:
 def conduct(launch: Launch, app: str = APP) -> int:
     """Start a federation, run the app in it, and end it. Return 0 if the run is completed, else 1; a line says why."""
     with reserved(launch.folder):
+        deal(launch)
         print(f"{launch.nodes} nodes; results, logs and what nodes keep lie in {launch.folder}", flush=True)
         with guarded(Processes(launch.folder / "logs", environment(launch.folder))) as processes:
             try:
@@ -32,6 +34,16 @@ def conduct(launch: Launch, app: str = APP) -> int:
                 print(f"error: {error}", file=sys.stderr)
                 return 1
     return 0
+
+
+def deal(launch: Launch) -> None:
+    """Give each node its share of the data. Raises ConfigError if an option does not fit them, or no federation can do what is asked."""
+    from fedrec.flower.dealing import Deal  # imports torch
+
+    try:
+        Deal(shlex.join(launch.overrides), launch.nodes).to_all(launch.folder)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 @contextmanager

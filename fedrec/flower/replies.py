@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import torch
 from flwr.app import Message, MetricRecord
 from torch import Tensor
 
@@ -81,3 +82,14 @@ def means_of(sums: Mapping[str, float]) -> dict[str, float]:
     trained = sums.get("trained", 0.0)
     means = {name: sums[name] / trained for name in MEANS if name in sums and trained > 0}
     return means | {name: value for name, value in sums.items() if name not in MEANS}
+
+
+def sums_told(reply: Message, n_clients: int) -> dict[str, Tensor]:
+    """Return the sums of metrics in [0, 1] over users and the numbers of these users, in turn, that a node of n clients can have."""
+    found = {}
+    for name, values in reply.content.metric_records.get(METRICS, MetricRecord()).items():
+        if isinstance(values, list) and values and len(values) % 2 == 0:
+            total, counts = torch.tensor(values, dtype=torch.float64).view(-1, 2).unbind(1)
+            if bool(((total >= 0) & (total <= counts) & (counts <= n_clients)).all()):
+                found[name] = torch.tensor(values, dtype=torch.float64)
+    return found

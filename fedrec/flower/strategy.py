@@ -23,8 +23,8 @@ from fedrec.federation.client_sampling import ClientSampler, Sampling
 from fedrec.federation.server_optimizer import ServerOptimizer
 from fedrec.federation.server_step import step
 from fedrec.federation.system import System
-from fedrec.flower.messages import CONFIG, METRICS, MODEL, merged, of_model, tensors_of, to_model
-from fedrec.flower.replies import Received, Round, means_of
+from fedrec.flower.messages import CONFIG, MODEL, merged, of_model, tensors_of, to_model
+from fedrec.flower.replies import Received, Round, means_of, sums_told
 from fedrec.flower.roster import Roster
 from fedrec.interfaces import Defense, Model, ServerKnowledge, ServerView
 from fedrec.models.losses import LOSSES
@@ -154,12 +154,13 @@ class RobustStrategy(Strategy):
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Return the metrics over all users whose nodes have answered: {metric: [value]}, and for each target item {metric: [values]}."""
+        members = {member.node_id: member for member in self.roster.members.values()}
         totals: dict[str, Tensor] = {}
         for reply in replies:
-            told = MetricRecord() if reply.has_error() else reply.content.metric_records.get(METRICS, MetricRecord())
-            for name, values in told.items():
-                pairs = torch.tensor(values, dtype=torch.float64)
-                if pairs.dim() == 1 and len(pairs) % 2 == 0 and bool(pairs.isfinite().all()):
-                    totals[name] = totals.get(name, torch.zeros_like(pairs)) + pairs if name in totals else pairs
+            if reply.has_error() or (member := members.get(reply.metadata.src_node_id)) is None:
+                continue
+            for name, pairs in sums_told(reply, len(member.clients)).items():
+                if name not in totals or len(totals[name]) == len(pairs):
+                    totals[name] = totals.get(name, torch.zeros_like(pairs)) + pairs
         means = {name: (total[::2] / total[1::2]).tolist() for name, total in totals.items()}  # nan where nobody counts
         return MetricRecord(means) if means else None

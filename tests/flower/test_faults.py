@@ -11,7 +11,7 @@ pytest.importorskip("flwr", reason="flwr is not installed: pip install 'fedrec[f
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message
 
-from fedrec.flower.messages import UPLOAD, of_model
+from fedrec.flower.messages import METRICS, UPLOAD, of_model
 from fedrec.flower.server_app import GLOBAL_MODEL
 from fedrec.flower.strategy import RobustStrategy
 from tests.flower.nodes_in_one_process import NodesInOneProcess, is_training
@@ -189,3 +189,26 @@ def test_a_server_that_was_killed_goes_on_from_its_checkpoint(options, tmp_path)
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
     summaries = [json.loads((tmp_path / name / "run" / "summary.json").read_text()) for name in ("killed", "undisturbed")]
     assert summaries[0]["final"] == summaries[1]["final"] and summaries[0]["rounds"] == summaries[1]["rounds"]
+
+
+@pytest.mark.parametrize("told", [[40.0, 10.0], [-1.0, 10.0], [5.0, 1e9], [5.0], [np.nan, 10.0], 0.5, [5.0, 10.0, 5.0, 10.0]])
+def test_metrics_that_a_node_cannot_have_do_not_count(told, tmp_path):
+    def spoil(message, reply):
+        if METRICS in reply.content.metric_records and message.metadata.dst_node_id == 2:
+            reply.content[METRICS]["HR@10"] = told
+        return reply
+
+    def measured(**others):
+        grid = federation(tmp_path / str(len(others)), **others)
+        strategy = RobustStrategy.of(SMALL, n_nodes=3, timeout=5.0)
+        strategy.begin(grid, 40)
+        _, model = strategy.model.initialise(1, 40, torch.Generator().manual_seed(0))
+        return dict(
+            strategy.aggregate_evaluate(0, grid.send_and_receive(strategy.configure_evaluate(0, of_model(model), ConfigRecord(), grid)))
+        )
+
+    honest = measured()
+    found = measured(spoil=spoil)
+    others = (3 * honest["HR@10"][0] - found["HR@10"][0] * 2) * 10
+    assert 0 <= round(others, 6) <= 10  # node 1 is left out: what is missing are the hits of ten users
+    assert found["ER@10"] == honest["ER@10"]

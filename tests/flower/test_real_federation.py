@@ -18,8 +18,8 @@ from tests.cli.program import ENVIRONMENT
 pytest.importorskip("flwr", reason="flwr is not installed: pip install 'fedrec[flower]' in an environment of its own")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found in /proc")]
 
-from fedrec.flower.server_app import GLOBAL_MODEL
-from tests.flower.test_launched_processes import launches, processes_with, wait_until
+from fedrec.flower.server_app import GLOBAL_MODEL  # noqa: E402 - needs flwr
+from tests.flower.test_launched_processes import launches, processes_with, wait_until  # noqa: E402
 
 SMALL = ["dataset=synthetic", "dataset.users=60", "dataset.items=80", "dataset.interactions=900", "tracking=none", "system.epochs=3"]
 ONE_ROUND = "system.clients_per_round=63"  # an epoch
