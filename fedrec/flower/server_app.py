@@ -4,6 +4,7 @@ What it reads of the run's configuration: `overrides`, as on the command line of
 many it waits for; and `round-timeout`, how many seconds it waits for the replies of a round.
 """
 
+import logging
 import shlex
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def main(grid: Grid, context: Context) -> None:
     own = [set_to("hydra.run.dir", folder), set_to("checkpoint.folder", folder / "checkpoints")]
     if "checkpoint.every" not in given:
         own.append("checkpoint.every=1")  # a round costs seconds, and a checkpoint a hundredth of one
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Flower sends each line to the SuperLink, by a request that would be one, too
     with initialized():
         config = configuration(overrides_of([*shlex.split(text), *own], None))
         as_job(lambda composed: conduct(composed, grid, context, folder), config, configures_logging=True)
