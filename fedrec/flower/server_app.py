@@ -50,6 +50,7 @@ def main(grid: Grid, context: Context) -> None:
     own = [set_to("hydra.run.dir", folder), set_to("checkpoint.folder", folder / "checkpoints")]
     if "checkpoint.every" not in given:
         own.append("checkpoint.every=1")  # a round costs seconds, and a checkpoint a hundredth of one
+    logging.getLogger("flwr").propagate = False  # it has a handler of its own
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Flower sends each line to the SuperLink, by a request that would be one, too
     with initialized():
         config = configuration(overrides_of([*shlex.split(text), *own], None))
