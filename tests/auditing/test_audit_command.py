@@ -113,7 +113,7 @@ def test_an_audit_that_is_killed_goes_on_to_the_same_page(tmp_path: Path) -> Non
     killer.run()
     assert "page: multirun/audit/synthetic-mf/audit.html" in killer.log
     killer.folder = killed
-    assert killer.run_and_kill(deaths=1) in (0, None) and killer.kills.total() >= 1
+    assert killer.run_and_kill(deaths=5) in (0, None) and killer.kills.total() >= 1
     killer.run()
     first, second = (
         json.loads((folder / "multirun/audit/synthetic-mf/audit.json").read_text(encoding="utf-8")) for folder in (undisturbed, killed)
