@@ -102,7 +102,7 @@ def recommended(field: Field, known: Known, defenses: Sequence[Choice]) -> Choic
     If none of these protects, it is the cheapest of the others that does.
     """
     found = [one for one in compared(field, known, defenses) if one.was_attacked]
-    limit = PROTECTS * next((one.worst for one in found if one.defense == UNDEFENDED), 1.0)
+    limit = _most(found)
     cheap = min((one for one in found if one.points <= PRICE), key=lambda one: (one.worst, one.points), default=None)
     if cheap is None or cheap.worst > limit:
         dear = (one for one in found if one.worst <= limit)
@@ -113,15 +113,22 @@ def recommended(field: Field, known: Known, defenses: Sequence[Choice]) -> Choic
 def compared(field: Field, known: Known, defenses: Sequence[Choice]) -> list[Standing]:
     """Return how those defenses stand that met every attack which ran without a defense, judged by these attacks.
 
-    Nothing is known in favour of a defense that a budget kept from some of them. If it kept all from attacks that promote nothing, the
-    others alone count.
+    Nothing is known in favour of a defense that a budget kept from some of them. If none that met all protects, attacks that promote
+    items alone count, which more defenses have met.
     """
     ran = [[one for one in attacks if _met(field, known, one, UNDEFENDED)] for attacks in (field.promoting, field.untargeted)]
+    found: list[Standing] = []
     for attacks in ([*ran[0], *ran[1]], ran[0]):
         judged = [one for one in defenses if all(_met(field, known, attack, one) for attack in attacks)]
-        if any(one != UNDEFENDED for one in judged):
+        found = standings(field, known, judged, {*attacks})
+        if any(one.defense != UNDEFENDED and one.worst <= _most(found) for one in found):
             break
-    return standings(field, known, judged, {*attacks})
+    return found
+
+
+def _most(found: Sequence[Standing]) -> float:
+    """Return the worst case that a defense which protects leaves at most."""
+    return PROTECTS * next((one.worst for one in found if one.defense == UNDEFENDED), 1.0)
 
 
 def _met(field: Field, known: Known, attack: Choice, defense: Choice) -> bool:
