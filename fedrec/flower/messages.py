@@ -87,13 +87,14 @@ class Expected:
         names = {"items", "senders", "rows"} | ({"scorer_senders", *scorer} if "scorer_senders" in arrays else set())
         if arrays.keys() != names:
             raise BadReply(f"its arrays are {', '.join(sorted(arrays)) or 'none'}, not {', '.join(sorted(names))}")
-        n, n_senders = len(arrays["items"]), len(arrays["scorer_senders"]) if "scorer_senders" in arrays else 0
+        n = arrays["items"].numel()  # an array may have any number of dimensions
         kinds: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
             "items": ((n,), torch.int32),
             "senders": ((n,), torch.int64),
             "rows": ((n, self.model.items.shape[1]), self.model.items.dtype),
         }
-        if n_senders:
+        if "scorer_senders" in arrays:
+            n_senders = arrays["scorer_senders"].numel()
             kinds |= {name: ((n_senders, *shape), self.model.items.dtype) for name, shape in scorer.items()}
             kinds["scorer_senders"] = (n_senders,), torch.int64
         for name, (shape, dtype) in kinds.items():

@@ -64,9 +64,8 @@ class Node:
 
     def __init__(self, storage: Storage, checked: Checked, dealt: Mapping[str, Any], n_clients: int) -> None:
         self.storage, self.n_clients = storage, n_clients
-        self.holds_users = dealt["users"] is not None
         self.participants: Participants = (
-            Users(UserShard.of(dealt["users"]), checked) if self.holds_users else AttackersClients(dealt["attacker"], n_clients, checked)
+            Users(UserShard.of(dealt["users"]), checked) if dealt["users"] else AttackersClients(dealt["attacker"], n_clients, checked)
         )
         self.before: Tensor | None = None  # [M, d] the items that the node received last
 

@@ -47,7 +47,7 @@ class RemoteSystem(System):
             return loss, self._nothing_moved(), known
         self.global_model = to_model(arrays)
         self._mean(received.changes.lengths, "change of the item embeddings")
-        known |= self._filtering(received)
+        known |= describe_filtering(received.aggregation, received.upload, self._is_malicious(received), self.targets)
         return loss, received.changes, Unread(known, lambda: self._stealth(received))
 
     def _nothing_moved(self) -> ItemChanges:
@@ -56,10 +56,6 @@ class RemoteSystem(System):
     def _is_malicious(self, received: Received) -> Tensor:
         """Which of the sampled clients [S] are malicious: the experiment knows, the strategy does not."""
         return received.sampled >= self.n_users
-
-    def _filtering(self, received: Received) -> dict[str, float]:
-        told = describe_filtering(received.aggregation, received.upload, self._is_malicious(received), self.targets)
-        return {"dropped_uploads": float(received.n_dropped), **told}
 
     def _stealth(self, received: Received) -> dict[str, float]:
         """Return how the attacker's rows differ from those of the users."""

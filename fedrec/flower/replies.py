@@ -26,7 +26,6 @@ class Received:
     upload: Upload
     aggregation: Aggregation
     changes: ItemChanges
-    n_dropped: int
     told: Mapping[str, float]  # by the nodes: mean loss and penalty, how many have trained, and seconds
 
 

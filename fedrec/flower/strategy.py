@@ -141,7 +141,7 @@ class RobustStrategy(Strategy):
         view = ServerView(this.number, this.model, self.learning_rate, self.optimizer.change_of, derived_seed(self.seed, "server"))
         aggregation, _ = aggregate(self.defense, upload, view)
         model, changes, _ = step(this.model, aggregation, self.optimizer, in_place=False)
-        self.received = Received(this.sampled, by_node, upload, aggregation, changes, n_dropped, means_of(sums))
+        self.received = Received(this.sampled, by_node, upload, aggregation, changes, means_of(sums))
         return of_model(model), MetricRecord({**metrics, "dropped-uploads": n_dropped, **self.received.told})
 
     def configure_evaluate(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> list[Message]:

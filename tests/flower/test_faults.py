@@ -65,6 +65,7 @@ BAD = {
     "negative items": (with_array("items", lambda items: -items - 1), "items names items that do not exist"),
     "senders that were not asked": (with_array("senders", lambda senders: senders + 1000), "senders names senders that do not exist"),
     "an item twice": (with_array("items", lambda items: filled(items, 7)), "a client sends several rows for an item"),
+    "a single number": (with_array("items", lambda items: items[:1].reshape(())), "items is int32 []"),
     "bytes that are no array": (with_bytes, "an array cannot be read"),
     "no upload": (without_upload, "it has no upload"),
 }
