@@ -29,7 +29,7 @@ from fedrec.cli.arguments import parse
 from fedrec.cli.ending import exit_after
 from fedrec.config.compose import FOLDER, VERSION_BASE, initialized, register
 from fedrec.config.job_list import current_job
-from fedrec.config.run_log import write_to_file
+from fedrec.config.run_log import print_line, write_to_file
 from fedrec.config.secrets import masked
 from fedrec.config.threads import settle_waiting
 from fedrec.sweeps.mlflow_runs import TRACKER, require_store
@@ -59,7 +59,7 @@ def perform(config: DictConfig, callbacks: "Sequence[Callback] | None" = None, f
     register()  # a launcher may call this in another process
     settings = HydraConfig.get()
     if callbacks is None and (one := current_job()):
-        print(one.announcement, file=sys.stderr, flush=True)
+        print_line(one.announcement, sys.stderr)
     if OmegaConf.select(config, "tracking._target_") == TRACKER:
         start_early()  # the tracker's process needs seconds to import MLflow
     try:
@@ -91,7 +91,7 @@ def _tell_failure(error: Exception) -> None:
     write_to_file(line or "".join(traceback.format_exception(error)).rstrip(), logging.ERROR)
     if one := current_job():
         reason = line or f"{type(error).__name__}: {' '.join(str(error).split())}; the log in its folder has the traceback"
-        print(f"{one.title}: failed: {masked(reason)}", file=sys.stderr, flush=True)
+        print_line(f"{one.title}: failed: {masked(reason)}", sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

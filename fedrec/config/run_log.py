@@ -3,7 +3,7 @@
 import logging
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
@@ -47,6 +47,11 @@ class TerminalFormatter(MaskedFormatter):
         job = current_job()
         level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
         return f"{f'{job.name}: ' if job else ''}{level}{super().format(record)}"
+
+
+def print_line(line: str, stream: TextIO) -> None:
+    """Print a line in one piece: runs that go on at the same time share the terminal, and an unbuffered `print` writes the end apart."""
+    print(f"{line}\n", end="", file=stream, flush=True)
 
 
 def write_to_file(text: str, level: int = logging.INFO) -> None:

@@ -1,6 +1,7 @@
 """What the user sees when a run has ended: the verdict, a table of what each rule reports, and where everything lies."""
 
 import io
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from rich.table import Column, Table
 
 from fedrec.config.earlier_runs import earlier_runs, run_without
 from fedrec.config.job_list import current_job
-from fedrec.config.run_log import write_to_file
+from fedrec.config.run_log import print_line, write_to_file
 from fedrec.evaluation.epoch_selection import EVALUATIONS, NEAR, exposure_of
 from fedrec.tracking.id_maps import in_words
 from fedrec.tracking.mlflow.user_interface import page_of
@@ -33,7 +34,7 @@ def show_results(summary: Mapping[str, Any], folder: Path) -> None:
         _show(console, said, summary, folder)
     write_to_file(f"the results:\n{text.getvalue().rstrip()}")
     if job:
-        print(f"{job.padded}  {in_one_line(summary)}", flush=True)
+        print_line(f"{job.padded}  {in_one_line(summary)}", sys.stdout)
 
 
 def in_one_line(summary: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fedrec.config.job_list import current_job
-from fedrec.config.run_log import write_to_file
+from fedrec.config.run_log import print_line, write_to_file
 from fedrec.evaluation.quality import RANKINGS
 from fedrec.interfaces import Callback, Evaluation, RoundResult, RunInfo
 
@@ -87,7 +87,7 @@ class Progress(Callback):
         """Write a line to the log, and if it is shown, to standard error unless a bar is there."""
         write_to_file(line)
         if self._live is None and is_shown:
-            print(f"{self._name}: {line}" if self._name else line, file=sys.stderr, flush=True)
+            print_line(f"{self._name}: {line}" if self._name else line, sys.stderr)
 
     def _parts(self) -> tuple[str, str, str, str, str]:
         """Return round, loss, metrics, speed and time left."""

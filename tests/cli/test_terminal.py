@@ -102,8 +102,8 @@ def test_a_sweep(tmp_path: Path, columns: int) -> None:
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_the_lines_of_a_sweep_in_a_pipe_name_their_job(tmp_path: Path, launcher: str) -> None:
-    """Also where jobs run at the same time and their lines mix."""
-    ended = fedrec(tmp_path, *SWEEP, f"hydra/launcher={launcher}")
+    """Also where jobs run at the same time and Python writes each piece at once."""
+    ended = fedrec(tmp_path, *SWEEP, f"hydra/launcher={launcher}", PYTHONUNBUFFERED="1")
     assert ended.returncode == 0
     assert not CODES.search(ended.stdout + ended.stderr)
     _, _, _, *progress = ended.stderr.splitlines()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from fedrec.config.run_log import write_to_file
+from fedrec.config.run_log import print_line, write_to_file
 from fedrec.config.secrets import masked
 from fedrec.tracking.mlflow.run_record import Ending
 from fedrec.tracking.mlflow.writer_process import acquire, release
@@ -21,7 +21,7 @@ _LOST_SILENCE = 1.0  # seconds
 
 def say(text: str) -> None:
     """Print one line for the user, without passwords, and write it to the log of the run."""
-    print(f"fedrec: {masked(text)}", file=sys.stderr, flush=True)
+    print_line(f"fedrec: {masked(text)}", sys.stderr)
     write_to_file(text)
 
 
