@@ -31,7 +31,7 @@ def announcement(asked: Asked) -> str:
     options = asked.options
     tried = f"{counted(len(options.attacks), 'attack')} against {counted(len(options.defenses), 'defense')} and against none"
     shares = ", ".join(f"{100 * level:g}" for level in sorted(options.levels))
-    limit = "until everything is answered" if options.budget is None else f"for at most {as_time(options.budget)}"
+    limit = "until everything is answered" if options.budget is None else f"for about {as_time(options.budget)}"
     return fitted(
         f"Audit of {asked.data} with {asked.model}: {tried}, each with {counted(options.seeds, 'seed')}. How many fake accounts show an "
         f"item to {shares} % of the users, and what prevents it? Runs go on {limit} on {counted(options.workers, 'worker')}; they and "

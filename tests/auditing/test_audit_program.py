@@ -50,7 +50,7 @@ def test_first_what_it_will_do_then_what_it_has_found(audited, capsys):
     status, after, _ = audited(*OPTIONS, "--quick", conduct=conduct)
     assert status == 0
     assert "Audit of synthetic with mf: 2 attacks against 2 defenses and against none, each with 1 seed." in before[0].replace("\n", " ")
-    assert "for at most 45s" in before[0] and "multirun/audit/synthetic-mf" in before[0] and "price" not in before[0]
+    assert "for about 45s" in before[0] and "multirun/audit/synthetic-mf" in before[0] and "price" not in before[0]
     assert max(map(len, [*before[0].splitlines(), *after.splitlines()])) <= 80
     assert after.index("Without a defense") < after.index("Recommended: [norm_bound,flame]") < after.index("What was left out")
     assert after.endswith("page: multirun/audit/synthetic-mf/audit.html\n")

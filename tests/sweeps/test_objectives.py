@@ -26,7 +26,7 @@ def test_a_trial_is_judged_by_the_validation_item(tuned: Path) -> None:
     assert would_differ
 
 
-OBJECTIVES = ["near_best", "peak", "exposed", "final"]
+OBJECTIVES = ["near_best", *(pytest.param(name, marks=pytest.mark.slow) for name in ("peak", "exposed", "final"))]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
