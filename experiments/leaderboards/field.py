@@ -28,6 +28,7 @@ class Field:
     defenses: Sequence[str]
     models: Sequence[str]
     folders: Sequence[Path]  # that hold the yamls
+    only: Sequence[str] = ()  # the defenses that were asked for; empty: all
 
     @classmethod
     def of(cls, own: Path | None, attacks: Sequence[str] = (), defenses: Sequence[str] = (), models: Sequence[str] = ()) -> "Field":
@@ -38,7 +39,7 @@ class Field:
         combined = [one for one in defenses if len(parts_of(one)) > 1 and {*parts_of(one)} <= {*known}]
         rivals = _chosen("attacks", attacks, _names("attack", folders)), _chosen("defenses", defenses, [*dict.fromkeys([*rows, *combined])])
         playing, defending = ([NONE, *(one for one in some if one != NONE)] for some in rivals)
-        return cls(playing, defending, _chosen("models", models, _names("model", folders)), folders)
+        return cls(playing, defending, _chosen("models", models, _names("model", folders)), folders, defenses)
 
     def knows(self, attack: str, defense: str) -> bool:
         """Return whether the yamls of both are there."""
@@ -49,12 +50,14 @@ class Field:
         )
 
     def combinations(self) -> list[str]:
-        """Return every combination of at most one client's half, one transform and one rule, of two parts at least."""
+        """Return every combination of at most one client's half, one transform and one rule, of two parts at least, that was asked for."""
         halves = {name: self._halves(name) for name in _names("defense", self.folders) if name != NONE}
         kinds = [[name for name, own in halves.items() if own == {half}] for half in _HALVES[:2]]
         kinds.append([name for name, own in halves.items() if "server" in own])
         found = [[part for part in parts if part] for parts in product(*(["", *kind] for kind in kinds))]
-        return [f"[{','.join(parts)}]" for parts in found if len(parts) > 1]
+        combined = [f"[{','.join(parts)}]" for parts in found if len(parts) > 1]
+        only = [{*parts_of(one)} for one in self.only]
+        return [one for one in combined if {*parts_of(one)} in only or not only]
 
     def _halves(self, name: str) -> set[str]:
         path = next(folder / "defense" / f"{name}.yaml" for folder in self.folders if (folder / "defense" / f"{name}.yaml").is_file())

@@ -35,3 +35,4 @@ def test_combinations_have_two_parts_at_least_and_one_of_each_kind():
     found = Field.of(None).combinations()
     assert {"[ours,norm_bound]", "[ours,nnm,median]", "[norm_bound,krum]"} <= {*found} and len(found) == len({*found})
     assert not {"[ours]", "[median,krum]", "[norm_bound,nnm]"} & {*found}
+    assert Field.of(None, defenses=["krum", "[flame,norm_bound]"]).combinations() == ["[norm_bound,flame]"]
