@@ -37,6 +37,8 @@ lower price and a lower worst of both. It keeps to the limits if ER@10 is at mos
 Ranks go by the worst of both; beside the rank stand the best and the worst one that a single seed gives. The harm of an attack is the
 larger of both again, as the mean over defenses. An attack breaks a defense if it exceeds a limit. A run that diverged is marked, and counts
 as the worst case: everybody sees the target, and no hit is left."""
+_COMBINED = """Runs are longer than those of the boards (`conf/experiment/leaderboard/combinations.yaml`), because rows that a defense has
+cut learn slowly. Each combination is measured until its price or an attack exceeds a limit, so a worst case is the least that it can be."""
 
 
 def write(table: "pd.DataFrame", to: Path) -> str:
@@ -77,7 +79,7 @@ def _markdown(table: "pd.DataFrame", found: Sequence[Board]) -> Iterator[str]:
         yield from shares
     if combined := list(tables.combination_table(table)):
         yield "## Combinations of defenses, MF-FRS, ML-100K"
-        yield "Each is measured until its price or an attack exceeds a limit, so a worst case is the least that it can be."
+        yield filled(_COMBINED)
         yield from combined
 
 
