@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import Any, cast
 
@@ -91,8 +91,7 @@ def aggregators() -> ModuleType | None:
     spec = find_spec("byzfl")
     if spec is None:
         return None
-    package = sys.modules["byzfl"] = ModuleType("byzfl")
-    package.__path__ = list(spec.submodule_search_locations or ())
+    sys.modules["byzfl"] = module_from_spec(spec)  # it has its place and is not executed
     return importlib.import_module("byzfl.aggregators")
 
 

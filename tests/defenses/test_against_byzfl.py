@@ -3,15 +3,11 @@
 ByzFL returns what stands for one upload, `fedrec` n times that. Which of its definitions differ is said where they are compared.
 """
 
-import importlib
-import sys
-from importlib.util import find_spec
-from types import ModuleType
-
 import numpy as np
 import pytest
 import torch
 
+from experiments.timing.byzfl_rules import aggregators
 from fedrec.aggregation import selecting
 from fedrec.aggregation.aggregate import aggregate
 from fedrec.defenses.arc import AdaptiveRobustClipping
@@ -34,16 +30,9 @@ for_all = pytest.mark.parametrize(("n", "f", "d", "seed"), CASES)
 
 @pytest.fixture(scope="module", name="byzfl")
 def _byzfl():
-    """Its aggregators alone: importing the package would import its benchmark and torchvision, which fits one build of torch only."""
-    if (spec := find_spec("byzfl")) is None:
+    if (found := aggregators()) is None:
         pytest.skip("byzfl is not installed")
-    package = ModuleType("byzfl")
-    package.__path__ = list(spec.submodule_search_locations)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "byzfl", package)
-        yield importlib.import_module("byzfl.aggregators")
-        for name in [name for name in sys.modules if name.startswith("byzfl.")]:
-            del sys.modules[name]
+    return found
 
 
 def drawn(n: int, d: int, seed: int) -> tuple[np.ndarray, Case]:
