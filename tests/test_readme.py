@@ -9,7 +9,7 @@ import pytest
 from tests.cli.program import TINY, fedrec
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.md") if ".venv" not in path.parts)
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.md") if not {".venv", ".flower"} & {*path.parts})
 TEXT = (ROOT / "README.md").read_text()
 
 
