@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # of Okabe and Ito, told apart by everybody
+from fedrec.comparison.colours import PALETTE
 
 
 def draw(path: Path, runs: Sequence[tuple[str, Path]]) -> None:
@@ -19,7 +19,7 @@ def draw(path: Path, runs: Sequence[tuple[str, Path]]) -> None:
     kinds = list(dict.fromkeys(label.partition(",")[0] for label, _ in runs))
     for label, folder in runs:
         metrics = pd.read_parquet(folder / "evaluations.parquet")
-        crosses, colour = label.endswith("simulation"), COLOURS[kinds.index(label.partition(",")[0]) % len(COLOURS)]
+        crosses, colour = label.endswith("simulation"), PALETTE[kinds.index(label.partition(",")[0]) % len(PALETTE)]
         style = {"linestyle": "none", "marker": "x"} if crosses else {"linestyle": "-", "marker": "o", "markersize": 4.0}
         axes.plot(metrics["round"], 100 * metrics["ER@10"], label=label, color=colour, **style)
     axes.set(xlabel="round", ylabel="ER@10 in %", ylim=(-2, 102))

@@ -88,7 +88,8 @@ def sums_told(reply: Message, n_clients: int) -> dict[str, Tensor]:
     found = {}
     for name, values in reply.content.metric_records.get(METRICS, MetricRecord()).items():
         if isinstance(values, list) and values and len(values) % 2 == 0:
-            total, counts = torch.tensor(values, dtype=torch.float64).view(-1, 2).unbind(1)
+            pairs = torch.tensor(values, dtype=torch.float64)
+            total, counts = pairs.view(-1, 2).unbind(1)
             if bool(((total >= 0) & (total <= counts) & (counts <= n_clients)).all()):
-                found[name] = torch.tensor(values, dtype=torch.float64)
+                found[name] = pairs
     return found
