@@ -56,13 +56,14 @@ def open_storage(address: str) -> RDBStorage:
     is_file = address.startswith("sqlite")
     options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_SECONDS}} if is_file else {"pool_pre_ping": True}
     try:
-        _refuse_foreign(address)  # before anything of it is changed
-        if is_file:
-            with closing(sqlite3.connect(address.removeprefix("sqlite:///"), timeout=_BUSY_SECONDS)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")  # readers and writers then do not wait for each other
-        with exclusive(address, "tables"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
-            storage = RDBStorage(revealed(address), options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+        with exclusive(address, "tables"):  # SQLite changes its mode only while nobody reads, and does not wait for that
+            _refuse_foreign(address)  # before anything of it is changed
+            if is_file:
+                with closing(sqlite3.connect(address.removeprefix("sqlite:///"), timeout=_BUSY_SECONDS)) as connection:
+                    connection.execute("PRAGMA journal_mode=WAL")  # readers and writers then do not wait for each other
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
+                storage = RDBStorage(revealed(address), options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
     except (SQLAlchemyError, StorageInternalError, sqlite3.Error, ImportError, RuntimeError) as error:
         reason = masked(str(error).splitlines()[0])
         raise ConfigError(f"hydra.sweeper.storage={masked(address)}: {reason}") from None

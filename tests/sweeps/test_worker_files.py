@@ -5,9 +5,11 @@ import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import pytest
 from filelock import FileLock
 
-from fedrec.sweeps.study_storage import exclusive
+from fedrec.sweeps import study_storage
+from fedrec.sweeps.study_storage import exclusive, open_storage
 from fedrec.sweeps.worker_files import remove_worker_files
 
 N_PROCESSES, N_TURNS = 3, 30
@@ -60,3 +62,16 @@ def test_one_process_at_a_time_also_while_the_lock_is_removed(tmp_path: Path) ->
         remove_worker_files(tmp_path, address(tmp_path))
     assert [process.exitcode for process in processes] == [0] * N_PROCESSES
     assert int((tmp_path / "count").read_text()) == N_PROCESSES * N_TURNS
+
+
+def test_nothing_is_opened_before_other_processes_are_kept_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite refuses at once, without waiting, to write ahead while another process reads a new file."""
+
+    def keep_out(_address: str, _name: str) -> None:
+        assert not list(tmp_path.iterdir())
+        raise InterruptedError
+
+    monkeypatch.setattr(study_storage, "exclusive", keep_out)
+    with pytest.raises(InterruptedError):
+        open_storage(address(tmp_path))
+    assert not list(tmp_path.iterdir())
