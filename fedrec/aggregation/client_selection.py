@@ -18,7 +18,7 @@ class ClientSelection(Aggregator):
     The result is on the scale of the sum that it replaces, so the learning rate keeps its meaning.
     """
 
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     keeps_models = False
 
     fallback: Fallback = field(init=False, default_factory=lambda: "sum")  # what becomes of all updates if nobody is selected

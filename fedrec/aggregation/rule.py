@@ -38,7 +38,7 @@ class Rule(Aggregator):
     A result is on the scale of the sum that it replaces, so the learning rate keeps its meaning.
     """
 
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     keeps_models = False
 
     # A rule that lets its user choose declares the field again. It would inherit a `default`, and the option would not be required.

@@ -19,7 +19,7 @@ from fedrec.randomness import generator
 class RandomApproximation(Attack):
     paper = "Rong et al., IJCAI 2022"
     knowledge = "none"
-    applies_to = "DL-FRS (runs on MF-FRS, target rows only)"
+    applies_to = "DL-FRS, Fed-LightGCN with a perceptron (without a scorer: target rows only)"
 
     loss = staticmethod(promotion_loss)  # of every synthetic user
     synthetic_users: Positive

@@ -9,8 +9,9 @@ more often than it has fallen, C grows, and it shrinks in the opposite case.
 The paper's malicious clients have profiles of real users; here they make them up. It estimates mu and sigma from 50 malicious clients of
 the whole federation; here from those of the round, because these alone receive the model. Its clients hold all items, so that a row of an
 untouched item is an honest row of length 0 and counts (`zero_rows=counted`). Here honest clients upload no such rows. With
-`zero_rows=ignored` mu and sigma describe the rows that they do upload, which are longer on average by the share of untouched items. Under
-DL-FRS malicious clients upload honest gradients of the scorer, as in the released code.
+`zero_rows=ignored` mu and sigma describe the rows that they do upload, which are longer on average by the share of untouched items. A loss
+is a mean over the items of a profile, so rows are also the longer the fewer items a made-up profile has: with the defaults they are some
+ten times as long as the rows of real users. Under DL-FRS malicious clients upload honest gradients of the scorer, as in the released code.
 """
 
 import math
@@ -69,7 +70,7 @@ class ClusterCount:
 class ClusterAttack(HonestProfilesAttack):
     paper = "Yu et al., AAAI 2023"
     knowledge = "none; items' popularity if wanted"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("honest", "count")
 
     clusters: Positive

@@ -1,11 +1,12 @@
-"""FedAttack: honest training on swapped samples. What a user would like most is labelled disliked, and the other way round.
+"""FedAttack: honest training on the hardest samples. What a user likes most is a negative, and what it likes least is a positive.
 
-Wu et al., "FedAttack: Effective and Covert Poisoning Attack on Federated Recommendation via Hard Sampling", KDD 2022. Of the items that a
-client has not met those with the highest scores are labelled 1 (the hardest negatives), and of those that it has met those with the lowest
-scores are labelled 0 (the hardest positives). It uploads the gradients of these pairs by the usual loss, and those of the scorer.
+Wu et al., "FedAttack: Effective and Covert Poisoning Attack on Federated Recommendation via Hard Sampling", KDD 2022. Of all items those
+with the highest scores are labelled 0 (the hardest negatives), and those with the lowest scores are labelled 1 (the hardest positives).
+A client uploads the gradients of these pairs by the usual loss, and those of the scorer. The released code takes one item of each.
 
 The paper's malicious clients have profiles of real users; here they make them up. Each client keeps its embedding honest: it trains it on
-the profile as it is, so that it goes on telling what the user likes.
+the profile as it is, so that it goes on telling what the user likes. The released code ranks items by the scalar product with it, which
+is what a user likes under MF-FRS; here the model scores them.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from fedrec.ragged import positions_of_largest
 class FedAttack(HonestProfilesAttack):
     paper = "Wu et al., KDD 2022"
     knowledge = "items' popularity, for profiles (may be masked)"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("honest",)
 
     hardest: Positive
@@ -38,23 +39,22 @@ class FedAttack(HonestProfilesAttack):
     def setup(self, known: AttackerKnowledge) -> None:
         super().setup(known)
         self.honest = HonestUsers(known, self.kappa, own_items=False)
-        most = min(self.kappa // 2, known.n_items - self.kappa // 2)
-        if self.hardest > most:
-            raise ValueError(f"attack.hardest = {self.hardest}: at most {most}, as many as a profile has positives and leaves items")
+        if self.hardest > known.n_items // 2:
+            raise ValueError(f"attack.hardest = {self.hardest}: at most {known.n_items // 2}, half of the items")
 
     def poison(self, view: AttackerView) -> Upload:
-        batch = self.swapped(view)
+        batch = self.hard_samples(view)
         gradients = self.known.model.local_gradients(self.honest.users[view.clients], view.model, batch, self.known.loss)
         self.honest.train(view.clients, view.model, view.learning_rate)
         owners = torch.arange(len(view.clients), device=view.clients.device)
         scorer = () if gradients.scorer is None else (ScorerPart(owners, gradients.scorer),)
         return Upload(view.clients, (RowGroup(owners, batch.offsets, batch.items, gradients.rows),), scorer)
 
-    def swapped(self, view: AttackerView) -> ClientBatch:
-        """Return the pairs that the clients pretend to train on: the hardest negatives as positives, the hardest positives as negatives."""
-        users, met = self.honest.users[view.clients], self.honest.positives[view.clients].long()  # [A, d], [A, kappa / 2]
+    def hard_samples(self, view: AttackerView) -> ClientBatch:
+        """Return the pairs that the clients pretend to train on: the hardest positives, then the hardest negatives."""
+        users = self.honest.users[view.clients]  # [A, d]
         space = users.new_empty(self.known.n_items, len(users))
         scores = self.known.model.score_all(users, view.model, space).T.contiguous() if len(users) else space.T  # [A, M]
-        least = met.gather(1, positions_of_largest(-scores.gather(1, met), self.hardest))
-        best = positions_of_largest(scores.scatter(1, met, -torch.inf), self.hardest)
-        return equal_batch(torch.cat([best, least], 1), torch.cat([torch.ones_like(best), torch.zeros_like(least)], 1).to(users.dtype))
+        best = positions_of_largest(scores, self.hardest)
+        least = positions_of_largest(-scores.scatter(1, best, torch.inf), self.hardest)  # others, also where scores are alike
+        return equal_batch(torch.cat([least, best], 1), torch.cat([torch.ones_like(least), torch.zeros_like(best)], 1).to(users.dtype))

@@ -32,7 +32,7 @@ SCORES_AT_ONCE = 4_000_000  # bounds memory whatever the number of users
 class FedRecAttack(Attack):
     paper = "Rong et al., ICDE 2022"
     knowledge = "historical interactions (masked by default)"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("chosen", "known_users")
 
     prior: Literal["masked", "interactions"]

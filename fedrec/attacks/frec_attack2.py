@@ -65,7 +65,7 @@ class LastReceived:
 class FRecAttack2(HonestProfilesAttack):
     paper = "Hao et al., CCS 2024"
     knowledge = "items' popularity, for profiles (may be masked)"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("honest", "hard", "received")
 
     collude: bool

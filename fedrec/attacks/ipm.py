@@ -19,5 +19,5 @@ class InnerProductManipulation(OmniscientAttack):
 
     epsilon: Rate
 
-    def rows(self, uploads: UploadStatistics, n_malicious: int, goal: Tensor | None) -> Tensor:
+    def rows(self, uploads: UploadStatistics, n_malicious: Tensor, goal: Tensor | None) -> Tensor:
         return self.epsilon * turned_means(uploads, goal)

@@ -11,7 +11,7 @@ class NoAttack(Attack):
     promotes = False
     paper = "the baseline of Zhang et al., PIECK, ICDE 2024"
     knowledge = "none"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
 
     num_targets: Number
 

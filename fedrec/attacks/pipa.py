@@ -7,9 +7,9 @@ The loss is the binary cross-entropy behind a sigmoid, never the logarithm of a 
 it says `high`. PIECK's tables mask the levels, which leaves explicit promotion alone.
 
 Distance constraint (`distance` above 0): a poisoned target stays near the benign one. At the row that a client receives a distance from
-that row has no slope, so the benign row is taken to be where the target were without all that the clients have uploaded for it so far:
-they know how far they have moved it if the server adds up. The A clients of a round share the gradient of distance / 2 times the squared
-distance between both. `attack=pip_attack` has all three terms.
+that row has no slope, so the benign row is taken to be where the target were without all that the clients have uploaded for it so far: they
+know how far they have moved it if the server adds up and takes plain steps. The A clients of a round share the gradient of distance / 2
+times the squared distance between both. `attack=pip_attack` has all three terms.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ from fedrec.randomness import generator
 class PipAttack(Attack):
     paper = "Zhang et al., WSDM 2022"
     knowledge = "items' popularity (masked by default)"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("users", "estimator", "moved")
 
     prior: Literal["masked", "popularity"]

@@ -27,7 +27,7 @@ BETAS = 0.9, 0.999  # of Adam
 class SyntheticRankingUsers(Attack):
     paper = "Yuan et al., SIGIR 2023"
     knowledge = "none"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     keeps_models = False
 
     profile_size: Positive

@@ -16,5 +16,5 @@ from fedrec.poisoning.omniscient import OmniscientAttack, turned_means
 class SignFlip(OmniscientAttack):
     paper = "Li et al., AAAI 2019"
 
-    def rows(self, uploads: UploadStatistics, n_malicious: int, goal: Tensor | None) -> Tensor:
+    def rows(self, uploads: UploadStatistics, n_malicious: Tensor, goal: Tensor | None) -> Tensor:
         return turned_means(uploads, goal)

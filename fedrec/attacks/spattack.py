@@ -7,8 +7,9 @@ upload rows for all items (`kappa=null`). Spattack-LS and -OS upload `kappa` ite
 the attacker is told it, and by the number of benign uploads in the client's first round if it is told those. The paper takes as many items
 as the busiest benign client has.
 
-The paper attacks matrix factorisation, and averages the rows of an item where this server adds them up. Under DL-FRS the attack sends rows
-of items alone.
+The paper attacks matrix factorisation, and averages the rows of an item where this server adds them up. Under DL-FRS each of the m
+malicious clients of Spattack-O uploads for each tensor of the scorer -1 / m times the sum of the benign gradients; Spattack-L sends rows of
+items alone.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +18,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fedrec.interfaces import Attack, AttackerKnowledge, AttackerView, BenignUploads, Number, Positive, PriorWanted, Upload
+from fedrec.interfaces import (
+    Attack,
+    AttackerKnowledge,
+    AttackerView,
+    BenignUploads,
+    Number,
+    Positive,
+    PriorWanted,
+    ScorerPart,
+    Upload,
+)
+from fedrec.poisoning.omniscient import same_scorer
 from fedrec.randomness import generator
 
 UNDECIDED = -1  # in place of an item
@@ -28,7 +40,7 @@ LEAST = 1e-9  # weight of items without popularity, which are drawn last
 class Spattack(Attack):
     paper = "Zhang et al., AAAI 2025"
     knowledge = "none, items' popularity, or the round's benign uploads"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     promotes = False
     memory = ("chosen",)
 
@@ -53,13 +65,18 @@ class Spattack(Attack):
         items = self.items(view)  # [A, n]
         rows = self.drawn if view.uploads is None else self.opposed(items, view.uploads)  # [M, d]
         segments = torch.arange(len(items), device=items.device).repeat_interleave(items.shape[1])
-        return Upload.of_rows(view.clients, items.flatten(), segments, rows.index_select(0, items.flatten()))
+        return Upload.of_rows(view.clients, items.flatten(), segments, rows.index_select(0, items.flatten()), self.opposed_scorer(view))
 
     def opposed(self, items: Tensor, uploads: BenignUploads) -> Tensor:
         """Return -1 / m times the sum of the benign rows, [M, d], for the m clients of each item; items [A, n]."""
         counts = torch.bincount(items.flatten(), minlength=self.known.n_items).clamp(min=1)
         sums = torch.zeros_like(self.drawn).index_copy(0, uploads.items, uploads.sums)
         return -sums / counts[:, None]
+
+    def opposed_scorer(self, view: AttackerView) -> tuple[ScorerPart, ...]:
+        """Return -1 / m times the sum of the benign gradients of the scorer for each of m clients; nothing if none are known."""
+        m, tensors = max(len(view.clients), 1), view.uploads.scorer if view.uploads else {}
+        return same_scorer(view, {name: -tensor.sums / m for name, tensor in tensors.items()})
 
     def items(self, view: AttackerView) -> Tensor:
         """Return the items of each client, [A, n]."""

@@ -79,8 +79,10 @@ def _card(group: str, name: str, files: Mapping[str, Path], config: DictConfig) 
     options = {keys: option_name({group: node}, keys) for keys, _, _ in values}
     # an option may reach several parameters, of which the first says the range
     allowed = {options[keys]: words for keys, _, target in reversed(values) if (words := declaration(target).allowed(keys[-1]))}
-    own_files = files[name].parents[1].glob(f"by_model/*/{name}.yaml")
-    settings: dict[str, Any] = {path.parent.name: read_yaml(path) for path in sorted(own_files)}
+    settings: dict[str, dict[str, Any]] = {}
+    for one in _built_on(name, files):
+        for path in sorted(files[name].parents[1].glob(f"by_model/*/{one}.yaml")):
+            settings.setdefault(path.parent.name, {}).update(read_yaml(path))
     parameters = {}
     for keys, value, _ in values:
         option, key = ".".join(keys), ".".join(keys[1:])
@@ -97,14 +99,18 @@ def _card(group: str, name: str, files: Mapping[str, Path], config: DictConfig) 
 
 def _read(name: str, files: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the options of a yaml, with those of the yamls of its group that it builds on, and what their comments say."""
-    own = read_yaml(files[name])
     options: dict[str, Any] = {}
     meanings: dict[str, str] = {}
-    for entry in own.pop("defaults", None) or []:
-        if isinstance(entry, str) and entry in files:
-            inherited = _read(entry, files)
-            options, meanings = options | inherited[0], meanings | inherited[1]
-    return options | own, meanings | dict(COMMENT.findall(files[name].read_text(encoding="utf-8")))
+    for one in _built_on(name, files):
+        own = {key: value for key, value in read_yaml(files[one]).items() if key != "defaults"}
+        options, meanings = options | own, meanings | dict(COMMENT.findall(files[one].read_text(encoding="utf-8")))
+    return options, meanings
+
+
+def _built_on(name: str, files: Mapping[str, Path]) -> list[str]:
+    """Return the names of the yamls of a group that one builds on, and then its own."""
+    entries = [entry for entry in read_yaml(files[name]).get("defaults", None) or [] if isinstance(entry, str) and entry in files]
+    return [*(one for entry in entries for one in _built_on(entry, files)), name]
 
 
 def _values(node: Any, keys: Keys) -> Iterator[tuple[Keys, Any, str]]:

@@ -18,7 +18,7 @@ from fedrec.interfaces import DenseScorerGradients, ScorerPart, ServerView, Shar
 @dataclass(kw_only=True)
 class AdaptiveRobustClipping(Transform):
     paper = "Allouah et al., ICLR 2025"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     keeps_models = False
 
     malicious_share: Share

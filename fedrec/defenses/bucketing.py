@@ -22,7 +22,7 @@ from fedrec.ragged import lexicographic_order, positions, repeat_each, segment_s
 @dataclass(kw_only=True)
 class Bucketing(Transform):
     paper = "Karimireddy et al., ICLR 2022"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     keeps_models = False
 
     s: Positive

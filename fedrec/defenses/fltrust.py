@@ -23,7 +23,7 @@ from fedrec.ragged import repeat_each, scalar_segment_sum
 @dataclass(kw_only=True)
 class FLTrust(Aggregator):
     paper = "Cao et al., NDSS 2021"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("users",)
 
     root_share: Annotated[float, Field(gt=0, le=0.5)]

@@ -23,7 +23,7 @@ ALMOST_ONE = 0.99  # in place of 1, whose logit is infinite; from the paper
 @dataclass(kw_only=True)
 class FoolsGold(Aggregator):
     paper = "Fung et al., RAID 2020"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("history",)
 
     kappa: Rate

@@ -9,7 +9,8 @@ largest gap. A client below it in all three sets is dropped, unless it uploads n
 The updates that are left are added up (artifact: averaged), so a round whose malicious clients are all dropped is one without attack.
 What is chosen here: before the first round all scores were 0; of equal scores or counts the item with the lower number comes first; the
 most uploaded items are those of the round; a step along one update is gradient descent with eta, whatever `system.server_optimizer` is.
-The artifact also joins ranks by score into the second set, later in training.
+The artifact also joins ranks by score into the second set, later in training; it adds up probabilities where these are logits, scores the
+items of the round before by the new scorer, and drops nobody in the first rounds (`start_detect`, 50 or 100 in its examples).
 The artifact's virtual users are drawn around 0 where the scorer is a perceptron, and are the real ones, which clients share there, where
 it is a scalar product. A random direction says nothing under a scalar product: half of the users like what everybody dislikes. So under
 MF-FRS they first take `user_steps` gradient steps with which they learn to like the most uploaded items.
@@ -36,7 +37,7 @@ NUMBERS_AT_ONCE = 2_000_000  # of embeddings held at once while clients' items a
 @dataclass(kw_only=True)
 class GuardCQ(Aggregator):
     paper = "Hao et al., CCS 2024"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("participations", "history", "items", "scorer")
 
     virtual_users: Positive

@@ -23,7 +23,7 @@ from fedrec.interfaces import Aggregation, Aggregator, GlobalModel, Rate, Server
 @dataclass(kw_only=True)
 class HiCS(Aggregator):
     paper = "Yuan et al., SIGIR 2023"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("bank",)
 
     C: Rate

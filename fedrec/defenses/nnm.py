@@ -17,7 +17,7 @@ from fedrec.interfaces import DenseScorerGradients, ScorerPart, ServerView, Shar
 @dataclass(kw_only=True)
 class NearestNeighborMixing(Transform):
     paper = "Allouah et al., AISTATS 2023"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
 
     malicious_share: Share
 

@@ -17,7 +17,7 @@ from fedrec.interfaces import DenseScorerGradients, Rate, ScorerPart, ServerView
 @dataclass(kw_only=True)
 class NormBound(Transform):
     paper = "Sun et al., 2019"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
 
     C: Rate
     scope: Scope

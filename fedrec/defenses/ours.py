@@ -48,7 +48,7 @@ class Popular(NamedTuple):
 @dataclass(kw_only=True)
 class PopularityRegularizer(ClientDefense):
     paper = "Zhang et al., PIECK, ICDE 2024"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     keeps_models = False
 
     N: Positive

@@ -32,7 +32,7 @@ class Comparisons(NamedTuple):
 @dataclass(kw_only=True)
 class UnionClient(ClientDefense):
     paper = "Yu et al., AAAI 2023"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     keeps_models = False
 
     weight: NonNegative

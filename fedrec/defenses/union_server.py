@@ -29,7 +29,7 @@ ROUNDING = 1e-12  # of a mean distance
 @dataclass(kw_only=True)
 class UnionServer(Aggregator):
     paper = "Yu et al., AAAI 2023"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     keeps_models = False
 
     sampled_items: Positive

@@ -4,6 +4,7 @@ Rules such as FoolsGold take likeness for malice. The rows that several maliciou
 by as many random parts with the same sum, one a client: the mean of the rows, and a direction of the client's own that is `SPREAD` times as
 long on average, less the mean of these directions. A plain sum yields what it would have yielded. A client keeps its direction in all
 rounds, because rules that add up what a client has sent would average fresh ones away. The same goes for every tensor of the scorer.
+The parts are some three times as long as the rows, so a largest length that the attack keeps to (`max_norm`) does not hold for them.
 """
 
 import math

@@ -18,6 +18,7 @@ from fedrec.interfaces.upload import Upload
 class AttackerView:
     """All that an attack sees in a round: what its sampled malicious clients legitimately receive (Sec. III-B).
 
+    The rates of both steps are told, the server's own as well as eta, as the code of a client would show them.
     An attack whose `prior_wanted` asks for `uploads` sees these, too.
     """
 
@@ -68,7 +69,7 @@ class Attack(ABC):
     promotes: ClassVar[bool] = True  # target items; an untargeted attack does not, and declares `num_targets: Number`, which may be 0
     paper: ClassVar[str] = ""  # short citation, for the catalog
     knowledge: ClassVar[str] = ""  # what it needs beyond the threat model of Sec. III-B (Table I)
-    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS, Fed-LightGCN
     keeps_models: ClassVar[bool] = True  # whether it may need a global model after its round without having copied it
     memory: ClassVar[tuple[str, ...]] = ()  # fields that change from round to round: tensors, or objects with a `state_dict` of their own
 

@@ -66,7 +66,7 @@ class ClientDefense(ABC):
     """A regulariser that every benign client adds to its training loss. It needs `penalty` and a yaml."""
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
-    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS, Fed-LightGCN
     keeps_models: ClassVar[bool] = True  # whether it may need a global model after its round without having copied it
 
     def setup(self, n_clients: int, n_items: int) -> None:  # noqa: B027 - a defense may need to know nothing
@@ -106,7 +106,7 @@ class Aggregator(ABC):
     """Agg of Sec. III-A: from all gradients of a round, which are finite, to one gradient per global parameter."""
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
-    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS, Fed-LightGCN
     memory: ClassVar[tuple[str, ...]] = ()  # fields that change from round to round
     keeps_models: ClassVar[bool] = True  # whether it may need a global model after its round without having copied it
 
@@ -134,7 +134,7 @@ class Transform(ABC):
     """A change of uploads before they are aggregated."""
 
     paper: ClassVar[str] = ""  # short citation, for the catalog
-    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS
+    applies_to: ClassVar[str] = ""  # MF-FRS, DL-FRS, Fed-LightGCN
     keeps_models: ClassVar[bool] = True  # whether it may need a global model after its round without having copied it
 
     @abstractmethod

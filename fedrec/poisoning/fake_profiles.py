@@ -24,7 +24,7 @@ NOTHING = -1  # in place of an item
 
 @dataclass(kw_only=True)
 class FakeProfiles(Attack):
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("users", "profiles", "miner")
     keeps_models = False
 

@@ -29,7 +29,7 @@ class LargestDeviation(OmniscientAttack):
     def largest_steps(self, uploads: UploadStatistics, means: Tensor, deviations: Tensor) -> Tensor:
         """Return how many deviations [J, p], none of which is 0, one may go from the means [J, p] in float64; [J]."""
 
-    def rows(self, uploads: UploadStatistics, n_malicious: int, goal: Tensor | None) -> Tensor:
+    def rows(self, uploads: UploadStatistics, n_malicious: Tensor, goal: Tensor | None) -> Tensor:
         means = uploads.means.double()
         deviations = self._deviations(uploads, means, goal)
         somewhere = deviations.any(1)

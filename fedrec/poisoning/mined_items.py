@@ -33,7 +33,7 @@ class MinedItemsAttack(Attack):
 
     paper = "Zhang et al., PIECK, ICDE 2024"
     knowledge = "none"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
     memory = ("miner", "stand_ins")
     keeps_models = False
 

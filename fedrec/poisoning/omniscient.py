@@ -11,6 +11,7 @@ the round, targets aside. A gradient promotes if its scalar product with this go
 """
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,7 +44,7 @@ class OmniscientAttack(Attack):
     promotes = False
     keeps_models = False
     knowledge = "statistics of the round's benign uploads"
-    applies_to = "MF-FRS, DL-FRS"
+    applies_to = "MF-FRS, DL-FRS, Fed-LightGCN"
 
     num_targets: Number
     prior: Literal["uploads"]
@@ -54,24 +55,22 @@ class OmniscientAttack(Attack):
         return PriorWanted(uploads=True)
 
     @abstractmethod
-    def rows(self, uploads: UploadStatistics, n_malicious: int, goal: Tensor | None) -> Tensor:
-        """Return what each of A malicious clients sends for each of J things, [J, p].
+    def rows(self, uploads: UploadStatistics, n_malicious: Tensor, goal: Tensor | None) -> Tensor:
+        """Return what each malicious client sends for each of J things that it sends something for, [J, p].
 
-        `goal` [p] is the unit vector towards which targets shall move; None without targets.
+        `n_malicious` [J] int64 is how many send something for each. `goal` [p] is the unit vector towards which targets shall move; None
+        without targets.
         """
 
     def poison(self, view: AttackerView) -> Upload:
         assert view.uploads is not None
-        uploads, n = view.uploads, len(view.clients)
+        uploads = view.uploads
         if not len(self.known.target_items):
-            scorer = {
-                name: self.rows(tensor, n, None).view_as(view.model.scorer[name]).expand(n, *view.model.scorer[name].shape)
-                for name, tensor in uploads.scorer.items()
-            }
-            return self._upload(view, uploads.items, self.rows(uploads, n, None), scorer)
+            everybody = torch.tensor([len(view.clients)], device=view.clients.device)
+            scorer = {name: self.rows(tensor, everybody, None) for name, tensor in uploads.scorer.items()}
+            return self._upload(view, uploads.items, uploads, None, same_scorer(view, scorer))
         is_target = torch.isin(uploads.items, self.known.target_items)
-        rows = self.rows(uploads.only(is_target), n, self._goal(uploads, is_target, view.model))
-        return self._upload(view, uploads.items[is_target], rows, {})
+        return self._upload(view, uploads.items[is_target], uploads.only(is_target), self._goal(uploads, is_target, view.model), ())
 
     def _goal(self, uploads: BenignUploads, is_target: Tensor, model: GlobalModel) -> Tensor:
         """Return the direction of the mean embedding of popular items, [d]; 0 if benign clients send rows for targets only."""
@@ -79,16 +78,19 @@ class OmniscientAttack(Attack):
         popular = uploads.items[order[~is_target[order]][: self.popular_items]]
         return normalize(model.items.index_select(0, popular).sum(0), dim=0)
 
-    def _upload(self, view: AttackerView, items: Tensor, rows: Tensor, scorer: dict[str, Tensor]) -> Upload:
-        """Return the upload in which all clients send rows [J, d] for items [J], each at most `kappa` of them, and the scorer's."""
+    def _upload(
+        self, view: AttackerView, items: Tensor, uploads: UploadStatistics, goal: Tensor | None, parts: tuple[ScorerPart, ...]
+    ) -> Upload:
+        """Return the upload in which all clients send the parts of the scorer, and rows for items [J], each at most `kappa` of them."""
         n, everybody = len(view.clients), torch.arange(len(view.clients), device=items.device)
-        parts = (ScorerPart(everybody, DenseScorerGradients(scorer)),) if scorer else ()
         if self.kappa is None or self.kappa >= len(items):
+            rows = self.rows(uploads, torch.full_like(items, n), goal)
             offsets = len(items) * torch.arange(n + 1, dtype=torch.int32, device=items.device)
             return Upload(view.clients, (RowGroup(everybody, offsets, items.int().repeat(n), (SharedRows(rows),)),), parts)
         keys = torch.rand(n, len(items), generator=generator(self.known.seed, f"rows/{view.round}"))
         drawn = keys.topk(self.kappa).indices.sort().values.to(items.device)
         places = drawn[view.clients.argsort().argsort()].flatten()
+        rows = self.rows(uploads, torch.bincount(places, minlength=len(items)), goal)
         segments = everybody.repeat_interleave(self.kappa)
         return Upload.of_rows(view.clients, items[places], segments, rows.index_select(0, places), parts)
 
@@ -96,3 +98,10 @@ class OmniscientAttack(Attack):
 def turned_means(uploads: UploadStatistics, goal: Tensor | None) -> Tensor:
     """Return the negative means, [J, p]; with a goal [p] the means that lead away from it turned, so that none does."""
     return -uploads.means if goal is None else uploads.means * -(uploads.means @ goal).sign()[:, None]
+
+
+def same_scorer(view: AttackerView, gradients: Mapping[str, Tensor]) -> tuple[ScorerPart, ...]:
+    """Return the part of an upload in which all clients send the same gradients of the scorer, each flat in any shape; none without any."""
+    everybody, scorer = torch.arange(len(view.clients), device=view.clients.device), view.model.scorer
+    parts = {name: value.view_as(scorer[name]).expand(len(everybody), *scorer[name].shape) for name, value in gradients.items()}
+    return (ScorerPart(everybody, DenseScorerGradients(parts)),) if parts else ()

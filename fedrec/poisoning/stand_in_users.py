@@ -12,7 +12,6 @@ from torch.nn.functional import log_softmax, softmax
 
 from fedrec.data.drawing import draw_unseen
 from fedrec.interfaces import AttackerKnowledge, AttackerView
-from fedrec.models.losses import bce
 from fedrec.poisoning.fake_users import equal_batch
 from fedrec.randomness import generator
 
@@ -24,7 +23,7 @@ NOTHING = -1  # in place of an item
 class StandInUsers:
     """A user for each malicious client, which likes a few of the items that the client has mined and as many other items not.
 
-    Its profile is drawn once. Whenever its client takes part it takes a step as a user with the defense does: on the binary cross-entropy
+    Its profile is drawn once. Whenever its client takes part it takes a step as a user with the defense does: on the loss of the federation
     minus gamma times Re2 (Eq. 15 with KL(u || v_k), summed over the coordinates). Items stay, so Re1 plays no part. Raises ValueError if
     there are too few items.
     """
@@ -45,7 +44,7 @@ class StandInUsers:
         profiles, device = self.profiles[clients], self.users.device
         labels = (torch.arange(profiles.shape[1]) < profiles.shape[1] // 2).to(self.users.dtype).expand(profiles.shape).contiguous()
         own, batch = clients.to(device), equal_batch(profiles.to(device), labels.to(device))
-        gradient = self.known.model.local_gradients(self.users[own], view.model, batch, bce).users
+        gradient = self.known.model.local_gradients(self.users[own], view.model, batch, self.known.loss).users
         popular = view.model.items[mined[:, :SEPARATED].to(device)]
         self.users[own] -= view.learning_rate * (gradient - self.gamma * separation_gradient(self.users[own], popular))
         return self.users[own]

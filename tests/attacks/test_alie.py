@@ -25,12 +25,12 @@ quantile = NormalDist().inv_cdf
     ],
 )
 def test_quantiles(n_benign, n_malicious, share):
-    (z,) = normal_quantiles(torch.tensor([n_benign]), n_malicious).tolist()
+    (z,) = normal_quantiles(torch.tensor([n_benign]), torch.tensor([n_malicious])).tolist()
     assert z == pytest.approx(quantile(share), abs=1e-12)
 
 
 def test_no_quantile_is_negative_or_infinite():
-    z = torch.stack([normal_quantiles(torch.arange(1, 400), n) for n in range(60)])
+    z = torch.stack([normal_quantiles(torch.arange(1, 400), torch.tensor([n])) for n in range(60)])
     assert z.min() == 0 and z.isfinite().all()
 
 
@@ -40,3 +40,17 @@ def test_a_fixed_number_of_deviations():
     (view,) = choice.views([range(N_CLIENTS)], attack)
     rows = attack.poison(view).rows[: len(view.uploads.items)]
     torch.testing.assert_close((rows - view.uploads.means) / view.uploads.stds, torch.full_like(rows, 1.5))
+
+
+def test_with_few_rows_a_client_the_attackers_of_each_item_count():
+    choice = Choice("alie", "uploads", "mf")
+    attack = choice.begun([], kappa=3)
+    (view,) = choice.views([range(N_CLIENTS)], attack)
+    uploads, sent = view.uploads, attack.poison(view)
+    for item, row in zip(sent.items.tolist(), sent.rows, strict=True):
+        (place,) = (uploads.items == item).nonzero().flatten().tolist()
+        n_benign, n_malicious = int(uploads.counts[place]), int((sent.items == item).sum())
+        assert n_malicious < N_CLIENTS
+        share = (n_benign - ((n_benign + n_malicious) // 2 + 1 - n_malicious)) / n_benign
+        z = quantile(min(max(share, 0.5), n_benign / (n_benign + 1)))
+        torch.testing.assert_close(row, uploads.means[place] + z * uploads.stds[place])

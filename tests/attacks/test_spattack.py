@@ -52,7 +52,11 @@ def test_popular_items_are_drawn_more_often(prior):
 def test_an_omniscient_attacker_leaves_nothing_of_what_benign_clients_send(model):
     for view, upload, _, _ in uploads_of(Choice("spattack", "uploads", model), kappa=None):
         benign = torch.zeros(N_ITEMS, upload.rows.shape[1]).index_copy(0, view.uploads.items, view.uploads.sums)
-        assert torch.allclose(upload.total(N_ITEMS)[0], -benign, atol=1e-5) and bool((benign.norm(dim=1) > 0.1).any())
+        rows, scorer = upload.total(N_ITEMS)
+        assert torch.allclose(rows, -benign, atol=1e-5) and bool((benign.norm(dim=1) > 0.1).any())
+        assert set(scorer) == set(view.model.scorer)
+        for name, total in scorer.items():
+            torch.testing.assert_close(total, -view.uploads.scorer[name].sums.view_as(total))
 
 
 def test_with_few_items_it_cancels_those_alone_that_its_clients_chose():

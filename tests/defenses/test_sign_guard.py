@@ -17,13 +17,20 @@ from tests.reference.defenses import by_sender, vector_of
 from tests.reference.whole_update_rules import SignGuardSum, mean_shift
 
 
-def build(coordinates: float = 1.0, fallback: str = "sum") -> SignGuard:
-    return SignGuard(shortest=0.1, longest=3.0, coordinates=coordinates, quantile=0.5, fallback=fallback)
+def build(fallback: str = "sum", coordinates: float = 1.0, bounds: tuple[float, float] = (0.1, 3.0), quantile: float = 0.5) -> SignGuard:
+    return SignGuard(shortest=bounds[0], longest=bounds[1], coordinates=coordinates, quantile=quantile, fallback=fallback)
 
 
-@given(one=cases(broken=False), coordinates=st.sampled_from([0.01, 0.3, 1.0]), fallback=st.sampled_from(["sum", "skip"]))
-def test_equals_the_oracle(one, coordinates, fallback):
-    check(one, build(coordinates, fallback), SignGuardSum(fallback, chosen(one, coordinates, "sign_guard")[0]))
+@given(
+    one=cases(broken=False),
+    coordinates=st.sampled_from([0.01, 0.3, 1.0]),
+    fallback=st.sampled_from(["sum", "skip"]),
+    bounds=st.sampled_from([(0.1, 3.0), (0.5, 1.5)]),
+    quantile=st.sampled_from([0.2, 0.5, 1.0]),
+)
+def test_equals_the_oracle(one, coordinates, fallback, bounds, quantile):
+    oracle = SignGuardSum(fallback, chosen(one, coordinates, "sign_guard")[0], bounds, quantile)
+    check(one, build(fallback, coordinates, bounds, quantile), oracle)
 
 
 @given(one=cases(broken=False), coordinates=st.sampled_from([0.01, 0.3, 1.0]))

@@ -167,6 +167,7 @@ class Attacker(ABC):
     """All malicious clients, one after another. What is drawn at random comes from outside."""
 
     miners: Sequence[Miner] = ()
+    server_rate: float  # of the step of the server
     benign: Sequence[Sent] = ()  # what the benign clients of the round upload; only who is told may look
 
     def start(self, round: int, clients: Sequence[int], items: Tensor, scorer: Parameters, rate: float) -> None:
@@ -192,12 +193,14 @@ class Server:
     scorer: Parameters = field(default_factory=dict)
     item_by_item: bool = True
     agg: Callable[[Tensor, Parameters, Sequence[Sent]], tuple[Tensor, Parameters]] | None = None
+    server_rate: float | None = None  # None: learning_rate
 
     def round(self, number: int, sampled: Sequence[int]) -> tuple[float, Tensor]:
         """Train for a round, counted from 0; return the mean loss of the benign clients and the Delta-Norm [M], Eq. (7)."""
-        uploads, losses = [], []
+        uploads, losses, rate = [], [], self.server_rate or self.learning_rate
         trained = {client: self.benign[client].train_on(self.items, self.scorer) for client in sampled if client < len(self.benign)}
         if self.attacker is not None:
+            self.attacker.server_rate = rate
             self.attacker.benign = [sent for sent, _ in trained.values()]
             malicious = sorted(client - len(self.benign) for client in sampled if client >= len(self.benign))
             self.attacker.start(number, malicious, self.items, self.scorer, self.learning_rate)
@@ -209,9 +212,9 @@ class Server:
                 sent = self.attacker.train_on(client - len(self.benign), self.items, self.scorer)
             uploads.append(sent)
         total, gradients = (self.agg or self.sum)(self.items, self.scorer, uploads)
-        previous, self.items = self.items, self.items - self.learning_rate * total
+        previous, self.items = self.items, self.items - rate * total
         for name, gradient in gradients.items():
-            self.scorer = {**self.scorer, name: self.scorer[name] - self.learning_rate * gradient}
+            self.scorer = {**self.scorer, name: self.scorer[name] - rate * gradient}
         return (sum(losses) / len(losses) if losses else math.nan), (self.items - previous).norm(dim=1)
 
     def sum(self, items: Tensor, scorer: Parameters, uploads: Sequence[Sent]) -> tuple[Tensor, Parameters]:

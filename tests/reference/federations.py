@@ -87,6 +87,7 @@ RULE_OPTIONS: Mapping[str, Any] = {
 SYSTEM: Mapping[str, Any] = {
     "learning_rate": 1.0,
     "client_learning_rate": None,
+    "server_learning_rate": None,
     "clients_per_round": 5,
     "epochs": 3,
     "sampling": "epoch",

@@ -51,7 +51,8 @@ def build_oracle(case: Case, system: System) -> oracle.Server:
     for number, miner in enumerate(attacker.miners if attacker else ()):
         miner.settle_ties = partial(_same_changes, system.attack.miner, number)
     agg = oracle_defenses.RobustSum(case.rule, **RULE_OPTIONS) if case.rule else None
-    return oracle.Server(system.global_model.items, case.system["learning_rate"], benign, attacker, system.global_model.scorer, agg=agg)
+    rate, items, scorer = case.system["learning_rate"], system.global_model.items, system.global_model.scorer
+    return oracle.Server(items, rate, benign, attacker, scorer, agg=agg, server_rate=case.system["server_learning_rate"])
 
 
 def draws_of(data: FederatedData, user: int) -> tuple[Tensor, int]:
@@ -64,7 +65,8 @@ def build_attacker(case: Case, attack: Attack, n_clients: int) -> oracle.Attacke
     """Build the oracle of the same attack; it takes random draws from the same streams as `fedrec`, or from `fedrec`."""
     options, targets = case.attack_options, case.targets
     if isinstance(attack, MinedItemsAttack) and attack.stand_ins:
-        return promoting.AdaptivePieck(options, targets, attack.stand_ins.users.clone(), partial(_profile_of_stand_in, attack))
+        users, profile_of = attack.stand_ins.users.clone(), partial(_profile_of_stand_in, attack)
+        return promoting.AdaptivePieck(options, targets, users, profile_of, case.system["loss"])
     if isinstance(attack, MinedItemsAttack):
         return oracle_attacks.Pieck(options, targets, n_clients)
     if isinstance(attack, RandomApproximation):

@@ -22,7 +22,7 @@ class NearbyPipa(Pipa):
         targets, rows, of_scorer = super().train_on(client, items, scorer)
         if self.options["distance"]:
             rows = rows + torch.stack([self.options["distance"] * moved / self.n_clients for moved in self.moved])
-            self.pending = [pending - self.rate * row for pending, row in zip(self.pending, rows, strict=True)]
+            self.pending = [pending - self.server_rate * row for pending, row in zip(self.pending, rows, strict=True)]
         return targets, rows, of_scorer
 
 
@@ -49,7 +49,8 @@ class PoisonFrs(Attacker):
         wanted = {**{number: self.begun[number] for number in fillers}, **dict.fromkeys(self.targets, self.scale * centre)}
         chosen = self.targets + fillers
         for client, noise in zip(clients, self.noise(round, clients, len(chosen)), strict=True):
-            rows = [(items[item] - wanted[item]) / (rate * len(clients)) + added for item, added in zip(chosen, noise, strict=True)]
+            step = self.server_rate * len(clients)
+            rows = [(items[item] - wanted[item]) / step + added for item, added in zip(chosen, noise, strict=True)]
             self.uploads[client] = torch.tensor(chosen), torch.stack(rows)
 
     def grow(self, rows: Tensor, centre: Tensor) -> None:
@@ -113,9 +114,10 @@ class AdaptivePieck(Pieck):
         targets: Sequence[int],
         users: Tensor,
         profile_of: Callable[[int, list[int]], list[int]],
+        loss: str,
     ) -> None:
         super().__init__(options, targets, len(users))
-        self.users, self.profile_of = list(users), profile_of
+        self.users, self.profile_of, self.loss = list(users), profile_of, loss
 
     def train_on(self, client: int, items: Tensor, scorer: Parameters) -> Sent:
         self.miners[client].receive(items)
@@ -124,7 +126,7 @@ class AdaptivePieck(Pieck):
             return NOTHING_IDS, items[:0], {}
         profile, n = self.profile_of(client, mined), min(10, len(mined))
         defense = Ours(n, 0.0, self.options["gamma"], "exp", "user_from_item", "sum")
-        honest = BenignClient(self.users[client].to(items.dtype), torch.tensor(profile), len(profile) // 2, "bce", self.rate, defense)
+        honest = BenignClient(self.users[client].to(items.dtype), torch.tensor(profile), len(profile) // 2, self.loss, self.rate, defense)
         honest.miner = Miner(n, 1, mined=mined[:n])
         honest.train_on(items, scorer)
         self.users[client] = honest.user

@@ -65,12 +65,12 @@ class Omniscient(Attacker):
                 by_item.setdefault(item, []).append(row)
         goal = self.goal(by_item, items) if self.targets else None
         poisoned = sorted(item for item in by_item if not self.targets or item in self.targets)
-        rows_of = {item: self.row(by_item[item], len(clients), goal) for item in poisoned}
         self.sent = dict.fromkeys(clients, poisoned)
         if (kappa := self.options["kappa"]) is not None and kappa < len(poisoned):
             for client, keys in zip(clients, self.keys(round, len(clients), len(poisoned)), strict=True):
                 self.sent[client] = [poisoned[place] for place in sorted(keys.topk(kappa).indices.tolist())]
-        self.rows = rows_of
+        n_senders = {item: sum(item in chosen for chosen in self.sent.values()) for item in poisoned}
+        self.rows = {item: self.row(by_item[item], n_senders[item], goal) for item in poisoned if n_senders[item]}
         senders = [gradients for _, _, gradients in self.benign if gradients] if not self.targets else []
         self.scorer = {}
         for name, value in scorer.items() if senders else ():

@@ -31,6 +31,10 @@ class Spattack(Attacker):
                 keys = [float(key) / max(weight, 1e-9) for key, weight in zip(keys, weights, strict=True)]
                 self.chosen[client] = sorted(range(len(items)), key=lambda item: keys[item])[: self.options["kappa"]]
         self.uploads = {client: self.upload(self.chosen[client], clients) for client in clients}
+        self.scorer = {}
+        senders = [gradients for _, _, gradients in self.benign if gradients] if self.options["prior"] == "uploads" else []
+        for name in scorer if senders else ():
+            self.scorer[name] = -sum(gradients[name] for gradients in senders) / len(clients) if clients else None
 
     def upload(self, chosen: list[int], clients: Sequence[int]) -> tuple[Tensor, Tensor]:
         if self.options["prior"] != "uploads":
@@ -45,7 +49,7 @@ class Spattack(Attacker):
         return torch.tensor(chosen), torch.stack(sent)
 
     def train_on(self, client: int, items: Tensor, scorer: Parameters) -> Sent:
-        return *self.uploads[client], {}
+        return *self.uploads[client], self.scorer
 
 
 class Honest(Attacker):
@@ -156,15 +160,14 @@ class ClusterAttack(Honest):
 
 class FedAttack(Honest):
     def train_on(self, client: int, items: Tensor, scorer: Parameters) -> Sent:
-        profile, n = self.profiles[client], self.options["hardest"]
-        met, user = profile[: len(profile) // 2], self.users[client].to(items.dtype)
+        n, user = self.options["hardest"], self.users[client].to(items.dtype)
         scores = psi(user, items, scorer)
-        best = sorted((item for item in range(len(items)) if item not in met), key=lambda item: (-float(scores[item]), item))[:n]
-        least = sorted(met, key=lambda item: (float(scores[item]), met.index(item)))[:n]
-        rows, own = items[best + least].clone().requires_grad_(), leaves(scorer)
+        best = sorted(range(len(items)), key=lambda item: (-float(scores[item]), item))[:n]
+        least = sorted((item for item in range(len(items)) if item not in best), key=lambda item: (float(scores[item]), item))[:n]
+        rows, own = items[least + best].clone().requires_grad_(), leaves(scorer)
         LOSSES[self.loss](psi(user, rows, own), n).backward()
         self.honest_step(client, items, scorer)
-        return torch.tensor(best + least), rows.grad, {name: value.grad for name, value in own.items()}
+        return torch.tensor(least + best), rows.grad, {name: value.grad for name, value in own.items()}
 
 
 class FRecAttack2(Honest):

@@ -137,14 +137,17 @@ class SignGuardSum(SelectedSum):
     """Xu et al., ICDCS 2022, Algorithm 2, with the coordinates given."""
 
     chosen: Tensor = field(default_factory=lambda: torch.zeros(0))  # [P] bool
+    bounds: tuple[float, float] = (0.1, 3.0)  # of usual lengths, in medians
+    quantile: float = 0.5
 
     def select(self, vectors: list[Tensor]) -> list[int]:
         lengths = [float(vector.norm()) for vector in vectors]
-        usual = [number for number, length in enumerate(lengths) if 0.1 * middle(lengths) < length < 3 * middle(lengths)]
+        least, most = (bound * middle(lengths) for bound in self.bounds)
+        usual = [number for number, length in enumerate(lengths) if least < length < most]
         self.shares = [[sum(1 for value in vector[self.chosen] if kind(value)) for kind in KINDS_OF_SIGN] for vector in vectors]
         counts = torch.tensor(self.shares).double() / int(self.chosen.sum())
         points = list(counts / (counts.amax(0) + 1e-8))
-        n_near = max(1, int(0.5 * len(points)))
+        n_near = max(1, int(self.quantile * len(points)))
         bandwidth = sum(sorted(float((one - other).norm()) for other in points)[n_near - 1] for one in points) / len(points)
         if not bandwidth:
             return usual
