@@ -13,6 +13,7 @@ What has been measured is skipped, so give the same command again after an inter
   models=mf,ncf            only these models; default: all three that conf/model has
   seeds=3                  measure on ML-100K with seeds 0, 1, ...
   large_seeds=1            the same on the other data sets
+  large_datasets=filmtrust,steam   only these of the other data sets; default: all
   strongest=10             how many attacks run on the other data sets
   merge=FILE               first take the rows of the runs.parquet of another leaderboard
   to=FOLDER                where the pages are written; default: the folder of the runs

@@ -25,6 +25,7 @@ class BoardOptions(Shared):
     models: list[str]
     seeds: Seeds
     large_seeds: Seeds
+    large_datasets: Annotated[list[Literal["filmtrust", "steam", "ml1m"]], Field(min_length=1)]
     strongest: Annotated[int, Field(ge=1)]
     merge: str | None
     to: str | None
@@ -37,6 +38,7 @@ BOARD_DEFAULTS: Mapping[str, Any] = {
     "models": [],
     "seeds": 3,
     "large_seeds": 1,
+    "large_datasets": ["filmtrust", "steam", "ml1m"],
     "strongest": 10,
     "merge": None,
     "to": None,

@@ -36,7 +36,7 @@ class Wanted:
 
     def ml100k(self) -> list[Cell]:
         """Return the cells of every attack against every defense."""
-        return self._all("leaderboard/ml100k", self.field.attacks, self.options.seeds)
+        return self._all(self._points("leaderboard/ml100k"), "leaderboard/ml100k", self.field.attacks, self.options.seeds)
 
     def shares(self) -> list[Cell]:
         """Return the cells of every attack at every share of malicious clients."""
@@ -46,7 +46,8 @@ class Wanted:
 
     def large(self, strongest: Sequence[str]) -> list[Cell]:
         """Return the cells of some attacks against every defense on the other data sets."""
-        return self._all("leaderboard/large", [NONE, *strongest], self.options.large_seeds)
+        points = [point for point in self._points("leaderboard/large") if _named("dataset", point) in self.options.large_datasets]
+        return self._all(points, "leaderboard/large", [NONE, *strongest], self.options.large_seeds)
 
     def row(self, experiment: str, defense: str, attack: str, seeds: Iterable[int]) -> list[Cell]:
         """Return the cells of one attack against one defense."""
@@ -78,9 +79,9 @@ class Wanted:
             self._grids[experiment] = self.planner.grid(experiment)
         return self._grids[experiment]
 
-    def _all(self, experiment: str, attacks: Sequence[str], seeds: int) -> list[Cell]:
-        points = product_of(self._points(experiment), attacks, self.field.defenses)
-        return [cell for point, attack, defense in points for cell in self.cells(experiment, point, attack, defense, range(seeds))]
+    def _all(self, points: Sequence[Point], experiment: str, attacks: Sequence[str], seeds: int) -> list[Cell]:
+        rows = product_of(points, attacks, self.field.defenses)
+        return [cell for point, attack, defense in rows for cell in self.cells(experiment, point, attack, defense, range(seeds))]
 
     def _against(self, experiment: str, point: Point, attacks: Sequence[str], seeds: int) -> Iterator[Cell]:
         """Yield the cells of a point that names its defense."""
@@ -91,7 +92,7 @@ class Wanted:
 
     def _points(self, experiment: str) -> list[Point]:
         """Return the points of an experiment's grid whose model takes part."""
-        return [point for point in self.grid(experiment) if _model(point) in self.field.models]
+        return [point for point in self.grid(experiment) if _named("model", point) in self.field.models]
 
     def _configuration(self, experiment: str, point: Point) -> DictConfig:
         """Return a checked configuration, which is composed once. Raises ConfigError if an option is wrong."""
@@ -116,5 +117,6 @@ def rest_of(point: Point) -> Point:
     return tuple(text for text in point if text.partition("=")[0] not in ("attack", "defense"))
 
 
-def _model(point: Point) -> str:
-    return next(text.partition("=")[2] for text in point if text.startswith("model="))
+def _named(group: str, point: Point) -> str:
+    """Return what a point chooses in a group."""
+    return next(text.partition("=")[2] for text in point if text.startswith(f"{group}="))
