@@ -27,6 +27,7 @@ from rich.console import Console
 
 from experiments.timing.byzfl_rules import rules_against_byzfl
 from experiments.timing.checkouts import Checkouts, opened
+from experiments.timing.client_rules import rules_against_clients
 from experiments.timing.gpu_rows import on_gpu
 from experiments.timing.growth import growth
 from experiments.timing.machine import Machine, measure_machine
@@ -43,6 +44,7 @@ ROWS: dict[str, Measure] = {
     **{name: partial(round_row, case) for name, case in ROUND_CASES.items()},
     **{name: partial(evaluation_row, case) for name, case in EVALUATION_CASES.items()},
     "byzfl": lambda checkouts, machine: rules_against_byzfl(ml_100k(), SETTLED),
+    "clients": lambda checkouts, machine: rules_against_clients(ml_100k(), SETTLED),
     "gpu": lambda checkouts, machine: on_gpu(checkouts),
     "growth": lambda checkouts, machine: growth(checkouts),
     "attacks": lambda checkouts, machine: attack_shares(),

@@ -43,12 +43,8 @@ class Capture(Aggregator):
 
 def rules_against_byzfl(source: Sequence[str], settled: int, turns: int = 5) -> Iterator[Row]:
     """Time each rule that ByzFL has, too, on the upload of a round under PIECK-UEA after `settled` rounds."""
-    clock, capture = FederationClock(), Capture()
-    clock.prepare(*source, "attack=pieck_uea")
-    clock.rounds(settled)
+    clock, capture = captured(source, settled)
     system = clock.experiment.system
-    system.defense = Defense(server=capture)
-    clock.rounds(1)
     by_item, package = rows_by_item(capture.upload), aggregators()
     for name in COMPARED:
         defense, options = built(name, source, system)
@@ -61,6 +57,16 @@ def rules_against_byzfl(source: Sequence[str], settled: int, turns: int = 5) -> 
         values = median_ms(theirs), median_ms(own)
         cells = [number(value) for value in (*values, quotient(*values))]
         yield Row(RULES, name if package else f"{name} (ByzFL is not installed)", cells, {"byzfl_ms": values[0], "now_ms": values[1]})
+
+
+def captured(source: Sequence[str], settled: int) -> tuple[FederationClock, Capture]:
+    """Return a federation under PIECK-UEA, and what was sent in its last round, the one after `settled` others."""
+    clock, capture = FederationClock(), Capture()
+    clock.prepare(*source, "attack=pieck_uea")
+    clock.rounds(settled)
+    clock.experiment.system.defense = Defense(server=capture)
+    clock.rounds(1)
+    return clock, capture
 
 
 def untouched(upload: Upload) -> Upload:

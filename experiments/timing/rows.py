@@ -16,13 +16,14 @@ TABLES = {  # title -> columns; a line break, because a table must fit a termina
         *("", "loop\nms", "before\nms", "now\nms", "loop /\nnow", "before /\nnow", "limit\nms", "now /\nlimit"),
     ),
     "A rule alone on the upload of a round, against ByzFL for one item after another": ("", "ByzFL\nms", "now\nms", "ByzFL /\nnow"),
+    "A rule for whole updates alone, against a loop over clients": ("", "loop\nms", "now\nms", "loop /\nnow", "required"),
     "A round on a GPU": ("", "CPU\nms", "GPU\nms", "CPU /\nGPU"),
     "How the cost of a round grows": ("", "no attack\nms", "PIECK-UEA,\nMedian ms"),
     "Rounds of four epochs, in the third of which clients end their mining": ("", "median\nms", "dearest\nms", "dearest /\nmedian"),
     "An attack's share of its round, 5 % malicious clients": ("", "share", "attack\nms", "round\nms", "required"),
     "Whole programs": ("", "measured", "required"),
 }
-ROUNDS, RULES, GPU, GROWTH, MINING, SHARES, PROGRAMS = TABLES
+ROUNDS, RULES, WHOLE, GPU, GROWTH, MINING, SHARES, PROGRAMS = TABLES
 
 
 @dataclass(frozen=True)
