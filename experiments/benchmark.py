@@ -7,7 +7,8 @@
 
 It needs FEDREC_DATA, a folder with ml-100k and az (see experiments/README.md). Times are CPU time on one core, medians over whole rounds
 after mining has ended. What is compared takes turns, has the same data and begins in the same state. `loop` is what people run instead:
-one object a client, whole uploads (`experiments/timing/whole_uploads.py`). `limit` is an estimate for this machine, from the bandwidths and
+one object a client, whole uploads (`experiments/timing/whole_uploads.py`), and in row `clients` one client after another, scikit-learn
+(`experiments/timing/client_rules.py`). `limit` is an estimate for this machine, from the bandwidths and
 the SGEMM rate that are measured first (`experiments/timing/limits.py`). Row `growth` draws experiments/results/scaling.png.
 
 Exit status: 0 everything is measured, 2 bad input.

@@ -1,7 +1,8 @@
 """Rules that judge whole updates, as people run them: matrices of all items, one client after another, clusters by scikit-learn.
 
-Each function takes the matrices [M, d] of all clients and returns the aggregated one on the scale of the sum. They are written from the
-papers; the rules of this project are in fedrec/defenses. For MF-FRS, with the defaults of conf/defense.
+Each function takes the matrices [M, d] of all clients, which lie ready, and returns the aggregated one on the scale of the sum. They are
+written from the papers; the rules of this project are in fedrec/defenses. For MF-FRS, with the defaults of conf/defense, but for GuardCQ,
+whose virtual users stay as they are drawn (`user_steps=0`, here and there).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from fedrec.interfaces import ServerView, Upload
 from fedrec.randomness import generator
 
 Updates = Sequence[Tensor]
+MALICIOUS_SHARE = 0.05  # that DnC expects, the default of conf/system
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,9 @@ def rules_against_clients(source: Sequence[str], settled: int, turns: int = 3) -
     """Time each of these rules on the upload of a round under PIECK-UEA after `settled` rounds."""
     clock, capture = captured(source, settled)
     system = clock.experiment.system
-    updates, server = matrices_of(capture.upload, capture.view, system.attack.known.seed)
+    updates, server = matrices_of(capture.upload, capture.view, seed=0)  # as `built` has it
     for name, rule in CLIENT_RULES.items():
-        defense, _ = built(name, source, system)
+        defense, _ = built("guard_cq user_steps=0" if rule is guard_cq else name, source, system)
         theirs, own = list[float](), list[float]()
         for _ in range(turns):  # both take turns, so that a machine that is slow for a moment is slow for both
             theirs.append(elapsed(partial(rule, updates, server), system.device))
@@ -157,4 +159,4 @@ def matrices_of(upload: Upload, view: ServerView, seed: int) -> tuple[list[Tenso
         updates.append(torch.zeros_like(items).index_add_(0, numbers[own], upload.rows[own]))
         sent.append(numbers[own])
     users = 0.01 * torch.randn(20, items.shape[1], generator=generator(seed, f"users/{view.round}"))
-    return updates, Round(items, view.learning_rate, 0.05, sent, users.to(items), torch.Generator().manual_seed(0))
+    return updates, Round(items, view.learning_rate, MALICIOUS_SHARE, sent, users.to(items), torch.Generator().manual_seed(0))

@@ -2,9 +2,9 @@
 
 Yin et al., "Poisoning Federated Recommender Systems with Fake Users", WWW 2024. Most items are unpopular, so the N items with the smallest
 <v_j, mean of V> are popular. Their mean c gives the wanted row of every target, v* = Lambda c. Each of the A malicious clients of a round
-uploads (v - v*) / (eta A), and a plain step along the sum of these sets v to v*; with momentum or Adam the server goes elsewhere. To look
-like users they upload `kappa` rows in all: those of the items that have moved most since the attack began, too, whose v* is what they were
-then. To every row they add noise.
+uploads (v - v*) / (rate A), with the rate of the server, and a plain step along the sum of these sets v to v*; with momentum or Adam the
+server goes elsewhere. To look like users they upload `kappa` rows in all: those of the items that have moved most since the attack began,
+too, whose v* is what they were then. To every row they add noise.
 
 The paper leaves open from when on the movement counts. Here it is the round in which the attack begins, as for v*. The authors' noise has
 `noise_std` 1; their learning rate is 0.05, so with eta = 1 the same number disturbs the items 20 times as much. Up to `max_lambda` Lambda

@@ -64,6 +64,8 @@ def open_storage(address: str) -> RDBStorage:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
                 storage = RDBStorage(revealed(address), options, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+    except OSError as error:
+        raise ConfigError(f"hydra.sweeper.storage={masked(address)}: cannot write in its folder ({error.strerror})") from None
     except (SQLAlchemyError, StorageInternalError, sqlite3.Error, ImportError, RuntimeError) as error:
         reason = masked(str(error).splitlines()[0])
         raise ConfigError(f"hydra.sweeper.storage={masked(address)}: {reason}") from None
@@ -88,9 +90,14 @@ def _refuse_foreign(address: str) -> None:
 
 @contextmanager
 def exclusive(address: str, name: str) -> Iterator[None]:
-    """Let one process at a time in, among all machines that share the storage. A process that dies releases the lock."""
+    """Let one process at a time in, among all machines that share the storage. A process that dies releases the lock.
+
+    Raises OSError if the file of the lock cannot be made beside that of the storage.
+    """
     if address.startswith("sqlite"):
-        with FileLock(f"{address.removeprefix('sqlite:///')}.{zlib.crc32(name.encode()):08x}.lock"):
+        file = Path(f"{address.removeprefix('sqlite:///')}.{zlib.crc32(name.encode()):08x}.lock")
+        file.touch()  # or the lock would wait for ever where nobody may write
+        with FileLock(file):
             yield
         return
     engine = create_engine(revealed(address), poolclass=NullPool, isolation_level="AUTOCOMMIT")

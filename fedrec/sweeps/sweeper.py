@@ -50,9 +50,9 @@ class OptunaSweeper(Sweeper):
 
         sweep = plan_sweep(self.config, self.context, arguments)
         require_store(self.config)
+        stages = Stages(sweep)
         warming = Thread(target=warm_up, args=(self.config,), name="fedrec-workers", daemon=True)
         warming.start()
-        stages = Stages(sweep)
         stages.prepare(relevant_options(self.config), as_given(sweep, self.config))
         print(*announced(stages, self.config.hydra.sweeper.n_jobs), sep="\n", file=sys.stderr, flush=True)
         report = Report(stages, Path(self.config.hydra.sweep.dir), mlflow)

@@ -69,9 +69,9 @@ def test_nothing_is_opened_before_other_processes_are_kept_out(tmp_path: Path, m
 
     def keep_out(_address: str, _name: str) -> None:
         assert not list(tmp_path.iterdir())
-        raise InterruptedError
+        raise LookupError
 
     monkeypatch.setattr(study_storage, "exclusive", keep_out)
-    with pytest.raises(InterruptedError):
+    with pytest.raises(LookupError):
         open_storage(address(tmp_path))
     assert not list(tmp_path.iterdir())
