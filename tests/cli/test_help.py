@@ -107,6 +107,6 @@ def test_help_has_a_card_for_every_choice(help_text: str, group: str) -> None:
 
 def test_help_tells_source_knowledge_models_defaults_and_ranges(help_text: str) -> None:
     cards = " ".join(help_text.partition(CARDS)[2].split())
-    assert "attack=pieck_uea Zhang et al., PIECK, ICDE 2024; knowledge: none; models: MF-FRS, DL-FRS num_targets=1" in cards
+    assert "attack=pieck_uea Zhang et al., PIECK, ICDE 2024; knowledge: none; models: MF-FRS, DL-FRS, Fed-LightGCN num_targets=1" in cards
     assert "N=50 | ncf: 10 (a whole number >= 1) batches=5 | ncf: 1" in cards
     assert "beta=1.0 | lightgcn: 0.05 | ncf: 45.0 (a number >= 0)" in cards

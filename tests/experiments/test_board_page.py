@@ -1,6 +1,7 @@
 """The pages of the leaderboard, in text and in a browser."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             row(attack, "none", 0, run(0.9, 0.1, targets)),
             row(attack, "[ours,median]", 0, run(0.03, 0.48 + 0.01 * len(targets), targets)),
         ]
+    combined += [row("none", "[ours,nnm]", 0, run(0, 0.49)), row(FOREIGN, "[ours,nnm]", 0, run(0.02, 0.49))]
+    combined += [row("fade", "[ours,nnm]", 0, run(0, 0.48, NOBODY)), row("pipa", "[ours,nnm]", 0, run(0.01, 0.49))]
     rows = [{**one, "experiment": "leaderboard/combinations"} for one in combined]
     own = [row(FOREIGN, "none", 0, run(0.7, 0.5, machine=FOREIGN))]
     own += [row(attack, defense, 0, run(0.6, 0.5)) for defense in ("krum", "median") for attack in ("none", "pipa")]
@@ -40,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             told = row(attack, "none", 0, run(0, kept, NOBODY if attack == "fade" else (7,)), part="shares_ml100k")
             shares.append({**told, "point": told["point"].replace("[", f'["system.malicious_share={share}", ', 1)})
     told = write(table(*late, *field_of_four(model="ncf"), *own, *rows, *shares), to)
-    assert told.endswith("leaderboard.html, 2 boards: 60 runs")
+    assert told.endswith("leaderboard.html, 2 boards: 64 runs")
     return to
 
 
@@ -51,7 +54,8 @@ def test_the_text_says_what_is_worst_and_what_it_costs(folder: Path) -> None:
         "| 1 | 1 | strong | 2.0 | 2.0 ± 0.0 | PIPA | 2.0 ± 0.0 | fade | 4.0 ± 0.0 | fade | 49.5 ± 0.5 | 1.0 ± 0.0 | yes |"
     )
     assert "| torn | 100.0 ± 0.0 diverged |" in text
-    assert "| [ours,median] | **yes** | 1.0 | 3.0 | PIPA | 2.0 | fade | 2 of 2 |" in text and "| [ours,krum] |" not in text
+    assert "| [ours,median] |  | 1.0 | 3.0 | PIPA | 2.0 | fade | 2 of 3 |" in text and "| [ours,krum] |" not in text
+    assert re.search(r"\| \[ours,NNM\] \| \*\*yes\*\* \| 1.0 \| 2.0 \| .+ \| 2.0 \| fade \| 3 of 3 \|", text)
     assert "| 1.0% | degradation | fade | 20.0 |" in text and "| fade | degradation | 20.0 | 60.0 |" in text
     assert (folder / "front_ml100k_mf.png").stat().st_size > 1000
 
