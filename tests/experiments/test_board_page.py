@@ -55,7 +55,7 @@ def test_the_text_says_what_is_worst_and_what_it_costs(folder: Path) -> None:
     )
     assert "| torn | 100.0 ± 0.0 diverged |" in text
     assert "| [ours,median] |  | 1.0 | 3.0 | PIPA | 2.0 | fade | 2 of 3 |" in text and "| [ours,krum] |" not in text
-    assert re.search(r"\| \[ours,NNM\] \| \*\*yes\*\* \| 1.0 \| 2.0 \| .+ \| 2.0 \| fade \| 3 of 3 \|", text)
+    assert re.search(r"\| \[ours,nnm\] \| \*\*yes\*\* \| 1.0 \| 2.0 \| .+ \| 2.0 \| fade \| 3 of 3 \|", text)
     assert "| 1.0% | degradation | fade | 20.0 |" in text and "| fade | degradation | 20.0 | 60.0 |" in text
     assert (folder / "front_ml100k_mf.png").stat().st_size > 1000
 
