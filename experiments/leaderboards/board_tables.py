@@ -19,7 +19,7 @@ _NOTHING = "-"
 
 
 def all_models(found: Sequence[Board]) -> Iterator[str]:
-    """Yield the worst of both kinds of every defense on all boards of a data set; the least of the largest comes first."""
+    """Yield the worst of both kinds of every defense on all boards of a data set, by the largest and then by the mean."""
     stand = {board.model: {one.defense: one for one in standings(board)} for board in found}
     if len(stand) < 2:
         return
@@ -28,10 +28,11 @@ def all_models(found: Sequence[Board]) -> Iterator[str]:
     for defense in defenses:
         values = [own[defense].both if defense in own else None for own in stand.values()]
         known = [value for value in values if value is not None]
-        rows.append((len(known) < len(values), max(known), defense, [_NOTHING if one is None else f"{100 * one:.1f}" for one in values]))
+        rank = len(known) < len(values), max(known), sum(known)
+        rows.append((*rank, defense, [_NOTHING if one is None else f"{100 * one:.1f}" for one in values]))
     heads = ["defense", *(named("model", model) for model in stand), "largest"]
     yield "The worst of both kinds with each model, in percent; the smaller, the better."
-    yield COLOURED + grid(heads, [[named("defense", defense), *cells, f"{100 * most:.1f}"] for _, most, defense, cells in sorted(rows)])
+    yield COLOURED + grid(heads, [[named("defense", defense), *cells, f"{100 * most:.1f}"] for _, most, _, defense, cells in sorted(rows)])
 
 
 def standing_table(board: Board) -> Iterator[str]:

@@ -88,9 +88,11 @@ def _title(board: Board) -> str:
 
 
 def _seeds(table: "pd.DataFrame") -> str:
-    """Return how many seeds were run on each data set."""
-    numbers = {name: own["seed"].nunique() for name, own in table.groupby("dataset", sort=False)}
-    return ", ".join(f"{named('dataset', str(name))} {number}" for name, number in numbers.items()) or "none"
+    """Return how many seeds were run on each data set, combinations of defenses apart."""
+    apart = table["experiment"].isin(EXPERIMENTS["combinations"])
+    kinds = table["dataset"].map(lambda name: named("dataset", str(name))).mask(apart, "combinations of defenses up to")
+    numbers = table.groupby(kinds, sort=False)["seed"].nunique()
+    return ", ".join(f"{kind} {number}" for kind, number in numbers.items()) or "none"
 
 
 def _machines(table: "pd.DataFrame") -> str:

@@ -54,6 +54,7 @@ def test_the_text_says_what_is_worst_and_what_it_costs(folder: Path) -> None:
         "| 1 | 1 | strong | 2.0 | 2.0 ± 0.0 | PIPA | 2.0 ± 0.0 | fade | 4.0 ± 0.0 | fade | 49.5 ± 0.5 | 1.0 ± 0.0 | yes |"
     )
     assert "| torn | 100.0 ± 0.0 diverged |" in text
+    assert "Seeds: ML-100K 2, combinations of defenses up to 1." in " ".join(text.split())
     assert "| [ours,median] |  | 1.0 | 3.0 | PIPA | 2.0 | fade | 2 of 3 |" in text and "| [ours,krum] |" not in text
     assert re.search(r"\| \[ours,nnm\] \| \*\*yes\*\* \| 1.0 \| 2.0 \| .+ \| 2.0 \| fade \| 3 of 3 \|", text)
     assert "| 1.0% | degradation | fade | 20.0 |" in text and "| fade | degradation | 20.0 | 60.0 |" in text
