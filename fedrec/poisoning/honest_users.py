@@ -46,11 +46,6 @@ class HonestUsers:
         _, drawn = draw_unseen(counts, offsets, taken.flatten(), self.known.n_items, drawing, shares)
         return drawn.view(n_clients, self.kappa // 2)
 
-    @property
-    def positives(self) -> Tensor:
-        """The items that each client claims to have met, [n_clients, kappa / 2] int32."""
-        return self.profiles[:, : self.profiles.shape[1] // 2]
-
     def train(self, clients: Tensor, model: GlobalModel, learning_rate: float) -> tuple[ClientBatch, LocalGradients]:
         """Let distinct clients [A] take an honest step; return their training pairs and all their gradients before the step."""
         profiles = self.profiles[clients]

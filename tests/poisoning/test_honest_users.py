@@ -15,15 +15,15 @@ NAMES = ["cluster_attack", "fed_attack", "frec_attack2"]
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kappa", [2, 21, N_ITEMS])
 def test_profiles_are_distinct_items(name, kappa):
-    honest = Choice(name, "popularity", "mf").begun([], kappa=kappa, **({"hardest": 1} if name == "fed_attack" else {})).honest
-    assert honest.profiles.shape == (N_CLIENTS, kappa // 2 * 2) and honest.positives.shape == (N_CLIENTS, kappa // 2)
+    honest = Choice(name, "popularity", "mf").begun([], kappa=kappa).honest
+    assert honest.profiles.shape == (N_CLIENTS, kappa // 2 * 2)
     assert all(len(set(profile)) == len(profile) for profile in honest.profiles.tolist())
 
 
 def test_positives_are_popular_if_popularity_is_told():
     popularity = TRAIN.popularity().double()
     for name in NAMES:
-        told, masked = (Choice(name, prior, "mf").begun([], kappa=60).honest.positives for prior in ("popularity", "masked"))
+        told, masked = (Choice(name, prior, "mf").begun([], kappa=60).honest.profiles[:, :30] for prior in ("popularity", "masked"))
         assert popularity[told.long()].mean() > popularity[masked.long()].mean()
 
 
@@ -32,7 +32,7 @@ def test_popularity_decides_the_draw():
     choice = Choice("fed_attack", "popularity", "mf")
     known = choice.begun([]).known
     popularity = torch.zeros(N_ITEMS, dtype=torch.int64).index_fill_(0, torch.arange(20), 5)
-    positives = HonestUsers(replace(known, prior=PriorKnowledge(popularity=popularity)), 40, own_items=False).positives
+    positives = HonestUsers(replace(known, prior=PriorKnowledge(popularity=popularity)), 40, own_items=False).profiles[:, :20]
     assert positives.sort(dim=1).values.tolist() == [list(range(20))] * N_CLIENTS
 
 
