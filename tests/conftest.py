@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 # `default` tries few examples, the same ones every time; `pytest --hypothesis-profile=explore` tries many new ones.
 SLOW_EXAMPLES = [HealthCheck.too_slow]
-settings.register_profile("default", deadline=None, max_examples=12, derandomize=True, suppress_health_check=SLOW_EXAMPLES)
+settings.register_profile("default", deadline=None, max_examples=6, derandomize=True, suppress_health_check=SLOW_EXAMPLES)
 settings.register_profile("explore", deadline=None, max_examples=200, suppress_health_check=SLOW_EXAMPLES)
 settings.load_profile("default")
 torch.set_num_threads(1)  # workers of pytest share the cores

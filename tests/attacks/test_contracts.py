@@ -1,6 +1,6 @@
 """Laws that every attack of conf/attack obeys with its own defaults, on every model; a new yaml is found and tried, too.
 
-The default lane tries the models of the paper, the slow lane every model.
+The default lane tries the model that has a scorer, NCF, the slow lane every model.
 """
 
 import copy
@@ -18,11 +18,10 @@ from tests.reference.federations import ATTACKS
 SILENT = {"none", "fedreca masked"}  # upload nothing, by what they are
 EVERYBODY = list(range(N_CLIENTS))
 ROUNDS = [[4], EVERYBODY, [], [2, 0], EVERYBODY[::-1], [5, 1, 3], [], EVERYBODY, [0], [3, 4]]
-QUICK = ("mf", "ncf")  # the slow lane has the other models, but for an attack that makes up users
 every_choice = pytest.mark.parametrize(
     "choice",
     [
-        pytest.param(choice, marks=[] if choice.model in QUICK or choice.name == "pieck_uea" else pytest.mark.slow)
+        pytest.param(choice, marks=[] if choice.model == "ncf" or choice.name == "pieck_uea" else pytest.mark.slow)
         for choice in CHOICES + SWITCHED
     ],
     ids=str,

@@ -62,8 +62,8 @@ def check_going_on(folder: Path, *options: str) -> None:
 
 
 def with_models(parts: list[list[str]], first: str) -> list[Any]:
-    """Every part under every model; the default tests have every fourth part under the first model, and the slow tests the others."""
-    few = [[f"model={first}", *options] for options in parts[::4]]
+    """Every part under every model; the default tests have every eighth part under the first model, and the slow tests the others."""
+    few = [[f"model={first}", *options] for options in parts[::8]]
     cases = [[f"model={model}", *options] for options in parts for model in names("model")]
     return [pytest.param(options, marks=[pytest.mark.slow] * (options not in few), id=" ".join(options)) for options in cases]
 

@@ -1,7 +1,7 @@
 """Bad input ends in one line that names the option, the value, what is allowed and the nearest valid name; exit status 2.
 
 `bad_inputs.txt` is the corpus: a new kind of bad input is a new line there. What needs more than a command line and a file is below.
-The default tests take every fourth line, and the slow tests the others.
+The default tests take every sixth line, and the slow tests the others.
 """
 
 import random
@@ -55,7 +55,7 @@ def look(line: Line, ended: Ended | subprocess.CompletedProcess[str]) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param(line, marks=[pytest.mark.slow] * (place % 4 > 0), id=f"{line.what}: {line.command}"[:120])
+        pytest.param(line, marks=[pytest.mark.slow] * (place % 6 > 0), id=f"{line.what}: {line.command}"[:120])
         for place, line in enumerate(CORPUS)
     ],
 )

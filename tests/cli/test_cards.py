@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,12 @@ from fedrec.config.compose import FOLDER, compose
 from fedrec.config.validation import describe
 
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((FOLDER / group).glob("*.yaml"))]
-CATALOG = {group: cards(group, [FOLDER], compose()) for group in GROUPS}
+
+
+@cache
+def catalog(group: str) -> dict[str, Card]:
+    return cards(group, [FOLDER], compose())
+
 
 PLUGIN = '''
 """A model of one's own.
@@ -71,7 +77,7 @@ def objects(node: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_every_class_says_what_its_card_needs(group: str, name: str) -> None:
-    card = CATALOG[group][name]
+    card = catalog(group)[name]
     assert card.summary
     if card.target:
         assert card.paper
@@ -82,7 +88,7 @@ def test_every_class_says_what_its_card_needs(group: str, name: str) -> None:
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_every_parameter_has_its_default_range_and_meaning(group: str, name: str) -> None:
     """An option of a yaml reaches one parameter or more, perhaps as `${..option}`; the first says the range."""
-    card, node = CATALOG[group][name], compose(f"{group}={name}")[group]
+    card, node = catalog(group)[name], compose(f"{group}={name}")[group]
     options = {key: value for key, value in node.items() if key != "_target_" and not list(objects(value))}
     assert {key: parameter.default for key, parameter in card.parameters.items() if "." not in key} == options
     allowed: dict[str, str] = {}
@@ -165,7 +171,7 @@ server:
 
 
 def test_a_yaml_that_builds_on_another(tmp_path: Path) -> None:
-    card, base = card_of(tmp_path, "defaults: [pieck_ipe, _self_]\nN: 7 # fewer\n", "attack"), CATALOG["attack"]["pieck_ipe"]
+    card, base = card_of(tmp_path, "defaults: [pieck_ipe, _self_]\nN: 7 # fewer\n", "attack"), catalog("attack")["pieck_ipe"]
     assert (card.paper, card.parameters["ranks"]) == (base.paper, base.parameters["ranks"])
     assert (card.parameters["N"].default, card.parameters["N"].meaning) == (7, "fewer")
 
@@ -179,4 +185,4 @@ def test_a_choice_of_the_same_name_is_ours(tmp_path: Path) -> None:
     """As for Hydra, which looks into conf/ first."""
     (tmp_path / "attack").mkdir()
     (tmp_path / "attack/none.yaml").write_text("# another\n")
-    assert cards("attack", [FOLDER, tmp_path], compose())["none"] == CATALOG["attack"]["none"]
+    assert cards("attack", [FOLDER, tmp_path], compose())["none"] == catalog("attack")["none"]

@@ -127,7 +127,7 @@ class Choice:
 LISTED = ("[norm_bound,krum]", "[nnm,median]", "[norm_bound,nnm,trimmed_mean]", "[bucketing,median]", "[bucketing,arc,flame]")
 CHOICES = [Choice(name, model) for name in (*NAMES, *LISTED) for model in MODELS]
 for option, value in (("scope", "whole_update"), ("score", "original"), ("scorer_share", "senders")):
-    offering = [name for name in NAMES if option in composed(f"defense={name}").defense]
+    offering = [name for name in NAMES if f"\n{option}: " in (FOLDER / "defense" / f"{name}.yaml").read_text(encoding="utf-8")]
     CHOICES += [Choice(name, model, (f"defense.{option}={value}",)) for name in offering for model in MODELS]
 QUICK = {Choice(name, "ncf") for name in NAMES} | {Choice(name, "mf") for name in LISTED}
 marked = [pytest.param(choice, marks=[] if choice in QUICK else pytest.mark.slow) for choice in CHOICES]
