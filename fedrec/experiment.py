@@ -70,9 +70,11 @@ class Experiment:
             last = result.round == self.system.n_rounds
             if last or (result.ends_epoch and result.epoch % self.evaluator.every == 0):
                 started = time.perf_counter()
-                self.evaluations.append(Evaluation(result.round, result.epoch, self.evaluator.evaluate(), self.evaluator.exposures))
+                measured = Evaluation(result.round, result.epoch, self.evaluator.evaluate(), self.evaluator.exposures)
                 self.seconds["evaluate"] += time.perf_counter() - started
-                self._tell("on_evaluation", self.evaluations[-1])
+                if measured.metrics:  # else nobody has answered an evaluator that asks others
+                    self.evaluations.append(measured)
+                    self._tell("on_evaluation", measured)
             if result.ends_epoch and self.checkpoints.is_due(result.round, result.epoch):
                 started = time.perf_counter()
                 self.checkpoints.save(result.round, self.state_dict)

@@ -13,7 +13,6 @@ import torch
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
-from torch import Tensor
 
 from fedrec.aggregation.aggregate import aggregate
 from fedrec.aggregation.finite_rows import finite
@@ -24,8 +23,8 @@ from fedrec.federation.server_optimizer import ServerOptimizer
 from fedrec.federation.server_step import step
 from fedrec.federation.system import System
 from fedrec.flower.messages import CONFIG, MODEL, merged, of_model, tensors_of, to_model
-from fedrec.flower.replies import Received, Round, means_of, sums_told
-from fedrec.flower.roster import Roster
+from fedrec.flower.replies import Received, Round, means_of, sums_of
+from fedrec.flower.roster import Member, Roster
 from fedrec.interfaces import Defense, Model, ServerKnowledge, ServerView
 from fedrec.models.losses import LOSSES
 from fedrec.randomness import derived_seed
@@ -58,6 +57,7 @@ class RobustStrategy(Strategy):
     roster: Roster = field(default_factory=Roster)
     received: Received | None = None  # of the last round
     _round: Round | None = None
+    _evaluating: dict[int, Member] = field(default_factory=dict)  # nodes that were asked how good the model is
 
     @classmethod
     def of(cls, overrides: str, **others: Any) -> "RobustStrategy":
@@ -149,18 +149,17 @@ class RobustStrategy(Strategy):
         if not self.evaluates:
             return []
         content = RecordDict({MODEL: arrays, CONFIG: ConfigRecord({**config, "round": server_round, "server-round": server_round})})
-        present = self.roster.present(grid, self.timeout)
-        return [Message(content, dst_node_id=one.node_id, message_type=MessageType.EVALUATE, group_id=str(server_round)) for one in present]
+        self._evaluating = {one.node_id: one for one in self.roster.present(grid, self.timeout)}
+        kind, group = MessageType.EVALUATE, str(server_round)
+        return [Message(content, dst_node_id=node_id, message_type=kind, group_id=group) for node_id in self._evaluating]
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
-        """Return the metrics over all users whose nodes have answered: {metric: [value]}, and for each target item {metric: [values]}."""
-        members = {member.node_id: member for member in self.roster.members.values()}
-        totals: dict[str, Tensor] = {}
-        for reply in replies:
-            if reply.has_error() or (member := members.get(reply.metadata.src_node_id)) is None:
-                continue
-            for name, pairs in sums_told(reply, len(member.clients)).items():
-                if name not in totals or len(totals[name]) == len(pairs):
-                    totals[name] = totals.get(name, torch.zeros_like(pairs)) + pairs
-        means = {name: (total[::2] / total[1::2]).tolist() for name, total in totals.items()}  # nan where nobody counts
-        return MetricRecord(means) if means else None
+        """Return the metrics over all users whose nodes have answered: {metric: [value]}, and for each target item {metric: [values]}.
+
+        Beside them stand the numbers of replies that are not in them, `replies-failed` and `replies-refused`. None: nobody was asked.
+        """
+        if not self._evaluating:
+            return None
+        sums, told = sums_of(server_round, self._evaluating, replies)
+        means = {name: (total[::2] / total[1::2]).tolist() for name, total in sums.items()}  # nan where nobody counts
+        return MetricRecord({**means, **told})

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 pytest.importorskip("flwr", reason="flwr is not installed: pip install 'fedrec[flower]'")
 
-from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MessageType, MetricRecord
 
 from fedrec.flower.messages import METRICS, UPLOAD, of_model
 from fedrec.flower.server_app import GLOBAL_MODEL
@@ -213,3 +213,79 @@ def test_metrics_that_a_node_cannot_have_do_not_count(told, tmp_path):
     others = (3 * honest["HR@10"][0] - found["HR@10"][0] * 2) * 10
     assert 0 <= round(others, 6) <= 10  # node 1 is left out: what is missing are the hits of ten users
     assert found["ER@10"] == honest["ER@10"]
+
+
+def evaluated(tmp_path, caplog, spoil):
+    """Return the metrics of one evaluation by three nodes, each with ten users, and the warnings."""
+    grid = federation(tmp_path, spoil=spoil)
+    strategy = RobustStrategy.of(SMALL, n_nodes=3, timeout=5.0)
+    strategy.begin(grid, 40)
+    _, model = strategy.model.initialise(1, 40, torch.Generator().manual_seed(0))
+    caplog.clear()
+    messages = strategy.configure_evaluate(7, of_model(model), ConfigRecord(), grid)
+    return dict(strategy.aggregate_evaluate(7, grid.send_and_receive(messages))), caplog.text
+
+
+def telling(node, **metrics):
+    """Return what changes metrics that a node tells of its users."""
+
+    def spoil(message, reply):
+        if METRICS in reply.content.metric_records and message.metadata.dst_node_id == node:
+            reply.content[METRICS] = MetricRecord({**reply.content[METRICS], **metrics})
+        return reply
+
+    return spoil
+
+
+@pytest.mark.parametrize("node", [1, 2])
+def test_a_node_with_other_targets_does_not_hide_those_of_the_others(tmp_path, caplog, node):
+    """It may even be the first that answers."""
+    found, warnings = evaluated(tmp_path, caplog, telling(node, **{"ER@10": [0.0, 10.0, 0.0, 10.0], "a b\n#$%": [1.0, 1.0]}))
+    assert len(found["ER@10"]) == 1 and not {name for name in found if "#" in name}
+    assert found["replies-refused"] == 1 and found["replies-failed"] == 0
+    assert f"round 7: metrics that a node cannot have, or others have not, do not count; they are of the nodes {node - 1}" in warnings
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "round 7: no reply to the evaluation in time from the nodes 1"),
+        (Error(1, "out of memory\nat line 3"), "round 7: node 1 has failed at the evaluation: out of memory at line 3"),
+    ],
+)
+def test_a_node_without_metrics_is_told_and_counted(tmp_path, caplog, answer, words):
+    def spoil(message, reply):
+        if message.metadata.dst_node_id == 2 and METRICS in reply.content.metric_records:
+            return answer and Message(answer, reply_to=message)
+        return reply
+
+    found, warnings = evaluated(tmp_path, caplog, spoil)
+    assert found["replies-failed"] == 1 and len(found["HR@10"]) == 1
+    assert words in warnings
+
+
+def test_epochs_at_which_no_node_with_users_answers_have_no_evaluation(tmp_path, capfd):
+    """The nodes fail after the first evaluation; the run ends well and reports what it has."""
+    n_asked = []
+
+    def spoil(message, reply):
+        if message.metadata.message_type == MessageType.EVALUATE:
+            n_asked.append(message)
+            return reply if len(n_asked) <= 3 else None
+        return reply
+
+    federation(tmp_path, spoil=spoil, extra="system.epochs=3 evaluation.every=1").train()
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["status"] == "FINISHED" and summary["evaluations"] == 1 and summary["final"]["epoch"] == 1
+    assert "round 3: no node with users has answered; there is no evaluation" in "".join(capfd.readouterr())
+
+
+def test_a_node_that_says_it_has_trained_more_than_was_asked_tells_no_loss(tmp_path):
+    def spoil(message, reply):
+        if is_training(message) and message.metadata.dst_node_id == 2:
+            reply.content[METRICS] = MetricRecord({"trained": -9, "loss": 1e308})
+        return reply
+
+    grid, honest = federation(tmp_path / "lying", spoil=spoil), federation(tmp_path / "honest")
+    found, others = one_round(grid)[2], one_round(honest)[2]
+    assert 0 < found["loss"] < 2 * others["loss"] and found["trained"] < others["trained"]
