@@ -18,6 +18,7 @@ from fedrec.config.choices import recorded_choices
 from fedrec.config.threads import crowding
 from fedrec.config.validation import ConfigError
 from fedrec.data.synthetic import Synthetic
+from fedrec.data.table.columnar import FRAME
 from fedrec.data.table.table import Table
 from fedrec.experiment import Experiment
 from fedrec.identity.run_identity import RunIdentity, counted_options
@@ -81,7 +82,7 @@ def read_from(dataset: Any, frame: "pd.DataFrame") -> None:
     """Let dataset=table read a DataFrame. Raises ValueError if another data set is chosen, or a file as well."""
     if not isinstance(dataset, Table):
         raise ValueError(f"data gives a DataFrame, which dataset=table reads; {type(dataset).__name__} has data of its own")
-    if dataset.path is not None:
+    if dataset.path is not None and not dataset.path.startswith(FRAME):
         raise ValueError(f"data gives a DataFrame, and dataset.path the file {dataset.path}: give one of them")
     dataset.frame = frame
 

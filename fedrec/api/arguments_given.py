@@ -1,5 +1,6 @@
 """What a call gives -> the overrides and the configuration that a job of Hydra takes."""
 
+import hashlib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +59,30 @@ def with_table(overrides: Sequence[str], data: "pd.DataFrame") -> list[str]:
     if "dataset.path" in chosen:
         raise ConfigError(f"data gives a DataFrame, and dataset.path the file {chosen['dataset.path']}: give one of them")
     return ["dataset=table", *(text for text in overrides if text != "dataset=table")]
+
+
+def name_of(data: "pd.DataFrame") -> str:
+    """Return a name that says which DataFrame it is: equal ones have the same, and others have another."""
+    import pandas as pd
+
+    from fedrec.data.table.columnar import FRAME
+
+    try:
+        rows = pd.util.hash_pandas_object(data, index=False)
+    except TypeError:  # a cell holds a list or another object without a hash
+        rows = pd.util.hash_pandas_object(data.map(repr), index=False)
+    columns = repr([(str(name), str(kind)) for name, kind in data.dtypes.items()])
+    return FRAME + hashlib.sha256(columns.encode() + rows.to_numpy().tobytes()).hexdigest()[:8]
+
+
+def name_data(config: DictConfig, data: "pd.DataFrame") -> None:
+    """Let dataset.path name the DataFrame, so that runs on other data have other options. A file that is given stays, and is refused."""
+    from fedrec.data.table.columnar import FRAME
+
+    dataset = config.get("dataset", {})
+    if "path" in dataset and (dataset.path is None or str(dataset.path).startswith(FRAME)):
+        with read_write(config), open_dict(config):
+            dataset.path = name_of(data)
 
 
 def configuration(overrides: Sequence[str], given: DictConfig | None = None) -> DictConfig:

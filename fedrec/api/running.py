@@ -11,7 +11,7 @@ from hydra.core.utils import run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from fedrec.api.arguments_given import Overrides, configuration, overrides_of, set_to, with_table
+from fedrec.api.arguments_given import Overrides, configuration, name_data, overrides_of, set_to, with_table
 from fedrec.api.process import alone
 from fedrec.api.progress_shown import bars
 from fedrec.config.compose import initialized
@@ -36,7 +36,7 @@ def run(
     folder: str | Path | None = None,
     config_dir: str | Path | None = None,
 ) -> "Result":
-    """Run one experiment and return what it has left. It prints nothing but a progress bar.
+    """Run one experiment and return what it has left. It prints nothing but a progress bar, and a line if MLflow keeps it waiting.
 
         fedrec.run("attack=pieck_uea defense=ours seed=1")
         fedrec.run(["attack=pieck_uea", "attack.N=20"], data=frame)
@@ -64,6 +64,8 @@ def run(
             chosen.append(set_to("hydra.run.dir", folder))
         with initialized():
             config = configuration(chosen, given)  # most mistakes are found here, before torch is imported
+            if data is not None:
+                name_data(config, data)
             ended = as_job(partial(perform, callbacks=(*bars(progress), *callbacks), frame=data), config)
         from fedrec.saved_runs.result import Result
 

@@ -68,7 +68,8 @@ def _judged(summary: Mapping[str, Any], folder: Path) -> Iterator[str]:
 
 def _show(console: Console, said: Sequence[str], summary: Mapping[str, Any], folder: Path) -> None:
     seconds = summary["seconds"]
-    parts = ", ".join(f"{name} {seconds[name]:.1f} s" for name in ("train", "evaluate", "track"))
+    named = ("train", "evaluate", "track", *(("checkpoint",) if seconds["checkpoint"] >= 0.05 else ()))
+    parts = ", ".join(f"{name} {seconds[name]:.1f} s" for name in named)
     console.print(said[0], style="bold", highlight=False, markup=False, emoji=False, soft_wrap=not console.is_terminal)
     if summary["evaluations"]:
         console.print(_table(summary))

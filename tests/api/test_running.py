@@ -21,6 +21,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 import fedrec
+from fedrec.api.arguments_given import name_of
 from fedrec.interfaces import Callback, Pruned
 from fedrec.main import main
 from tests.cli.corpus import CORPUS
@@ -165,7 +166,28 @@ def test_a_data_frame_is_read_as_a_file_is(tmp_path):
         assert result.metrics.equals(of_file.metrics)
         assert result.summary["data_frame"] and not of_file.summary["data_frame"]
         assert result.summary["data_checksum"] == of_file.summary["data_checksum"]
-        assert result.config["choices"]["dataset"] == "table" and result.config["dataset"]["path"] is None
+        assert result.config["choices"]["dataset"] == "table"
+        name = result.config["dataset"]["path"]
+        assert name == name_of(table) != name_of(table[::-1])
+    with pytest.raises(
+        ValueError, match=f"^dataset.path={name} was a DataFrame of Python, which no file keeps: give it again, as data=frame$"
+    ):
+        fedrec.run(["dataset=table", f"dataset.path='{name}'"])
+
+
+def test_runs_on_two_data_frames_are_two_runs():
+    """Their options differ: else a comparison would take the later for a repetition of the other, and a checkpoint would be refused."""
+    table = interactions()
+    options = ["system.epochs=2", "tracking=none", "dataset.user=who", "dataset.item=what", "dataset.time=when"]
+    results = [fedrec.run(options, data=one) for one in (table, table[table["who"] != table["who"][0]])]
+    compared = fedrec.compare([result.folder for result in results], by=["dataset.path"])
+    assert sorted(compared.table["dataset.path"]) == sorted(result.config["dataset"]["path"] for result in results)
+    assert len({result.summary["name"] for result in results}) == 2
+
+
+@pytest.mark.parametrize("cells", [[1, "a", None], [[1], [2], [3]], [1.0, float("nan"), 2.0], []])
+def test_equal_data_frames_have_one_name(cells):
+    assert name_of(pd.DataFrame({"user": cells})) == name_of(pd.DataFrame({"user": cells})) != name_of(pd.DataFrame({"item": cells}))
 
 
 @pytest.mark.parametrize(

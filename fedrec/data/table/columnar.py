@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+FRAME = "DataFrame #"  # so begins what dataset.path says of a DataFrame that takes the place of a file
+
 
 class Unbroken:
     """What has columns has no row that cannot be divided into them."""

@@ -13,7 +13,7 @@ from torch import Generator
 from fedrec.data.raw_files import path_of
 from fedrec.data.splitting import Choice, last_share, latest, shuffled, split_by
 from fedrec.data.table.bad_rows import BadRows
-from fedrec.data.table.columnar import Frame
+from fedrec.data.table.columnar import FRAME, Frame
 from fedrec.data.table.columns import ROLES, Columns, choose_columns, same_columns
 from fedrec.data.table.dialect import Given
 from fedrec.data.table.formats import open_source
@@ -44,7 +44,7 @@ class Examined:
 
 @dataclass(kw_only=True)
 class Table:
-    """A file, an archive or a folder with the parts of a table; or a DataFrame, which `frame` holds instead of `path`.
+    """A file, an archive or a folder with the parts of a table; or a DataFrame, which `frame` holds while `path` at most names it.
 
     user, item, rating, time: the columns, by name or by position from 0; time_format: as in `datetime.strptime`.
     """
@@ -115,6 +115,8 @@ class Table:
         named = [getattr(self, role) for role in ROLES]
         separator = "\t" if self.separator == "\\t" else self.separator  # as one types it in a shell
         given = Given(self.encoding, separator, self.quote, self.header, [one for one in named if isinstance(one, str)])
+        if self.path.startswith(FRAME):
+            raise ValueError(f"dataset.path={self.path} was a DataFrame of Python, which no file keeps: give it again, as data=frame")
         place = path_of(self.path, "dataset.path")
         parts = parts_of(place)
         told += told_of_parts(place, parts)
