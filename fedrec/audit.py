@@ -34,6 +34,7 @@ What is asked is KEY=VALUE, too:
                         norm_bound, median, flame, sign_guard, union
   levels=0.01,0.05,0.2,0.5      shares of the users who see the promoted item
                         in their top 10; how many accounts does each need?
+  accounts=12,50        numbers of fake accounts that are tried in any case
   seeds=3               runs of each setting
   folder=FOLDER         of runs and page; default: multirun/audit/DATA-MODEL
   device=cpu            or cuda

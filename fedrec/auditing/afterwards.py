@@ -36,6 +36,7 @@ def _parser() -> Parser:
     )
     check.add_argument("--accounts", metavar="N", type=int, required=True, help="fake accounts that an attacker may have")
     check.add_argument("--defense", metavar="NAME", help="that you use, or: recommended; default: none")
+    check.add_argument("--peak", action="store_true", help="judge the worst epoch, not the mean around the best one")
     check.add_argument("--junit", metavar="FILE", type=Path, help="write the result as JUnit XML, for CI systems")
     return parser
 
@@ -54,7 +55,7 @@ def _check(given: argparse.Namespace) -> int:
     from fedrec.auditing.gate import check, conclusion, junit
 
     result = read_audit(given.folder)
-    checks = check(result, given.max_exposure, given.accounts, given.defense)
+    checks = check(result, given.max_exposure, given.accounts, given.defense, given.peak)
     if given.junit:
         given.junit.write_text(junit(checks, result.facts), encoding="utf-8")
     lines, status = conclusion(checks)

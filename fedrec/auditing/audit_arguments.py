@@ -25,6 +25,7 @@ AUDIT_DEFAULTS: Mapping[str, Any] = {
     "attacks": ["pieck_uea", "pieck_ipe", "poison_frs", "min_sum", "popular", "spattack", "cluster_attack", "ipm"],
     "defenses": ["ours", "norm_bound", "median", "flame", "[norm_bound,flame]", "sign_guard", "union"],
     "levels": [0.01, 0.05, 0.2, 0.5],
+    "accounts": [],
     "seeds": 3,
     "quick": False,
     **SHARED_DEFAULTS,

@@ -26,6 +26,7 @@ def audit(
     attacks: Named | None = None,
     defenses: Named | None = None,
     levels: Sequence[float] | None = None,
+    accounts: int | Sequence[int] | None = None,
     seeds: int | None = None,
     folder: str | Path | None = None,
     workers: int | None = None,
@@ -45,6 +46,7 @@ def audit(
         attacks: Those that are tried, those that promote items and those that do not.
         defenses: Those that are candidates, combinations such as "[norm_bound,flame]" among them. No defense always takes part.
         levels: Shares of the users who see the target in their top 10, up to which fake accounts are counted.
+        accounts: Numbers of fake accounts that are tried in any case, beside those that the levels lead to.
         seeds: How often each setting runs.
         folder: Where runs, results and page lie; by default a folder of multirun/audit, as on the command line. What has been measured
             there is not measured again.
@@ -56,7 +58,8 @@ def audit(
     """
 
     def action() -> "AuditResult":
-        own = {"attacks": attacks, "defenses": defenses, "levels": levels, "seeds": seeds, "folder": folder, "workers": workers}
+        own: dict[str, object] = {"attacks": attacks, "defenses": defenses, "levels": levels, "accounts": accounts}
+        own |= {"seeds": seeds, "folder": folder, "workers": workers}
         chosen = [*texts_of(overrides, config_dir), *(f"{name}={_typed(value)}" for name, value in own.items() if value is not None)]
         if budget is not None:
             chosen.append(f"budget={budget if isinstance(budget, str) else f'{round(budget)}s'}")

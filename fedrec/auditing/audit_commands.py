@@ -11,13 +11,13 @@ from fedrec.auditing.audit_options import AuditOptions
 from fedrec.config.secrets import masked, without_references
 
 _ASKED = ("attacks", "defenses", "levels", "seeds", "folder")  # told even where they are the defaults, which may change
-_WHERE = ("device", "launcher", "workers", "storage", "tracking")
+_IF_GIVEN = ("accounts", "device", "launcher", "workers", "storage", "tracking")
 _FOLDERS = "hydra.searchpath="
 
 
 def audit_command(options: AuditOptions, overrides: Sequence[str], passed: Sequence[str]) -> str:
     """Return the command of an audit; `passed` are options of Hydra and of tracking."""
-    names = [*_ASKED, *(name for name in _WHERE if getattr(options, name) != AUDIT_DEFAULTS[name])]
+    names = [*_ASKED, *(name for name in _IF_GIVEN if getattr(options, name) != AUDIT_DEFAULTS[name])]
     budget = "none" if options.budget is None else f"{options.budget:g}s"
     own = [*(f"{name}={_typed(getattr(options, name))}" for name in names), f"budget={budget}"]
     return _command("audit", [*overrides, *own, *_rest(passed), *([QUICK] if options.quick else [])])

@@ -47,11 +47,12 @@ class Field:
     quick: bool = False
     items: Mapping[str, Sequence[Item]] = field(default_factory=dict)  # kind -> examples
     settings: Mapping[Choice, Sequence[tuple[str, ...]]] = field(default_factory=dict)  # others than the defaults that may be tried
+    numbers: Sequence[int] = ()  # of accounts that are tried in any case
 
     @cached_property
     def grid(self) -> list[int]:
-        """Numbers of accounts."""
-        return grid_of(self.users)
+        """Numbers of accounts, ascending."""
+        return sorted({*grid_of(self.users), *self.numbers})
 
     @cached_property
     def limit(self) -> int:

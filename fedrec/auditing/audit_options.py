@@ -17,5 +17,6 @@ class AuditOptions(Shared):
     attacks: Annotated[Sequence[str], Field(min_length=1)]  # as one types them; those that promote items and those that do not
     defenses: Sequence[str]  # candidates; `none` always takes part
     levels: Annotated[Sequence[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]  # of ER@10, in (0, 1)
+    accounts: Sequence[Annotated[int, Field(ge=1)]]  # numbers of fake accounts that are tried in any case
     seeds: Seeds
     quick: bool  # a first look: fewer attacks, defenses and seeds

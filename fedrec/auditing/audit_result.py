@@ -26,8 +26,23 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {  # of each table
     "pushed_out": ("item", "title", "interactions", "before", "after"),  # shares of the users who see an item without and with the attack
     "degradation": ("attack", "defense", "settings", "accounts", "share", "seeds", "hits", "lower", "upper", "ndcg"),  # shares lost
     "price": ("defense", "settings", "HR@10", "lower", "upper", "NDCG@10", "points", "client_ms", "server_ms"),  # points of HR@10 lost
-    # the worst case of each defense over all attacks that were tried on it; `limit` is the number of accounts that was allowed
-    "front": (*("defense", "settings", "exposure", "by", "degradation", "by_untargeted", "points", "on_front", "recommended", "limit"),),
+    # the worst case of each defense over all attacks that were tried on it; `limit` is the number of accounts that was allowed.
+    # `compared`: it met every attack that counts, so that it may be on the front and be recommended
+    "front": (
+        *(
+            "defense",
+            "settings",
+            "exposure",
+            "by",
+            "degradation",
+            "by_untargeted",
+            "points",
+            "compared",
+            "on_front",
+            "recommended",
+            "limit",
+        ),
+    ),
 }
 
 

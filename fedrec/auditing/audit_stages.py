@@ -49,11 +49,14 @@ def accounts(field: Field, known: Known) -> Iterator[Wanted]:
 
 
 def searched(field: Field, known: Known, pairs: Sequence[tuple[Choice, Choice]]) -> Iterator[Wanted]:
-    """Yield what is known of pairs of attack and defense, and what the bisections for all levels try next, each with all seeds."""
+    """Yield what is known of pairs of attack and defense, and what the bisections for all levels try next, each with all seeds.
+
+    Numbers of accounts that somebody asks for come first.
+    """
     for attack, defense in pairs:
         curve = curve_of(known, attack, defense)
         found = (next_number(curve, level, field.grid, field.limit, field.n_seeds) for level in field.levels)
-        numbers = [*curve, *(number for number in found if number is not None)]
+        numbers = [*field.numbers, *curve, *(number for number in found if number is not None)]
         yield from (Wanted(promoted(attack, defense, number), seed) for number in dict.fromkeys(numbers) for seed in field.seeds)
 
 

@@ -53,10 +53,12 @@ class Audit:
         except ValueError as error:
             raise ConfigError(str(error)) from error
         _check_size(split, max(config.evaluation.k))
+        if mistaken := [number for number in options.accounts if number > split.train.n_users]:
+            raise ConfigError(f"accounts={mistaken[0]}: the data set has {split.train.n_users} users, and no more accounts are tried")
         promoting, untargeted, defenses = contestants({name: _promotes(planner, name) for name in options.attacks}, options.defenses)
         settings = {one: variants(_options(planner, one)) for one in defenses}
         asked = sorted(options.levels), options.seeds, options.quick
-        field = Field(split.train.n_users, promoting, untargeted, defenses, *asked, examples(split), settings)
+        field = Field(split.train.n_users, promoting, untargeted, defenses, *asked, examples(split), settings, sorted({*options.accounts}))
         return cls(options, overrides, passed, planner, field, config, split.statistics())
 
     @property

@@ -129,6 +129,7 @@ class Tables:
             own = {"defense": one.defense.name, "settings": one.defense.settings, "points": one.points, "limit": self.field.limit}
             exposed = {"exposure": one.exposure, "by": one.by.text} if one.by else {}
             lost = {"degradation": one.degradation, "by_untargeted": one.by_untargeted.text} if one.by_untargeted else {}
+            own["compared"] = one.defense in {other.defense for other in fair}
             yield {**own, **exposed, **lost, "on_front": one.defense in front, "recommended": one.defense == best != UNDEFENDED}
 
     def _share(self, setup: Setup) -> dict[str, Any]:

@@ -64,9 +64,15 @@ def _defense(front: Sequence[Row], best: Row | None) -> list[str]:
         return ["Nothing was measured that tells whether a defense helps."]
     name, worst = _name(best), _worst(best)
     others = [row for row in front if row["defense"] != "none" and (known(row["by"]) or known(row["by_untargeted"]))]
+    unmet = [
+        row for row in others if known(row["compared"]) and not row["compared"]
+    ]  # of an audit that an earlier version wrote, this is not known
     if best["defense"] == "none":
         untried = _UNTRIED if len(front) > 1 else "No defense was asked for, so none is recommended"
         why = "No defense that was tried is better than none at a small price" if others else untried
+        if unmet:
+            met = "no defense that met all of them is better than none" if len(unmet) < len(others) else "none is recommended"
+            why = f"{' and '.join(_name(row) for row in unmet)} did not meet all attacks, and {met}"
         return [f"{why}: with {accounts_of(best['limit'])}, {worst}."]
     free = next((row for row in front if row["defense"] == "none" and not row["settings"]), None)
     before = f", against {percent(free['exposure'])} without a defense" if free and known(free["by"]) else ""

@@ -25,7 +25,10 @@ from fedrec.auditing.grouped_runs import GroupedRuns
 from fedrec.auditing.mark_charts import Mark, MarkChart
 from fedrec.auditing.page_parts import NOT_MEASURED, Cell, Grid, Part, Section
 
-_EXPLAINED = "Below and to the left is better. Filled marks are on the Pareto front: no other defense is better in both."
+_EXPLAINED = (
+    "Below and to the left is better. Filled marks are on the Pareto front: no other defense is better in both. "
+    "A defense that did not meet all attacks is not compared with the others."
+)
 
 
 def price_section(result: AuditResult, runs: GroupedRuns) -> Section:
@@ -90,7 +93,18 @@ def _recommendation(result: AuditResult) -> str:
     if known(best["degradation"]):
         told.append(f"{best['by_untargeted']} destroys {percent(max(0.0, best['degradation']))} of the hits")
     limit = f" with up to {accounts_of(best['limit'])}" if known(best["limit"]) else ""
-    return f"We recommend {name_of(best)}{': ' * bool(told)}{' and '.join(told)}{limit}{', which is the worst that we found' * bool(told)}."
+    worst = f": {' and '.join(told)}{limit}, the worst that we found for an unknown item" if told else limit
+    return f"We recommend {name_of(best)}{worst}.{_of_other_items(result, best)}"
+
+
+def _of_other_items(result: AuditResult, best: Row) -> str:
+    """Return a sentence on the item that the recommended defense protects worst, if it is not the one that is judged."""
+    own = [row for row in rows_of(result.items) if row["defense"] == best["defense"]] if not best["settings"] else []
+    worst = max(own, key=lambda row: row["mean"], default=None)
+    if worst is None or not known(best["exposure"]) or worst["mean"] <= best["exposure"]:
+        return ""
+    shown = percent(worst["mean"])
+    return f" Of the items of every kind that were tried, {worst['title'] or worst['item']} is shown to {shown} (attack {worst['attack']})."
 
 
 def _chart(rows: Sequence[Row]) -> MarkChart:
@@ -114,7 +128,7 @@ def _worst_cases(rows: Sequence[Row], runs: GroupedRuns) -> Grid:
             *_worst(row, "exposure", "by", runs),
             *_worst(row, "degradation", "by_untargeted", runs),
             Cell(points(row["points"]), runs.behind({**row, "attack": "none"}, accounts=None)),
-            Cell("yes" if holds(row["on_front"]) else "no"),
+            Cell("yes" if holds(row["on_front"]) else "not compared" if known(row["compared"]) and not row["compared"] else "no"),
         ]
         for row in rows
     ]

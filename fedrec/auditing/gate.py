@@ -7,6 +7,7 @@ may stay unknown, but not the one that reaches the most users with any number of
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from typing import Any
 from xml.etree import ElementTree
 
@@ -30,11 +31,11 @@ class Check:
     max_exposure: float  # share of the users to whom it may show the item
     is_passed: bool | None  # None: it was not tried with such numbers of accounts
     exposure: float  # the highest mean over seeds, of the numbers of accounts that decide
-    upper: float  # what a run with another seed may reach there
+    upper: float  # what a run with another seed may reach there; NaN at the peak
     sentence: str
 
 
-def check(result: AuditResult, max_exposure: float, accounts: int, defense: str | None = None) -> list[Check]:
+def check(result: AuditResult, max_exposure: float, accounts: int, defense: str | None = None, peak: bool = False) -> list[Check]:
     """Return a check for each attack that was tried on a defense.
 
     Args:
@@ -43,6 +44,7 @@ def check(result: AuditResult, max_exposure: float, accounts: int, defense: str 
         accounts: How many fake accounts an attacker may have.
         defense: The one that is in use, with its settings if they are not the defaults: "flame" or "flame defense.noise=0.1".
             "recommended" is that of the audit. By default it is none.
+        peak: Whether the epoch counts at which most users see the item, and not the mean around the best epoch.
 
     Raises ConfigError, a ValueError, in one line if a limit makes no sense, or if the audit cannot tell.
     """
@@ -51,6 +53,8 @@ def check(result: AuditResult, max_exposure: float, accounts: int, defense: str 
     if accounts < 1:
         raise ConfigError(f"accounts = {accounts}: must be a number of accounts, at least 1")
     own = _rows(result, _chosen(result, defense or "none"))
+    if peak:
+        own = [{**row, "mean": row["peak"], "upper": nan} for row in own]
     names = list(dict.fromkeys(str(row["attack"]) for row in own))
     checks = [_judged([row for row in own if row["attack"] == name], max_exposure, accounts) for name in names]
     strongest = str(max(own, key=lambda row: row["mean"])["attack"])
@@ -59,7 +63,10 @@ def check(result: AuditResult, max_exposure: float, accounts: int, defense: str 
     if not is_exceeded and (unknown or all(one.is_passed is None for one in checks)):
         told = unknown or checks[0]
         tried = ", ".join(str(number) for number in sorted({int(row["accounts"]) for row in own}))
-        raise ConfigError(f"accounts = {accounts}: the audit cannot tell, behind {told.defense} it tried {tried}; {told.sentence}")
+        advice = f"accounts={accounts} lets an audit try that number"
+        raise ConfigError(
+            f"accounts = {accounts}: the audit cannot tell, behind {told.defense} it tried {tried}; {told.sentence}; {advice}"
+        )
     return checks
 
 
@@ -150,6 +157,7 @@ def _number(row: Row) -> int:
 def _reached(row: Row) -> str:
     seeds = int(row["seeds"])
     bounds = f", with another seed up to {_percent(row['upper'])}" if seeds > 1 else ", with a single seed"
+    bounds = " at the peak" if isnan(row["upper"]) else bounds
     return f"{_percent(row['mean'])} of the users with {accounts_of(_number(row))}{bounds}"
 
 

@@ -200,7 +200,7 @@ def _price(runs: pd.DataFrame, defense: str) -> dict[str, Any]:
 def _front(exposure: list[dict[str, Any]], defense: str) -> dict[str, Any]:
     worst = max((row for row in exposure if row["defense"] == defense and row["accounts"] <= 47), key=lambda row: row["mean"])
     told = (defense, "", worst["mean"], worst["attack"], 0.76 * _held(defense)[2], "spattack", _held(defense)[1])
-    row = (*told, defense in ("flame", "[norm_bound,flame]"), defense == "flame", 47)
+    row = (*told, True, defense in ("flame", "[norm_bound,flame]"), defense == "flame", 47)
     return dict(zip(COLUMNS["front"], row, strict=True))
 
 

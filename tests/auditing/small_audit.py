@@ -15,7 +15,7 @@ SHORT = ("system.epochs=2", "evaluation.every=1", "evaluation.candidates=20")
 
 def options_of(folder: Path, **changed: Any) -> AuditOptions:
     own = {"device": "cpu", "launcher": "joblib", "workers": 2, "folder": str(folder), "storage": None, "tracking": "none"}
-    asked = {"attacks": ["popular", "min_sum"], "defenses": ["norm_bound"], "levels": [0.5], "seeds": 2}
+    asked = {"attacks": ["popular", "min_sum"], "defenses": ["norm_bound"], "levels": [0.5], "accounts": [], "seeds": 2}
     return AuditOptions(**{**own, **asked, "budget": None, "quick": False, **changed})
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 
 from fedrec.auditing.audit_forecast import Forecast
-from fedrec.auditing.audit_setups import COLD, UNDEFENDED, Choice, Setup, Wanted
+from fedrec.auditing.audit_setups import COLD, UNDEFENDED, Choice, Setup, Wanted, by_setup
 from fedrec.auditing.audit_stages import STAGES
-from fedrec.auditing.audit_standings import promoted, unattacked
+from fedrec.auditing.audit_standings import promoted, strongest, unattacked
 from tests.auditing.made_up_results import NEEDED, PROMOTING, UNTARGETED, MadeUp, field_of, usual
 
 ONE_RUN = 2.0  # seconds, of every made-up run
@@ -169,3 +169,13 @@ def test_a_forecast_counts_what_is_missing():
     assert lines[-3].split()[:2] == ["all", "50"]
     assert lines[-2].startswith("The budget leaves out")
     assert lines[-1].startswith("0 more are measured")
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_numbers_that_somebody_asks_for_are_tried_with_all_seeds(quick):
+    """By the strongest attack on every defense, even if they are more than are tried otherwise."""
+    field = field_of(numbers=(7, 300), quick=quick)
+    known = by_setup(MadeUp().course(field, None).follow())
+    for defense in field.defenses:
+        (attack, *_) = strongest(field, known, field.promoting, defense)
+        assert all(set(known[promoted(attack, defense, number)]) == {0, 1, 2} for number in (7, 300))

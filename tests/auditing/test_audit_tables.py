@@ -158,3 +158,19 @@ def test_what_was_left_out_is_said():
         "The budget left out 2 runs or more that would show that.",
         "A run failed: a run: no memory",
     ]
+
+
+def test_a_defense_that_a_budget_kept_from_an_attack_is_not_said_to_be_beaten(tables):
+    front = tables["front"].assign(recommended=False)
+    assert front["compared"].all()
+    front.loc[front["defense"] == "flame", "compared"] = False
+    told = verdict({**tables, "front": front}, 1000)[1]
+    assert told.startswith("flame did not meet all attacks, and no defense that met all of them is better than none: with 50 accounts")
+    told = verdict({**tables, "front": front.assign(compared=front["defense"] == "none")}, 1000)[1]
+    assert " did not meet all attacks, and none is recommended: with 50 accounts" in told
+
+
+def test_a_budget_leaves_defenses_uncompared():
+    fronts = [tables_of(field_of(1), budget)["front"] for budget in (20.0, 40.0, 80.0)]
+    assert any((~front["compared"].astype(bool) & front["by"].notna()).any() for front in fronts)
+    assert all(front["compared"][front["on_front"].astype(bool)].all() for front in fronts)

@@ -125,6 +125,17 @@ def test_a_single_seed_is_told() -> None:
     assert check(result, 0.05, 8)[0].sentence == "pieck_uea reaches 12 % of the users with 8 accounts, with a single seed"
 
 
+def test_the_peak_may_be_judged() -> None:
+    result = audited(flame=HELD)
+    result.exposure.loc[result.exposure["accounts"] == 47, "peak"] = 0.84
+    assert all(one.is_passed for one in check(result, 0.05, 47, "flame"))
+    (line,), status = conclusion(check(result, 0.05, 47, "flame", peak=True))
+    assert (status, line) == (
+        1,
+        "exceeded (at most 5 % with up to 47 accounts, defense: flame): pieck_uea reaches 84 % of the users with 47 accounts at the peak",
+    )
+
+
 def test_junit_has_a_case_for_each_attack() -> None:
     suite = ElementTree.fromstring(junit(check(audited(none=OPEN | {"random": {8: 0.0}}), 0.05, 8), FACTS))
     assert suite.attrib == {"name": "fedrec.audit", "tests": "3", "failures": "1", "errors": "0", "skipped": "1"}
