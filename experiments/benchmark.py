@@ -32,7 +32,7 @@ from experiments.timing.client_rules import rules_against_clients
 from experiments.timing.gpu_rows import on_gpu
 from experiments.timing.growth import growth
 from experiments.timing.machine import Machine, measure_machine
-from experiments.timing.program_rows import main_command, memory, sweep, tracking
+from experiments.timing.program_rows import checkpoints, main_command, memory, python, sweep, tracking
 from experiments.timing.round_rows import EVALUATION_CASES, ROUND_CASES, SETTLED, attack_shares, evaluation_row, ml_100k, round_row
 from experiments.timing.rows import TABLES, Row, as_markdown, data_folder, shown
 from fedrec.cli.ending import exit_after
@@ -50,6 +50,8 @@ ROWS: dict[str, Measure] = {
     "growth": lambda checkouts, machine: growth(checkouts),
     "attacks": lambda checkouts, machine: attack_shares(),
     "tracking": lambda checkouts, machine: tracking(),
+    "checkpoints": lambda checkouts, machine: checkpoints(),
+    "python": lambda checkouts, machine: python(),
     "command": lambda checkouts, machine: main_command(),
     "sweep": lambda checkouts, machine: sweep(),
     "memory": lambda checkouts, machine: memory(),

@@ -15,7 +15,10 @@ from typing import Any
 import optuna
 import torch
 
+import fedrec
 from experiments.timing.rows import PROGRAMS, Row, data_folder
+from fedrec.conduct import prepare
+from fedrec.config.build import check
 from fedrec.sweeps.trial_runs import SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +38,34 @@ def tracking() -> Iterator[Row]:
         result = f"{100 * (tracked / without - 1):+.1f} % ({without:.1f} s -> {tracked:.1f} s)"
         name = f"MLflow, 150 epochs, {' and '.join(overrides) or 'no attack'}"
         yield Row(PROGRAMS, name, (result, "<= 10 %"), {"without_s": without, "tracked_s": tracked})
+
+
+def checkpoints() -> Iterator[Row]:
+    """Train for longer than a minute, so that checkpoints are written by default, and compare their time with that of all else."""
+    with tempfile.TemporaryDirectory() as folder:
+        _, summary = command(folder, "system.epochs=4500", "evaluation.every=50", "tracking=none", *TRACKED[1])
+    saving, total = summary["seconds"]["checkpoint"], summary["seconds"]["total"]
+    result = f"{100 * saving / (total - saving):+.1f} % ({saving:.1f} s of {total:.0f} s)"
+    yield Row(PROGRAMS, "checkpoints at the default, 4500 epochs", (result, "< 3 %"), {"checkpoint_s": saving, "total_s": total})
+
+
+def python() -> Iterator[Row]:
+    """Time `import fedrec` in a new process, and what `fedrec.run` adds to reading the data and training with the engine's parts."""
+    ask = "import time; began = time.perf_counter(); import fedrec; print(time.perf_counter() - began)"
+    answers = [subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True, cwd=ROOT).stdout for _ in range(5)]
+    importing = statistics.median(map(float, answers))
+    yield Row(PROGRAMS, "import fedrec", (f"{importing:.3f} s", "0.1 s"), {"seconds": importing})
+    options = ["dataset=presplit", f"dataset.root={data_folder()}/ml-100k", EPOCHS, "tracking=none", *TRACKED[1]]
+    with tempfile.TemporaryDirectory() as folder:
+
+        def parts() -> None:
+            own = Path(tempfile.mkdtemp(dir=folder))
+            prepare(check(fedrec.compose(*options)), own, ()).train()
+
+        pairs = [(timed(parts), timed(partial(fedrec.run, options, progress=False, folder=f"{folder}/{place}"))) for place in range(4)]
+    engine, called = (statistics.median(values[1:]) for values in zip(*pairs, strict=True))  # the first time, torch warms up
+    result = f"{100 * (called / engine - 1):+.1f} % ({engine:.2f} s -> {called:.2f} s)"
+    yield Row(PROGRAMS, "fedrec.run, 150 epochs, against the engine's parts", (result, "< 5 %"), {"engine_s": engine, "called_s": called})
 
 
 def main_command() -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """The name of a run: its choices, the options that differ from what these alone bring, and its seed, as `pieck_uea · ours · N=10 · seed 1`.
 
-Runs with different options have different names. What changes no result plays no part: tracking, device, threads and checkpoints.
+Runs with different options have different names. What is not part of an experiment plays no part: tracking, device, threads, checkpoints.
 """
 
 import copy
