@@ -1,9 +1,12 @@
 """Jobs of Hydra in processes of this machine, by joblib. They end with the process that started them."""
 
 import os
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 
@@ -18,6 +21,13 @@ class JoblibProcesses(JoblibLauncher):  # type: ignore[misc]  # it has no annota
     def __init__(self, **settings: Any) -> None:
         """`settings` are the arguments of joblib.Parallel."""
         super().__init__(**settings, **ends_with_this_process())
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the jobs. A process that has grown by the data of its runs is replaced, which nobody needs to know."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
+            returned: Sequence[JobReturn] = super().launch(job_overrides, initial_job_idx)
+            return returned
 
 
 def ends_with_this_process() -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """Workers of a sweep: started until all is complete, by any launcher; here the jobs of Slurm without a Slurm."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import OmegaConf
 
 from fedrec.config.validation import ConfigError
+from fedrec.sweeps.joblib_launcher import JoblibProcesses
 from fedrec.sweeps.launching import work
 from tests.sweeps.sweeps import sweep_with_two_workers
 
@@ -61,3 +64,12 @@ def test_bad_input_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_submitit(tmp_path: Path) -> None:
     sweep_with_two_workers(tmp_path, "hydra/launcher=submitit_local")
     assert list((tmp_path / "multirun/tuned/.submitit").glob("*/*_result.pkl"))
+
+
+def test_a_process_of_joblib_that_is_replaced_is_no_warning(monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder) -> None:
+    def launch(self: JoblibLauncher, job_overrides: Any, initial_job_idx: int) -> list[JobReturn]:
+        warnings.warn("A worker stopped while some jobs were given to the executor. This can be ...", UserWarning, stacklevel=1)
+        return []
+
+    monkeypatch.setattr(JoblibLauncher, "launch", launch)
+    assert JoblibProcesses(n_jobs=2).launch([], 0) == [] and not recwarn.list
