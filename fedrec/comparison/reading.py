@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fedrec.comparison.doubts import shortened
 from fedrec.comparison.mlflow_experiments import read_experiment
 from fedrec.comparison.run_folders import SUMMARY, read_folder, run_folders
-from fedrec.comparison.run_rows import FINISHED, Row, identity, in_order
+from fedrec.comparison.run_rows import FINISHED, LABELS, SEED, Row, identity, in_order
 from fedrec.config.validation import ConfigError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def collect(sources: Sources, uri: str | None = None, unfinished: bool = False, 
     kept = [one for one in rows if unfinished or one["status"] == FINISHED]
     if left := [one for one in rows if not unfinished and one["status"] != FINISHED]:
         notes.append(_left_out(left))
-    latest = _latest(kept, notes)
+    latest = _with_one_label(_latest(kept, notes))
     table = pd.DataFrame(latest, columns=in_order(rows))
     table.attrs[NOTES] = notes
     return table
@@ -122,3 +122,10 @@ def _latest(rows: Sequence[Row], notes: list[str]) -> list[Row]:
         runs = "1 run has" if repeated == 1 else f"{repeated} runs have"
         notes.append(f"{runs} the same options and seed as a later one, which counts: {shortened(dropped)}.")
     return list(latest.values())
+
+
+def _with_one_label(rows: Sequence[Row]) -> list[Row]:
+    """Return the runs with the labels of the first one with the same options: a label names what the options say, so it splits no seeds."""
+    first: dict[object, Row] = {}
+    firsts = [first.setdefault(identity({**one, SEED: None}), one) for one in rows]
+    return [one | {name: own.get(name) for name in LABELS if name in {*one, *own}} for one, own in zip(rows, firsts, strict=True)]

@@ -39,6 +39,17 @@ def test_of_a_run_that_was_interrupted_and_went_on_the_part_that_finished_counts
     assert read_runs(tmp_path, unfinished=True)["best/ER@10"].tolist() == [0.3]
 
 
+@pytest.mark.parametrize("experiments", [("mine", None), (None, "mine"), ("mine", "other")])
+def test_a_label_splits_no_seeds(tmp_path: Path, experiments: tuple[str | None, ...]) -> None:
+    for seed, experiment in enumerate(experiments):
+        content = summary("none", "none", seed, 0.1, 0.5)
+        content["config"]["choices"] |= {"experiment": experiment} if experiment else {}
+        run_folder(tmp_path / str(seed), content)
+    run_folder(tmp_path / "2", summary("pieck_uea", "none", 0, 0.1, 0.5))
+    table = read_runs(tmp_path)
+    assert len(set(map(str, table.experiment[table.attack == "none"]))) == 1 and table.seed.tolist() == [0, 1, 0]
+
+
 def test_classes_of_ones_own_tell_runs_apart(tmp_path: Path) -> None:
     for name in "AB":
         content = summary("none", "mine", 0, 0.1, 0.5)
