@@ -25,6 +25,7 @@ from fedrec.auditing.grouped_runs import GroupedRuns
 from fedrec.auditing.mark_charts import Mark, MarkChart
 from fedrec.auditing.page_parts import NOT_MEASURED, Cell, Grid, Part, Section
 
+_POPULAR = "head"  # kind of items
 _EXPLAINED = (
     "Below and to the left is better. Filled marks are on the Pareto front: no other defense is better in both. "
     "A defense that did not meet all attacks is not compared with the others."
@@ -98,13 +99,17 @@ def _recommendation(result: AuditResult) -> str:
 
 
 def _of_other_items(result: AuditResult, best: Row) -> str:
-    """Return a sentence on the item that the recommended defense protects worst, if it is not the one that is judged."""
-    own = [row for row in rows_of(result.items) if row["defense"] == best["defense"]] if not best["settings"] else []
+    """Return a sentence on the item that the recommended defense protects worst, if it is not the one that is judged.
+
+    People see popular items anyway.
+    """
+    tried = rows_of(result.items) if not best["settings"] else []
+    own = [row for row in tried if row["defense"] == best["defense"] and row["kind"] != _POPULAR]
     worst = max(own, key=lambda row: row["mean"], default=None)
     if worst is None or not known(best["exposure"]) or worst["mean"] <= best["exposure"]:
         return ""
-    shown = percent(worst["mean"])
-    return f" Of the items of every kind that were tried, {worst['title'] or worst['item']} is shown to {shown} (attack {worst['attack']})."
+    name, shown = worst["title"] or f"item {worst['item']}", percent(worst["mean"])
+    return f" Of other items that are not popular, {name} is shown to {shown} (attack {worst['attack']})."
 
 
 def _chart(rows: Sequence[Row]) -> MarkChart:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,6 +96,17 @@ def test_an_item_that_people_see_anyway_needs_no_account(tmp_path: Path) -> None
     write_pages(replace(audit, runs=runs), tmp_path)
     text = " ".join((tmp_path / "audit.md").read_text().split())
     assert "None: without attack and defense 30 % of the users have such an item in their top" in text
+
+
+def test_the_recommendation_names_another_item_that_fares_worse(tmp_path: Path) -> None:
+    """But not a popular one, which people see anyway."""
+    result = made_up_audit()
+    own = result.items["defense"] == "flame"
+    for kind, mean in (("cold", 0.001), ("tail", 0.5), ("mid", 0.002), ("head", 0.9)):
+        result.items.loc[own & (result.items["kind"] == kind), "mean"] = mean
+    write_pages(result, tmp_path)
+    (line,) = [line for line in (tmp_path / "audit.md").read_text(encoding="utf-8").splitlines() if line.startswith("We recommend flame")]
+    assert re.search(r" Of other items that are not popular, Amélie .* is shown to 50 % \(attack pieck\\_uea\)\.$", line)
 
 
 def test_one_seed_has_no_bounds_and_several_have() -> None:
