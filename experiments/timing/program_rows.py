@@ -52,7 +52,9 @@ def checkpoints() -> Iterator[Row]:
 def python() -> Iterator[Row]:
     """Time `import fedrec` in a new process, and what `fedrec.run` adds to reading the data and training with the engine's parts."""
     ask = "import time; began = time.perf_counter(); import fedrec; print(time.perf_counter() - began)"
-    answers = [subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True, cwd=ROOT).stdout for _ in range(5)]
+    answers = [
+        subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, encoding="utf-8", cwd=ROOT).stdout for _ in range(5)
+    ]
     importing = statistics.median(map(float, answers))
     yield Row(PROGRAMS, "import fedrec", (f"{importing:.3f} s", "0.1 s"), {"seconds": importing})
     options = ["dataset=presplit", f"dataset.root={data_folder()}/ml-100k", EPOCHS, "tracking=none", *TRACKED[1]]

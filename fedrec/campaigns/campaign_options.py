@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import Field
 
@@ -40,6 +40,7 @@ SHARED_DEFAULTS: Mapping[str, Any] = {
 def read_options(arguments: Sequence[str], kind: type[Kind], defaults: Mapping[str, Any], flags: str) -> tuple[Kind, list[str]]:
     """Return options of a kind and the arguments that are passed on to Hydra. Raises ConfigError if an argument is wrong."""
     values, passed = dict(defaults), []
+    types = {one.name: _type_of_parts(one.type) for one in fields(kind)}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         if not equals or argument.startswith("-"):
@@ -49,8 +50,7 @@ def read_options(arguments: Sequence[str], kind: type[Kind], defaults: Mapping[s
         elif name not in values:
             raise unknown(name.partition(".")[0], values)
         elif isinstance(defaults[name], list):
-            parts = [part for part in _BETWEEN.split(text) if part]
-            values[name] = list(map(_number, parts)) if isinstance(next(iter(defaults[name]), ""), float) else parts
+            values[name] = [_read(part, types[name]) for part in _BETWEEN.split(text) if part]
         else:
             number = isinstance(defaults[name], int) and text.isdigit()
             values[name] = int(text) if number else None if text == "null" else text
@@ -58,9 +58,20 @@ def read_options(arguments: Sequence[str], kind: type[Kind], defaults: Mapping[s
     return kind(**checked), passed
 
 
-def _number(text: str) -> float | str:
-    """Return the number that a text names, or the text if it names none."""
+def _type_of_parts(annotation: Any) -> type[int | float | str]:
+    """Return the type of what a list holds: int, float or str.
+
+    >>> _type_of_parts(Annotated[Sequence[Annotated[float, Field(gt=0)]], Field(min_length=1)])
+    <class 'float'>
+    """
+    while get_origin(annotation) is not Literal and (arguments := get_args(annotation)):
+        annotation = arguments[0]
+    return annotation if annotation in (int, float) else str
+
+
+def _read(text: str, kind: type[int | float | str]) -> int | float | str:
+    """Return the value of a kind that a text names, or the text if it names none."""
     try:
-        return float(text)
+        return kind(text)
     except ValueError:
         return text
