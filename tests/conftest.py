@@ -7,11 +7,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from fedrec.config.compose import compose
+
 # `default` tries few examples, the same ones every time; `pytest --hypothesis-profile=explore` tries many new ones.
 SLOW_EXAMPLES = [HealthCheck.too_slow]
 settings.register_profile("default", deadline=None, max_examples=6, derandomize=True, suppress_health_check=SLOW_EXAMPLES)
 settings.register_profile("explore", deadline=None, max_examples=200, suppress_health_check=SLOW_EXAMPLES)
 settings.load_profile("default")
+compose()  # lets Hydra look for plug-ins, and load its own anew, before a test imports a class that is derived from one of them
 torch.set_num_threads(1)  # workers of pytest share the cores
 collect_ignore_glob = ["*/conftest.py"]  # several folders have one, and pytest would look for doctests in modules of the same name
 # Ray clusters of the tests take no token, although another Ray may have left one. Ray starts its workers at a low priority, at which they

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import OmegaConf
 
 from fedrec.config.validation import ConfigError
@@ -70,6 +71,5 @@ def test_a_process_of_joblib_that_is_replaced_is_no_warning(monkeypatch: pytest.
         warnings.warn("A worker stopped while some jobs were given to the executor. This can be ...", UserWarning, stacklevel=1)
         return []
 
-    (base,) = JoblibProcesses.__bases__  # other tests may have loaded plug-ins of Hydra anew, and with them their classes
-    monkeypatch.setattr(base, "launch", launch)
+    monkeypatch.setattr(JoblibLauncher, "launch", launch)
     assert JoblibProcesses(n_jobs=2).launch([], 0) == [] and not recwarn.list
