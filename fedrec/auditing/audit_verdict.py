@@ -1,14 +1,16 @@
 """What an audit has found, in three sentences and a warning if it rests on one seed, and what its budget did not allow."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fedrec.auditing.audit_wording import Row, accounts_of, counted, known, level, percent, rows_of
+from fedrec.auditing.audit_wording import Row, accounts_of, counted, known, level, percent, rows_of, worst_peak
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _UNTRIED = "No attack was measured on any defense, so none is recommended"
+_SWINGS = 0.05  # an exposure that is so much higher at another epoch is told
 _WANTED = 0.2  # the level of the first sentence, or the nearest one that was asked for
 
 
@@ -16,7 +18,8 @@ def verdict(tables: "Mapping[str, pd.DataFrame]", users: int) -> list[str]:
     """Return how few accounts it takes, which defense is recommended at what price, what remains possible, and whether chance is known."""
     front, accounts = (rows_of(tables[name]) for name in ("front", "accounts"))
     best = next((row for row in front if row["recommended"]), next((row for row in front if row["defense"] == "none"), None))
-    told = [_danger(accounts, users, shown_anyway(tables["runs"])), *_defense(front, best), _rest(best)]
+    peak = worst_peak(tables["exposure"], best) if best else math.nan
+    told = [_danger(accounts, users, shown_anyway(tables["runs"])), *_defense(front, best, peak), _rest(best)]
     return told if best is None else [*told, *_caution(tables["runs"], best)]
 
 
@@ -58,11 +61,13 @@ def _accounts(number: int, users: int) -> str:
     return f"{counted(number, 'fake account')} ({percent(number / users)} of the users)"
 
 
-def _defense(front: Sequence[Row], best: Row | None) -> list[str]:
-    """Say what is recommended, and what it costs."""
+def _defense(front: Sequence[Row], best: Row | None, peak: float) -> list[str]:
+    """Say what is recommended, what it costs, and what attacks reach at their peak if that is much more than around the best epoch."""
     if best is None:
         return ["Nothing was measured that tells whether a defense helps."]
     name, worst = _name(best), _worst(best)
+    if known(best["by"]) and peak > best["exposure"] + _SWINGS:
+        worst += f" ({percent(peak)} at the worst epoch)"
     others = [row for row in front if row["defense"] != "none" and (known(row["by"]) or known(row["by_untargeted"]))]
     unmet = [
         row for row in others if known(row["compared"]) and not row["compared"]

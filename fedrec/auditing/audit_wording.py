@@ -156,6 +156,15 @@ def holds(value: Any) -> bool:
     return known(value) and bool(value)
 
 
+def worst_peak(exposure: "pd.DataFrame", row: Row) -> float:
+    """Return the largest exposure at any epoch that attacks reach behind the defense of a row of `front`, with the accounts it allows.
+
+    It is a mean over seeds; NaN if no attack that promotes items was tried.
+    """
+    own = [one for one in rows_of(exposure) if all(one[name] == row[name] for name in ("defense", "settings"))]
+    return max((one["peak"] for one in own if one["accounts"] == row["limit"] and known(one["peak"])), default=math.nan)
+
+
 def as_settings(settings: Any) -> str:
     """Return overrides as one text."""
     if isinstance(settings, list | tuple):

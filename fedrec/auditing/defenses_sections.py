@@ -20,6 +20,7 @@ from fedrec.auditing.audit_wording import (
     percent,
     points,
     rows_of,
+    worst_peak,
 )
 from fedrec.auditing.grouped_runs import GroupedRuns
 from fedrec.auditing.mark_charts import Mark, MarkChart
@@ -74,7 +75,7 @@ def recommendation_section(result: AuditResult, runs: GroupedRuns) -> Section:
     rows = sorted(rows_of(result.front), key=lambda row: (not holds(row["recommended"]), not holds(row["on_front"])))
     chart = _chart([row for row in rows if known(row["points"]) and known(row["exposure"])])
     parts: list[Part] = [chart, _EXPLAINED] if chart.marks else []
-    parts += [_worst_cases(rows, runs)] * bool(rows)
+    parts += [_worst_cases(result, rows, runs)] * bool(rows)
     return Section("recommendation", "What do we recommend, and what remains possible?", _recommendation(result), parts)
 
 
@@ -125,12 +126,13 @@ def _chart(rows: Sequence[Row]) -> MarkChart:
     )
 
 
-def _worst_cases(rows: Sequence[Row], runs: GroupedRuns) -> Grid:
+def _worst_cases(result: AuditResult, rows: Sequence[Row], runs: GroupedRuns) -> Grid:
     cells = [
         [
             Cell(named_defense(row["defense"]) + ", recommended" * holds(row["recommended"])),
             Cell(as_settings(row["settings"]) or "defaults", is_code=bool(as_settings(row["settings"]))),
             *_worst(row, "exposure", "by", runs),
+            Cell(percent(worst_peak(result.exposure, row))),
             *_worst(row, "degradation", "by_untargeted", runs),
             Cell(points(row["points"]), runs.behind({**row, "attack": "none"}, accounts=None)),
             Cell("yes" if holds(row["on_front"]) else "not compared" if known(row["compared"]) and not row["compared"] else "no"),
@@ -139,8 +141,12 @@ def _worst_cases(rows: Sequence[Row], runs: GroupedRuns) -> Grid:
     ]
     most = max((row["limit"] for row in rows if known(row["limit"])), default=None)
     limit = f" with up to {accounts_of(most)}" if most else ""
-    caption = f"The worst case of each defense over all attacks tried on it{limit}, and its price without an attack."
-    heads = ["defense", "settings", "users who see the item", "by attack", "hits lost", "by attack", "points of HR@10 lost", "Pareto front"]
+    caption = (
+        f"The worst case of each defense over all attacks tried on it{limit}, and its price without an attack. An exposure counts as the "
+        "mean around the best epoch; how many users see the item at any epoch, by whichever attack, stands beside it."
+    )
+    heads = ["defense", "settings", "users who see the item", "by attack", "at any epoch", "hits lost", "by attack"]
+    heads += ["points of HR@10 lost", "Pareto front"]
     return Grid("worst-cases", caption, heads, cells)
 
 

@@ -174,3 +174,14 @@ def test_a_budget_leaves_defenses_uncompared():
     fronts = [tables_of(field_of(1), budget)["front"] for budget in (20.0, 40.0, 80.0)]
     assert any((~front["compared"].astype(bool) & front["by"].notna()).any() for front in fronts)
     assert all(front["compared"][front["on_front"].astype(bool)].all() for front in fronts)
+
+
+def test_an_exposure_that_swings_is_told(tables):
+    assert "at the worst epoch" not in verdict(tables, 1000)[1]
+    exposure = tables["exposure"]
+    own = (exposure["defense"] == BETTER[0]) & (exposure["settings"] == BETTER[1])
+    assert own.any()
+    swinging = exposure.assign(peak=exposure["peak"].mask(own & (exposure["accounts"] == 50), 0.84))
+    assert " of the users (84 % at the worst epoch), against " in verdict({**tables, "exposure": swinging}, 1000)[1]
+    elsewhere = exposure.assign(peak=exposure["peak"].mask(own & (exposure["accounts"] != 50), 0.84))
+    assert "at the worst epoch" not in verdict({**tables, "exposure": elsewhere}, 1000)[1]
