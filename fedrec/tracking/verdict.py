@@ -19,7 +19,7 @@ def verdict(summary: Mapping[str, Any], without: Mapping[str, Any] | None = None
     """
     ended = f"{_ENDED[summary['status']]} after {summary['rounds']} rounds" if summary["status"] in _ENDED else ""
     if not summary["evaluations"]:
-        return _sentence(f"{ended}, before the first evaluation")
+        return _sentence(f"{ended}, before the first evaluation" if ended else "No evaluation was answered")
     found = "; ".join(filter(None, (_exposed(summary), _quality(summary))))
     first = f"{ended}: {_situation(summary)}" if ended else _situation(summary)
     compared = [_compared(summary, without)] if without is not None and not ended else []

@@ -280,6 +280,15 @@ def test_epochs_at_which_no_node_with_users_answers_have_no_evaluation(tmp_path,
     assert "round 3: no node with users has answered; there is no evaluation" in "".join(capfd.readouterr())
 
 
+def test_a_run_that_nobody_ever_evaluates_ends_well_and_says_so(tmp_path):
+    def spoil(message, reply):
+        return None if message.metadata.message_type == MessageType.EVALUATE else reply
+
+    federation(tmp_path, spoil=spoil, extra="system.epochs=2 evaluation.every=1").train()
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (summary["status"], summary["evaluations"], summary["verdict"]) == ("FINISHED", 0, "No evaluation was answered.")
+
+
 def test_a_node_that_says_it_has_trained_more_than_was_asked_tells_no_loss(tmp_path):
     def spoil(message, reply):
         if is_training(message) and message.metadata.dst_node_id == 2:
