@@ -75,13 +75,13 @@ def _program(arguments: list[str], flags: Set[str]) -> int:
     planner = make_planner(options, passed, folder, published_splits(FOLDERS), BoardRecord.__module__)
     wanted = Wanted(planner, options, Field.of(own, options.attacks, options.defenses, options.models))
     dry, is_new = "--dry-run" in flags, options.storage is None and not (folder / FILE).is_file()
-    store = None if is_new and (dry or "--pages" in flags) else Store(locate(options.storage, folder, "storage"), STORE)
+    store = None if is_new and (dry or ("--pages" in flags and not rows)) else Store(locate(options.storage, folder, "storage"), STORE)
     campaign = Campaign(wanted, store, dry)
     if dry:
         campaign.show("--json" in flags)
         return 0
     if store is None:
-        raise ConfigError(f"folder={options.folder}: nothing has been measured there; run the command without --pages")
+        raise ConfigError(f"folder={options.folder}: nothing has been measured there; run the command without --pages, or give merge=FILE")
     if rows:
         print(merge(store, wanted, rows))
     failures = [] if "--pages" in flags else campaign.measure()
@@ -125,11 +125,11 @@ class Campaign:
         results = self.store.results() if self.store else {}
         match part:
             case "combinations":
-                return Race(self.wanted, self._strongest(results, None), lambda cell: results.get(cell.key)).cells()
+                return Race(self.wanted, self._strongest(results, part, None), lambda cell: results.get(cell.key)).cells()
             case "large":
-                if not self.is_dry and any(cell.key not in {*results, *self.failed} for cell in self.wanted.ml100k()):
+                if not self.is_dry and any(cell.key not in {*results, *self.failed} for cell in self.wanted.comparable(part)):
                     raise ConfigError("parts=large: which attacks are strongest is not known before parts=ml100k has been measured")
-                return self.wanted.large(self._strongest(results, self.wanted.options.strongest))
+                return self.wanted.large(self._strongest(results, part, self.wanted.options.strongest))
             case _:
                 return self.wanted.ml100k() if part == "ml100k" else self.wanted.shares()
 
@@ -146,9 +146,9 @@ class Campaign:
         if {"combinations", "large"} & {*self.wanted.options.parts}:
             print("Which attacks run on the other data sets, and which combinations against the next attack, depends on what is measured.")
 
-    def _strongest(self, results: "dict[str, Run]", number: int | None) -> list[str]:
-        """Return the attacks by their harm on ML-100K, and as long as that is unknown by name."""
-        cells = [cell for cell in self.wanted.ml100k() if cell.key in results]
+    def _strongest(self, results: "dict[str, Run]", part: str, number: int | None) -> list[str]:
+        """Return the attacks that are strongest on ML-100K with the model of a part, and as long as that is unknown by name."""
+        cells = [cell for cell in self.wanted.comparable(part) if cell.key in results]
         found = strongest(boards(table_of(cells, results), EXPERIMENTS["ml100k"]), None) if cells else []
         named = [one for one in self.wanted.field.attacks if one != NONE]
         return [*(one for one in found if one in named), *(one for one in named if one not in found)][:number]

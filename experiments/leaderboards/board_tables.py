@@ -40,7 +40,7 @@ def standing_table(board: Board) -> Iterator[str]:
     found = standings(board)
     heads = [
         *("rank", "ranks, seed by seed", "defense", "worst of both", "worst ER@10", "by", "worst degradation", "by (degradation)"),
-        *("at the last epoch", "by (last epoch)"),
+        *("ER@10 at the last epoch", "by (ER@10, last)", "degradation at the last epoch", "by (degradation, last)"),
         *("HR@10 without attack", "price", "Pareto front", "keeps to the limits", "attacks", "diverged"),
     ]
     yield grid(heads, [_standing(one, board) for one in found])
@@ -51,7 +51,8 @@ def _standing(one: Standing, board: Board) -> list[str]:
     diverged = ", ".join(named("attack", attack) for attack in one.diverged)
     return [
         *(str(one.rank), str(low) if low == high else f"{low} to {high}", named("defense", one.defense), f"{100 * one.both:.1f}"),
-        *(*_worst(one.exposure), *_worst(one.degradation), *_worst(one.at_end), percent(one.hits), percent(one.price)),
+        *(*_worst(one.exposure), *_worst(one.degradation), *_worst(one.exposure_at_end), *_worst(one.degradation_at_end)),
+        *(percent(one.hits), percent(one.price)),
         *("yes" if one.on_front else "", _kept(one, len(board.attacks)), f"{one.attacks} of {len(board.attacks)}", diverged),
     ]
 

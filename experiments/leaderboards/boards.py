@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Run = Mapping[str, Any]  # what `BoardRecord` keeps of a run
+RANDOM = 0.10  # HR@10 of a ranking at random among 100 candidates
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,19 @@ class Board:
         own, free = self.hits(defense).values, self.hits(NONE).values
         return OverSeeds({seed: free[seed] - value for seed, value in own.items() if seed in free})
 
-    def exposure(self, attack: str, defense: str) -> OverSeeds:
-        """Return ER@10 around the best epoch; no value for an attack that promotes nothing."""
+    def exposure(self, attack: str, defense: str, rule: str = "near_best") -> OverSeeds:
+        """Return ER@10 around the best epoch or at the `final` one; no value for an attack that promotes nothing."""
         runs = self.runs.get((attack, defense), {}) if attack in self.promoting else {}
-        return OverSeeds({seed: exposure_of(run) for seed, run in runs.items()})
+        return OverSeeds({seed: exposure_of(run, rule) for seed, run in runs.items()})
 
     def degradation(self, attack: str, defense: str, rule: str = "best") -> OverSeeds:
-        """Return the share of HR@10 that the attack takes, below 0 if it adds some; of the seeds that ran without it, too."""
-        free, runs = self.hits(defense, rule).values, self.runs.get((attack, defense), {})
-        return OverSeeds({seed: lost(run, free[seed], rule) for seed, run in runs.items() if seed in free})
+        """Return the share of HR@10 that the attack takes, below 0 if it adds some; of the seeds that ran without it, too.
+
+        Where the run without the attack has collapsed, and its HR@10 is that of a random ranking at most, there is no share.
+        """
+        free = {seed: run for seed, run in self.runs.get((NONE, defense), {}).items() if "diverged" in run or hits_of(run, rule) > RANDOM}
+        runs = self.runs.get((attack, defense), {})
+        return OverSeeds({seed: lost(run, hits_of(free[seed], rule), rule) for seed, run in runs.items() if seed in free})
 
     def of_seed(self, seed: int) -> "Board":
         """Return the board of one seed alone."""
@@ -86,9 +91,9 @@ def key_of(cell: MeasuredCell) -> tuple[str, str]:
     return cell.choices["attack"], cell.choices["defense"]
 
 
-def exposure_of(run: Run) -> float:
-    """Return ER@10 around the best epoch, 1 if the run diverged."""
-    return 1.0 if "diverged" in run else float(run["near_best"]["ER@10"])
+def exposure_of(run: Run, rule: str = "near_best") -> float:
+    """Return ER@10 around the best epoch or at the `final` one, 1 if the run diverged."""
+    return 1.0 if "diverged" in run else float(run[rule]["ER@10"])
 
 
 def hits_of(run: Run, rule: str = "best") -> float:

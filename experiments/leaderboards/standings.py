@@ -10,6 +10,8 @@ from fedrec.comparison.over_seeds import OverSeeds
 from fedrec.comparison.pareto_front import pareto_front
 from fedrec.evaluation.degradation import as_harm
 
+Case = tuple[int, str, str]  # a board, a defense, and ER@10 or degradation
+
 EXPOSURE, DEGRADATION, PRICE = 0.05, 0.10, 0.02  # at most so much is asked of a defense: of ER@10, of HR@10 as a share, in points of HR@10
 
 
@@ -31,7 +33,8 @@ class Standing:
     price: OverSeeds  # what this is below HR@10 without a defense; of no seed while that has not been measured
     exposure: Worst | None  # ER@10; None: no such attack was measured
     degradation: Worst | None
-    at_end: Worst | None  # the largest degradation at the last epoch: an attack may win late, and the best epoch is then an early one
+    exposure_at_end: Worst | None  # at the last epoch: an attack may win late, and the best epoch is then an early one
+    degradation_at_end: Worst | None
     both: float  # the larger of the two, a degradation below 0 counting as 0; in [0, 1]
     rank: int
     ranks: tuple[int, int]  # the lowest and the highest with one seed alone
@@ -61,17 +64,17 @@ def standings(board: Board) -> list[Standing]:
 def _standing(board: Board, defense: str, both: float, rank: int, single: Sequence[Mapping[str, int]], on_front: bool) -> Standing:
     alone = [ranks[defense] for ranks in single if defense in ranks]
     exposure, degradation = worst(board, defense)
+    at_end = worst(board, defense, "final", "final")
     measured = [attack for attack, other in board.runs if other == defense and attack != NONE]
     diverged = [key[0] for key, runs in board.runs.items() if key[1] == defense and any("diverged" in run for run in runs.values())]
-    at_end = _largest({attack: board.degradation(attack, defense, "final") for attack in board.attacks})
-    worst_cases = (exposure, degradation, at_end, both, rank, (min(alone), max(alone)))
+    worst_cases = (exposure, degradation, *at_end, both, rank, (min(alone), max(alone)))
     return Standing(defense, board.hits(defense), board.price(defense), *worst_cases, on_front, len(measured), diverged)
 
 
-def worst(board: Board, defense: str) -> tuple[Worst | None, Worst | None]:
-    """Return the largest ER@10 and the largest degradation, each as a mean over seeds, with the attack that reaches it."""
-    exposures = {attack: board.exposure(attack, defense) for attack in board.attacks}
-    losses = {attack: board.degradation(attack, defense) for attack in board.attacks}
+def worst(board: Board, defense: str, shown: str = "near_best", hit: str = "best") -> tuple[Worst | None, Worst | None]:
+    """Return the largest ER@10 and the largest degradation by these rules, each as a mean over seeds, with the attack that reaches it."""
+    exposures = {attack: board.exposure(attack, defense, shown) for attack in board.attacks}
+    losses = {attack: board.degradation(attack, defense, hit) for attack in board.attacks}
     return _largest(exposures), _largest(losses)
 
 
@@ -124,9 +127,29 @@ def _strength(board: Board, attack: str) -> Strength | None:
 
 
 def strongest(found: Sequence[Board], number: int | None) -> list[str]:
-    """Return so many attacks, or all of them, by their harm as the mean over boards, the largest first."""
-    harms: dict[str, list[float]] = {}
-    for board in found:
-        for attack, one in strengths(board).items():
-            harms.setdefault(attack, []).append(one.harm)
-    return sorted(harms, key=lambda attack: (-mean(harms[attack]), attack))[:number]
+    """Return so many attacks, or all of them, whose worst cases come closest to those of all attacks.
+
+    One after another the attack is taken that adds most to the sum of the largest ER@10 and the largest degradation of all defenses. By
+    mean harm one would miss what breaks the best defenses only.
+    """
+    harms = {attack: _harms(found, attack) for attack in dict.fromkeys(attack for board in found for attack in board.attacks)}
+    worst_cases: dict[Case, float] = {}
+    taken: list[str] = []
+    while harms and len(taken) != number:
+        added = {attack: sum(max(0.0, harm - worst_cases.get(case, 0.0)) for case, harm in own.items()) for attack, own in harms.items()}
+        attack = min(harms, key=lambda name: (-added[name], -sum(harms[name].values()), name))
+        taken.append(attack)
+        worst_cases |= {case: max(harm, worst_cases.get(case, 0.0)) for case, harm in harms.pop(attack).items()}
+    return taken
+
+
+def _harms(found: Sequence[Board], attack: str) -> dict[Case, float]:
+    """Return ER@10 and degradation of every defense under an attack, as far as they were measured; in [0, 1]."""
+    kinds = {"ER@10": Board.exposure, "degradation": Board.degradation}
+    cases = {
+        (place, defense, kind): value(board, attack, defense)
+        for place, board in enumerate(found)
+        for defense in board.defenses
+        for kind, value in kinds.items()
+    }
+    return {case: as_harm(one.mean) for case, one in cases.items() if one.n}

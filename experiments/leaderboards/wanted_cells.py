@@ -38,6 +38,11 @@ class Wanted:
         """Return the cells of every attack against every defense."""
         return self._all(self._points("leaderboard/ml100k"), "leaderboard/ml100k", self.field.attacks, self.options.seeds)
 
+    def comparable(self, part: str) -> list[Cell]:
+        """Return those of `ml100k` with the models that another part has."""
+        models = {_named("model", point) for name in EXPERIMENTS[part] for point in self.grid(name)}
+        return [cell for cell in self.ml100k() if _named("model", cell.point) in models]
+
     def shares(self) -> list[Cell]:
         """Return the cells of every attack at every share of malicious clients."""
         experiments, seeds = EXPERIMENTS["shares"], (self.options.seeds, self.options.large_seeds)

@@ -28,8 +28,9 @@ the defaults of their yamls, and 5 % of the clients are malicious unless a table
 and `runs.parquet` every run."""
 _LEGEND = f"""ER@10 is the share of users to whom the target item is recommended, as the mean around the epoch with the best HR@10
 (`near_best`). Degradation is the share of HR@10, at the best epoch, that an attack takes from the same defense without an attack; below 0
-it adds some. At the last epoch it may be more: an attack may win late, and then the best epoch is an early one. The worst ER@10 is that of
-the attacks that promote items, the worst degradation that of all attacks. The worst of both is the larger one; ER@10 and a degradation
+it adds some. At the last epoch both may be more: an attack may win late, and then the best epoch is an early one. No share is told where
+the run without an attack has collapsed and hits no more than a random ranking. The worst ER@10 is that of the attacks that promote items,
+the worst degradation that of all attacks. The worst of both is the larger one; ER@10 and a degradation
 above 0 have the same scale, on which 100 % is the most, but a recommender that ranks at random still has an HR@10 of 10 %. The price is
 what the defense costs without an attack, in points of HR@10 against no defense. A defense is on the Pareto front if no other has both a
 lower price and a lower worst of both. It keeps to the limits if ER@10 is at most {100 * EXPOSURE:g} %, degradation at most
@@ -115,7 +116,8 @@ def _front(board: Board) -> Figure:
 def _standing_rows(found: Sequence[Board]) -> Iterator[dict[str, Any]]:
     for board in found:
         for one in standings(board):
-            worst = {"exposure": one.exposure, "degradation": one.degradation, "degradation_at_end": one.at_end}
+            names = ("exposure", "degradation", "exposure_at_end", "degradation_at_end")
+            worst = {name: getattr(one, name) for name in names}
             yield {
                 "dataset": board.dataset,
                 "model": board.model,
@@ -129,7 +131,7 @@ def _standing_rows(found: Sequence[Board]) -> Iterator[dict[str, Any]]:
                 **{f"worst_{name}": case and case.value for name, case in worst.items()},
                 **{f"worst_{name}_by": case and case.attack for name, case in worst.items()},
                 "on_front": one.on_front,
-                "survives": one.survives,
+                "survives": one.survives and one.attacks == len(board.attacks),
                 "attacks": one.attacks,
                 "diverged": " ".join(one.diverged),
             }

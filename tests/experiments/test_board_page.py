@@ -51,7 +51,8 @@ def test_the_text_says_what_is_worst_and_what_it_costs(folder: Path) -> None:
     text = (folder / "README.md").read_text()
     (strong,) = [line for line in text.splitlines() if "| strong |" in line and "PIPA" in line][:1]
     assert strong.startswith(
-        "| 1 | 1 | strong | 2.0 | 2.0 ± 0.0 | PIPA | 2.0 ± 0.0 | fade | 4.0 ± 0.0 | fade | 49.5 ± 0.5 | 1.0 ± 0.0 | yes |"
+        "| 1 | 1 | strong | 2.0 | 2.0 ± 0.0 | PIPA | 2.0 ± 0.0 | fade | 2.0 ± 0.0 "
+        "| PIPA | 4.0 ± 0.0 | fade | 49.5 ± 0.5 | 1.0 ± 0.0 | yes |"
     )
     assert "| torn | 100.0 ± 0.0 diverged |" in text
     assert "Seeds: ML-100K 2, combinations of defenses up to 1." in " ".join(text.split())

@@ -60,6 +60,12 @@ def test_a_narrower_command_keeps_the_other_rows(folder):
 
 
 @pytest.mark.slow
+def test_rows_that_were_sent_are_shown_where_nothing_has_been_measured(folder):
+    shown = call(folder, "leaderboard", *SMALL, "folder=received", "merge=multirun/leaderboard/runs.parquet", "--pages")
+    assert shown.returncode == 0 and "merged: 9 of 9 rows are new" in shown.stdout and len(rows(folder / "received")) == 9
+
+
+@pytest.mark.slow
 def test_rows_of_another_leaderboard_are_taken_instead_of_measured(folder):
     told = call(folder, "leaderboard", *SMALL, "folder=other", "merge=multirun/leaderboard/runs.parquet")
     assert told.returncode == 0 and "merged: 9 of 9 rows are new" in told.stdout and not (folder / "other/runs").exists()

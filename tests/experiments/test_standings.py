@@ -65,12 +65,32 @@ def test_a_defense_without_a_reference_does_not_stand():
     assert krum.price.n == 0 and not krum.survives and not krum.on_front
 
 
-def test_the_strongest_attacks_are_those_that_harm_most_on_average(board):
+def test_what_attacks_do_on_average(board):
     found = strengths(board)
     assert list(found) == ["fade", "pipa"]
     assert (found["pipa"].broken, found["pipa"].defenses, found["pipa"].exposure) == (2, 3, pytest.approx(0.9))
     assert (found["fade"].broken, found["fade"].defenses, found["fade"].degradation) == (3, 4, 1.0)
-    assert strongest([board], None) == ["fade", "pipa"] and strongest([board], 1) == ["fade"]
+
+
+def test_the_strongest_attacks_are_those_whose_worst_cases_are_closest_to_those_of_all():
+    shown = {"broad": (0.9, 0.8, 0.0), "alike": (0.8, 0.7, 0.0), "rare": (0.0, 0.0, 0.2), "none": (0.0, 0.0, 0.0)}
+    rows = [row(attack, defense, 0, run(value, 0.5)) for attack, own in shown.items() for defense, value in zip("abc", own, strict=True)]
+    assert list(strengths(board_of(*rows))) == ["broad", "alike", "rare"]
+    assert strongest([board_of(*rows)], None) == ["broad", "rare", "alike"] and strongest([board_of(*rows)], 1) == ["broad"]
+    assert strongest([], None) == []
+
+
+def test_an_attack_that_wins_late_stands_at_the_last_epoch():
+    late = run(0.01, 0.5, final={"epoch": 9, "HR@10": 0.2, "ER@10": 0.7})
+    (one,) = standings(board_of(row("none", "none", 0, run(0, 0.5)), row("pipa", "none", 0, late)))
+    assert (one.exposure.value, one.exposure_at_end.value) == (0.01, 0.7)
+    assert (one.degradation.value, one.degradation_at_end.value) == (0.0, pytest.approx(0.6))
+
+
+def test_a_run_without_attack_that_has_collapsed_is_no_reference():
+    collapsed = run(0, 0.5, final={"epoch": 9, "HR@10": 0.01, "ER@10": 0.0})
+    (one,) = standings(board_of(row("none", "none", 0, collapsed), row("fade", "none", 0, run(0, 0.4, NOBODY))))
+    assert one.degradation.value == pytest.approx(0.2) and one.degradation_at_end is None
 
 
 def test_one_board_for_each_data_set_and_model():
