@@ -18,10 +18,12 @@ def k_means(points: Tensor, centres: Tensor, used: Tensor, steps: int = 300) -> 
     keeps its centre.
     """
     unused = torch.zeros_like(centres[..., 0]).masked_fill_(~used, torch.inf)  # [B, C]
+    twice = (2 * points).expand(len(centres), -1, -1)
     for _ in range(steps):
-        distances = (centres.square().sum(2) + unused)[:, None] - 2 * points @ centres.transpose(1, 2)  # [B, n, C], less what all share
-        labels = distances.argmin(2)
-        members = one_hot(labels, centres.shape[1]).to(points.dtype)
+        lengths = (centres.square().sum(2) + unused)[:, None]
+        distances = torch.baddbmm(lengths, twice, centres.transpose(1, 2), alpha=-1)  # [B, n, C], less what all share
+        labels = distances.min(2).indices
+        members = torch.zeros_like(distances).scatter_(2, labels[..., None], 1.0)
         counts = members.sum(1)  # [B, C]
         means = members.transpose(1, 2) @ points / counts.clamp(min=1)[..., None]
         moved = torch.where(counts[..., None] > 0, means, centres)
