@@ -11,7 +11,7 @@ from fedrec.config.compose import compose
 
 # `default` tries few examples, the same ones every time; `pytest --hypothesis-profile=explore` tries many new ones.
 SLOW_EXAMPLES = [HealthCheck.too_slow]
-settings.register_profile("default", deadline=None, max_examples=6, derandomize=True, suppress_health_check=SLOW_EXAMPLES)
+settings.register_profile("default", deadline=None, max_examples=4, derandomize=True, suppress_health_check=SLOW_EXAMPLES)
 settings.register_profile("explore", deadline=None, max_examples=200, suppress_health_check=SLOW_EXAMPLES)
 settings.load_profile("default")
 compose()  # lets Hydra look for plug-ins, and load its own anew, before a test imports a class that is derived from one of them

@@ -33,7 +33,7 @@ MAINS = {"fedrec.main": fedrec_main, "fedrec.compare": compare_main, "fedrec.rec
 MAINS |= {"fedrec.catalog": catalog_main, "fedrec.data": data_main, "fedrec.audit": audit_main, "fedrec.flower": flower_main}
 MAINS |= {"experiments.paper": paper.main, "experiments.report": report.main, "experiments.leaderboard": leaderboard.main}
 PROGRESS = ("data: ", "round ")  # how lines begin that a run writes before it can know that it will fail
-SAMPLE = random.Random(0).sample([line for line in CORPUS if line.status == 2], 20)
+SAMPLE = random.Random(0).sample([line for line in CORPUS if line.status == 2], 10)
 
 
 def one_line(ended: Ended | subprocess.CompletedProcess[str]) -> str:
