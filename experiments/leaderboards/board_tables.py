@@ -39,8 +39,8 @@ def standing_table(board: Board) -> Iterator[str]:
     """Yield the standings of a board."""
     found = standings(board)
     heads = [
-        *("rank", "ranks, seed by seed", "defense", "worst of both", "worst ER@10", "by", "worst degradation", "by (degradation)"),
-        *("ER@10 at the last epoch", "by (ER@10, last)", "degradation at the last epoch", "by (degradation, last)"),
+        *("rank", "ranks, seed by seed", "defense", "worst of both", "worst ER@10", "worst degradation"),
+        *("worst ER@10 at the last epoch", "worst degradation at the last epoch"),
         *("HR@10 without attack", "price", "Pareto front", "keeps to the limits", "attacks", "diverged"),
     ]
     yield grid(heads, [_standing(one, board) for one in found])
@@ -51,7 +51,7 @@ def _standing(one: Standing, board: Board) -> list[str]:
     diverged = ", ".join(named("attack", attack) for attack in one.diverged)
     return [
         *(str(one.rank), str(low) if low == high else f"{low} to {high}", named("defense", one.defense), f"{100 * one.both:.1f}"),
-        *(*_worst(one.exposure), *_worst(one.degradation), *_worst(one.exposure_at_end), *_worst(one.degradation_at_end)),
+        *(_worst(case) for case in (one.exposure, one.degradation, one.exposure_at_end, one.degradation_at_end)),
         *(percent(one.hits), percent(one.price)),
         *("yes" if one.on_front else "", _kept(one, len(board.attacks)), f"{one.attacks} of {len(board.attacks)}", diverged),
     ]
@@ -62,10 +62,9 @@ def _kept(one: Standing, n_attacks: int) -> str:
     return "**yes**" if one.survives and one.attacks == n_attacks else ""
 
 
-def _worst(one: Worst | None) -> tuple[str, str]:
-    if one is None:
-        return _NOTHING, ""
-    return _with_error(one.value, one.error), named("attack", one.attack)
+def _worst(one: Worst | None) -> str:
+    """Return a worst case with its attack, which comes last, so that the column sorts by the number."""
+    return _NOTHING if one is None else f"{_with_error(one.value, one.error)} ({named('attack', one.attack)})"
 
 
 def percent(values: OverSeeds) -> str:
@@ -131,10 +130,10 @@ def combination_table(table: "pd.DataFrame") -> Iterator[str]:
         rows = [
             [
                 *(named("defense", one.defense), _kept(one, n_attacks)),
-                *(percent(one.price), *_worst(one.exposure), *_worst(one.degradation), f"{one.attacks} of {n_attacks}"),
+                *(percent(one.price), _worst(one.exposure), _worst(one.degradation), f"{one.attacks} of {n_attacks}"),
             ]
             for one in found
             if one.defense != NONE
         ]
-        heads = ["combination", "keeps to the limits", "price", "worst ER@10", "by", "worst degradation", "by (degradation)", "attacks"]
+        heads = ["combination", "keeps to the limits", "price", "worst ER@10", "worst degradation", "attacks"]
         yield grid(heads, rows)
