@@ -130,7 +130,7 @@ def strongest(found: Sequence[Board], number: int | None) -> list[str]:
     """Return so many attacks, or all of them, whose worst cases come closest to those of all attacks.
 
     One after another the attack is taken that adds most to the sum of the largest ER@10 and the largest degradation of all defenses. By
-    mean harm one would miss what breaks the best defenses only.
+    mean harm one would miss an attack that does most to the best ones.
     """
     harms = {attack: _harms(found, attack) for attack in dict.fromkeys(attack for board in found for attack in board.attacks)}
     worst_cases: dict[Case, float] = {}
