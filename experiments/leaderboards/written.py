@@ -11,7 +11,7 @@ from experiments.analysis.names import named
 from experiments.leaderboards import board_tables as tables
 from experiments.leaderboards.board_page import board_page
 from experiments.leaderboards.board_record import RULES
-from experiments.leaderboards.boards import Board, boards
+from experiments.leaderboards.boards import RANDOM, Board, boards
 from experiments.leaderboards.share_tables import share_tables
 from experiments.leaderboards.standings import DEGRADATION, EXPOSURE, PRICE, standings
 from experiments.leaderboards.wanted_cells import EXPERIMENTS
@@ -30,14 +30,14 @@ _LEGEND = f"""ER@10 is the share of users to whom the target item is recommended
 (`near_best`). Degradation is the share of HR@10, at the best epoch, that an attack takes from the same defense without an attack; below 0
 it adds some. At the last epoch both may be more: an attack may win late, and then the best epoch is an early one. No share is told where
 the run without an attack has collapsed and hits no more than a random ranking. The worst ER@10 is that of the attacks that promote items,
-the worst degradation that of all attacks. The worst of both is the larger one; ER@10 and a degradation
-above 0 have the same scale, on which 100 % is the most, but a recommender that ranks at random still has an HR@10 of 10 %. The price is
-what the defense costs without an attack, in points of HR@10 against no defense. A defense is on the Pareto front if no other has both a
-lower price and a lower worst of both. It keeps to the limits if ER@10 is at most {100 * EXPOSURE:g} %, degradation at most
-{100 * DEGRADATION:g} % and the price at most {100 * PRICE:g} points. Numbers are in percent, means over seeds ± their standard error.
-Ranks go by the worst of both; beside the rank stand the best and the worst one that a single seed gives. The harm of an attack is the
-larger of both again, as the mean over defenses. An attack breaks a defense if it exceeds a limit. A run that diverged is marked, and counts
-as the worst case: everybody sees the target, and no hit is left."""
+the worst degradation that of all attacks. The worst of both is the larger one; ER@10 and a degradation above 0 have the same scale, on
+which 100 % is the most, but a recommender that ranks at random still has an HR@10 of {100 * RANDOM:g} %. The price is what the defense
+costs without an attack, in points of HR@10 against no defense. A defense is on the Pareto front if no other has both a lower price and a
+lower worst of both. It keeps to the limits if ER@10 is at most {100 * EXPOSURE:g} %, degradation at most {100 * DEGRADATION:g} % and the
+price at most {100 * PRICE:g} points. Numbers are in percent, means over seeds ± their standard error. Ranks go by the worst of both; beside
+the rank stand the best and the worst one that a single seed gives. The harm of an attack is the larger of both again, as the mean over
+defenses. An attack breaks a defense if it exceeds a limit. A run that diverged is marked, and counts as the worst case: everybody sees the
+target, and no hit is left."""
 _COMBINED = """Runs are longer than those of the boards (`conf/experiment/leaderboard/combinations.yaml`), because rows that a defense has
 cut learn slowly. Each combination is measured until its price or an attack exceeds a limit, so a worst case is the least that it can be."""
 
@@ -116,8 +116,8 @@ def _front(board: Board) -> Figure:
 def _standing_rows(found: Sequence[Board]) -> Iterator[dict[str, Any]]:
     for board in found:
         for one in standings(board):
-            names = ("exposure", "degradation", "exposure_at_end", "degradation_at_end")
-            worst = {name: getattr(one, name) for name in names}
+            worst = {"exposure": one.exposure, "degradation": one.degradation}
+            worst |= {"exposure_at_end": one.exposure_at_end, "degradation_at_end": one.degradation_at_end}
             yield {
                 "dataset": board.dataset,
                 "model": board.model,
