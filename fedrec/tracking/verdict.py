@@ -7,12 +7,13 @@ from fedrec.config.choices import names
 from fedrec.evaluation.epoch_selection import NEAR, exposure_of
 
 _SWING = 0.1  # of ER@K between the best epoch and those around it
+_FALL = 0.5  # of the quality at the best epoch that must be left at the last one
 _ENDED = {"KILLED": "interrupted", "PRUNED": "ended early", "FAILED": "failed"}  # before the last round
 _COUNTED = {"untrained": "have not trained on it", "unmet": "have neither trained on it nor are tested on it"}  # evaluation.exposed_users
 
 
 def verdict(summary: Mapping[str, Any], without: Mapping[str, Any] | None = None) -> str:
-    """Return one to three sentences about a run that has ended, in whatever way.
+    """Return a few sentences about a run that has ended, in whatever way.
 
     `without` is the summary of the same run without what `left_out` names; None if nobody knows it. A run that did not reach its last
     round is not compared.
@@ -24,7 +25,7 @@ def verdict(summary: Mapping[str, Any], without: Mapping[str, Any] | None = None
     first = f"{ended}: {_situation(summary)}" if ended else _situation(summary)
     compared = [_compared(summary, without)] if without is not None and not ended else []
     reached = f"{first}, {found} (best epoch, {summary['best']['epoch']})"
-    return " ".join(map(_sentence, [reached, *_degraded(summary), *compared, *_swinging(summary)]))
+    return " ".join(map(_sentence, [reached, *_falling(summary), *_degraded(summary), *compared, *_swinging(summary)]))
 
 
 def lost_metric(summary: Mapping[str, Any]) -> str | None:
@@ -68,8 +69,19 @@ def _exposed(summary: Mapping[str, Any]) -> str:
 
 def _quality(summary: Mapping[str, Any]) -> str:
     """Return HR@K, or else the metric that selects the best epoch, or nothing if that is ER@K."""
-    name = next((one for one in _qualities(summary) if one in summary["best"] and not one.startswith("ER")), None)
+    name = _measured_quality(summary)
     return f"{name} is {_percent(summary, name)}" if name else ""
+
+
+def _measured_quality(summary: Mapping[str, Any]) -> str | None:
+    return next((one for one in _qualities(summary) if one in summary["best"] and not one.startswith("ER")), None)
+
+
+def _falling(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield that training has collapsed after the best epoch, if that is so."""
+    name = _measured_quality(summary)
+    if name and summary["final"][name] < _FALL * summary["best"][name]:
+        yield f"by the last epoch {name} has fallen to {100 * summary['final'][name]:.1f} %"
 
 
 def _qualities(summary: Mapping[str, Any]) -> tuple[str, str]:

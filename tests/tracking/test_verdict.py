@@ -92,6 +92,13 @@ def test_a_share_that_is_not_zero_is_not_called_so_and_a_sample_has_its_error() 
     assert f"less than 0.1 ± 1.2 % {UNTRAINED}; HR@10 is 50.0 ± 2.0 % (best epoch, 1)." in verdict(ended(rows=rows))
 
 
+@pytest.mark.parametrize(("last", "fallen"), [(0.31, False), (0.29, True), (0.0, True)])
+def test_a_sentence_says_that_training_has_collapsed_after_the_best_epoch(last: float, fallen: bool) -> None:
+    said = verdict(ended(rows=[{"HR@10": hits, "ER@10": 0.0} for hits in (0.6, last)]))
+    sentence = f"HR@10 is 60.0 % (best epoch, 1). By the last epoch HR@10 has fallen to {100 * last:.1f} %."
+    assert said.endswith(sentence) == fallen == ("fallen" in said)
+
+
 @pytest.mark.parametrize(("around", "swings"), [(0.64, False), (0.66, True), (0.36, False), (0.34, True)])
 def test_a_sentence_says_that_the_exposure_swings(around: float, swings: bool) -> None:
     """The best of three epochs has 50 %, so that the mean is ten points away if the others have 35 or 65 %."""
