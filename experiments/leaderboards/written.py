@@ -1,7 +1,7 @@
 """Writes the leaderboard: README.md, leaderboard.html, pictures of the fronts, standings.csv, cells.csv and runs.parquet."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,7 @@ def write(table: "pd.DataFrame", to: Path) -> str:
 
 def _markdown(table: "pd.DataFrame", found: Sequence[Board]) -> Iterator[str]:
     yield "# Leaderboard"
-    yield filled(_INTRODUCTION.format(seeds=_seeds(table), runs=len(set(table["key"])), machines=_machines(table)))
+    yield filled(_INTRODUCTION.format(seeds=_seeds(table, found), runs=len(set(table["key"])), machines=_machines(table)))
     yield filled(_LEGEND)
     for dataset in dict.fromkeys(board.dataset for board in found):
         own = [board for board in found if board.dataset == dataset]
@@ -88,12 +88,19 @@ def _title(board: Board) -> str:
     return f"{named('dataset', board.dataset)}, {named('model', board.model)}"
 
 
-def _seeds(table: "pd.DataFrame") -> str:
-    """Return how many seeds were run on each data set, combinations of defenses apart."""
-    apart = table["experiment"].isin(EXPERIMENTS["combinations"])
-    kinds = table["dataset"].map(lambda name: named("dataset", str(name))).mask(apart, "combinations of defenses up to")
-    numbers = table.groupby(kinds, sort=False)["seed"].nunique()
-    return ", ".join(f"{kind} {number}" for kind, number in numbers.items()) or "none"
+def _seeds(table: "pd.DataFrame", found: Sequence[Board]) -> str:
+    """Return how many seeds were run on each data set, with which models if they have not all as many, and with combinations."""
+    models: dict[str, dict[int, list[str]]] = {}
+    for board in found:
+        models.setdefault(board.dataset, {}).setdefault(len(board.seeds), []).append(named("model", board.model))
+    kinds = [f"{named('dataset', dataset)} {_numbers(own)}" for dataset, own in models.items()]
+    if combined := table.loc[table["experiment"].isin(EXPERIMENTS["combinations"]), "seed"].nunique():
+        kinds.append(f"combinations of defenses up to {combined}")
+    return ", ".join(kinds) or "none"
+
+
+def _numbers(models: Mapping[int, Sequence[str]]) -> str:
+    return str(*models) if len(models) == 1 else " and ".join(f"{number} ({', '.join(names)})" for number, names in models.items())
 
 
 def _machines(table: "pd.DataFrame") -> str:

@@ -47,6 +47,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return to
 
 
+def test_the_text_says_which_models_have_how_many_seeds(tmp_path: Path) -> None:
+    write(table(*field_of_four(seeds=3), *field_of_four(seeds=1, model="ncf")), tmp_path)
+    assert "Seeds: ML-100K 3 (MF-FRS) and 1 (DL-FRS). " in " ".join((tmp_path / "README.md").read_text().split())
+
+
 def test_the_text_says_what_is_worst_and_what_it_costs(folder: Path) -> None:
     text = (folder / "README.md").read_text()
     (strong,) = [line for line in text.splitlines() if "| strong |" in line and "PIPA" in line][:1]
