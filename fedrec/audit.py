@@ -28,7 +28,7 @@ What is asked is KEY=VALUE, too:
   budget=10min          how long runs may take: 90s, 1h30min, none. The page
                         names what was left out
   attacks=pieck_uea,ipm      what is tried; default: pieck_uea, pieck_ipe,
-                        poison_frs, min_sum, popular (they promote an item),
+                        poison_frs, min_sum, popular, bandwagon (they promote),
                         spattack, cluster_attack, min_sum, ipm (they degrade)
   defenses=ours,[norm_bound,flame]      candidates; default: these two,
                         norm_bound, median, flame, sign_guard, union

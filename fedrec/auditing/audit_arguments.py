@@ -22,7 +22,7 @@ EXPECTED = f"{QUICK}, {DRY}, {CONFIG_DIR} FOLDER or --help"
 
 AUDIT_DEFAULTS: Mapping[str, Any] = {
     "budget": 600,
-    "attacks": ["pieck_uea", "pieck_ipe", "poison_frs", "min_sum", "popular", "spattack", "cluster_attack", "ipm"],
+    "attacks": ["pieck_uea", "pieck_ipe", "poison_frs", "min_sum", "popular", "bandwagon", "spattack", "cluster_attack", "ipm"],
     "defenses": ["ours", "norm_bound", "median", "flame", "[norm_bound,flame]", "sign_guard", "union"],
     "levels": [0.01, 0.05, 0.2, 0.5],
     "accounts": [],

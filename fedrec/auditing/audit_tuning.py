@@ -18,6 +18,7 @@ RESPONSES: Mapping[str, Sequence[str]] = {  # what an attacker who knows that th
     "pieck_ipe": ("attack.adaptive=true", DECORRELATED),
     "poison_frs": ("attack.start_round=0", DECORRELATED),
     "popular": ("attack.prior=popularity", DECORRELATED),
+    "bandwagon": ("attack.prior=popularity", DECORRELATED),
     "min_sum": ("attack.deviation=std", DECORRELATED),
     "spattack": ("attack.prior=uploads", DECORRELATED),
     "cluster_attack": ("attack.prior=popularity", DECORRELATED),
