@@ -100,7 +100,10 @@ def _seeds(table: "pd.DataFrame", found: Sequence[Board]) -> str:
 
 
 def _numbers(models: Mapping[int, Sequence[str]]) -> str:
-    return str(*models) if len(models) == 1 else " and ".join(f"{number} ({', '.join(names)})" for number, names in models.items())
+    """Return a number of seeds, with its models only if other models have other numbers."""
+    if len(models) == 1:
+        return str(next(iter(models)))
+    return " and ".join(f"{number} ({', '.join(names)})" for number, names in models.items())
 
 
 def _machines(table: "pd.DataFrame") -> str:

@@ -68,12 +68,13 @@ def _exposed(summary: Mapping[str, Any]) -> str:
 
 
 def _quality(summary: Mapping[str, Any]) -> str:
-    """Return HR@K, or else the metric that selects the best epoch, or nothing if that is ER@K."""
+    """Return how good the recommendations are at the best epoch, or nothing if no quality was measured."""
     name = _measured_quality(summary)
     return f"{name} is {_percent(summary, name)}" if name else ""
 
 
 def _measured_quality(summary: Mapping[str, Any]) -> str | None:
+    """Return HR@K, or else the metric that selects the best epoch, or None if that is ER@K."""
     return next((one for one in _qualities(summary) if one in summary["best"] and not one.startswith("ER")), None)
 
 
